@@ -1,0 +1,27 @@
+"""REMEMBER: the tables, and the questions we ask them."""
+
+from sqlmodel import SQLModel
+
+from models.account import Account
+from models.activity import Activity
+from models.address import Address, SuppressedBy, Suppression
+from models.attempt import Attempt, AttemptItem, AttemptState
+from models.campaign import Brake, Campaign, CampaignVersion, Enrolment, EnrolmentState
+from models.contact import Consent, Contact, Market, Stage, Transition
+from models.event import Event, Kind
+from models.handoff import Decision, Handoff
+from models.intake import Import
+from models.message import Message, State
+from models.opportunity import Opportunity, Outcome
+from models.order import Order
+from models.score import AccountScore, Score
+from models.segment import Role, Segment
+
+metadata = SQLModel.metadata
+
+__all__ = [
+    "Account", "AccountScore", "Activity", "Address", "Attempt", "AttemptItem", "AttemptState", "Brake", "Campaign",
+    "CampaignVersion", "Consent", "Contact", "Decision", "Enrolment", "EnrolmentState", "Event", "Handoff", "Import",
+    "Kind", "Market", "Message", "Opportunity", "Order", "Outcome", "Role", "Score", "Segment", "Stage", "State",
+    "SuppressedBy", "Suppression", "Transition", "metadata",
+]

@@ -1,0 +1,34 @@
+"""Address: one row per mailbox, never deleted. A committed suppression here is our promise not to write again."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import Field, SQLModel
+
+from models.moment import Id, Moment
+
+
+class Address(SQLModel, table=True):
+    """`address` is normalised (rules.address.normalise). The row is what arm and suppress both lock."""
+
+    address: str = Field(primary_key=True)
+    suppressed_at: datetime | None = Field(default=None, sa_type=Moment)
+    suppressed_why: str | None = None  # SuppressedBy
+
+
+class SuppressedBy(StrEnum):
+    UNSUBSCRIBE = "unsubscribe"
+    COMPLAINT = "complaint"
+    BOUNCE = "bounce"
+    PERSON = "person"  # one of us, by hand
+
+
+class Suppression(SQLModel, table=True):
+    """The record behind a suppressed address: who said stop, when, and where we heard it. Append-only."""
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Id)
+    address: str = Field(index=True)
+    at: datetime = Field(sa_type=Moment)
+    why: str
+    heard_from: str  # "unsubscribe page", "sendgrid event", "import", a person's name
+    campaign: str | None = None

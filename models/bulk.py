@@ -1,0 +1,36 @@
+"""Sets, not loops: insert what is new, or insert and update, many rows at once, in either database's words."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel
+
+Row = dict[str, Any]
+
+
+def insert_into(session: Session, model: type[SQLModel]) -> Any:
+    """The dialect's own INSERT, which knows ON CONFLICT."""
+    return (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(model)
+
+
+def add_new(session: Session, model: type[SQLModel], rows: Sequence[Row]) -> int:
+    """Insert rows; one that is there already (by any unique key) changes nothing. Returns how many were new."""
+    if not rows:
+        return 0
+    return max(session.execute(insert_into(session, model).on_conflict_do_nothing(), rows).rowcount, 0)  # type: ignore[attr-defined]
+
+
+def upsert(session: Session, model: type[SQLModel], rows: Sequence[Row], key: Sequence[str], keep: Sequence[str] = ()) -> None:
+    """Insert rows or, where `key` is there already, overwrite the other columns given, except those in `keep`.
+
+    All rows name the same columns. Two rows with one key in one call: the database decides (PostgreSQL refuses), so
+    make them one before.
+    """
+    if not rows:
+        return
+    statement = insert_into(session, model)
+    changing = {c: statement.excluded[c] for c in rows[0] if c not in key and c not in keep}
+    statement = (statement.on_conflict_do_update(index_elements=list(key), set_=changing) if changing
+                 else statement.on_conflict_do_nothing(index_elements=list(key)))
+    session.execute(statement, rows)

@@ -1,0 +1,1 @@
+"""nurture: the rules, the tools and the doors of the lead nurturing system."""

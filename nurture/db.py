@@ -1,0 +1,67 @@
+"""The database, SQLite or PostgreSQL: one engine, one way to read, one way to write."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlmodel import Session
+
+import models  # noqa: F401  every table is known before anybody asks for one
+
+
+def engine_for(url: str) -> Engine:
+    """An engine for `url`. SQLite: WAL, FULL, foreign keys, 30 s patience; PostgreSQL: three timeouts, so that a frozen
+    worker cannot hold the others' locks for ever."""
+    if url.startswith("sqlite"):
+        if ":memory:" not in url:
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
+        event.listen(engine, "connect", _sqlite_manners)
+        event.listen(engine, "begin", _sqlite_begin)
+        return engine
+    options = "-c idle_in_transaction_session_timeout=15000 -c lock_timeout=10000 -c statement_timeout=120000"
+    return create_engine(url.replace("postgresql://", "postgresql+psycopg://"), connect_args={"options": options},
+                         pool_pre_ping=True, hide_parameters=True)
+
+
+def _sqlite_manners(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # SQLAlchemy's "begin" event writes the BEGIN, see below
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "cache_size=-65536"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    """A writer takes the write lock at once: a reader that turns writer fails with BUSY however long it would wait."""
+    mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Session]:
+    """One short transaction that writes; commits at the end, rolls back on any error."""
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """One snapshot to read from, without the write lock."""
+    with Session(engine.execution_options(sqlite_begin="DEFERRED"), expire_on_commit=False) as session:
+        yield session
+        session.rollback()
+
+
+@lru_cache(4)
+def engine_at(url: str) -> Engine:
+    """The process's engine for a database, made once."""
+    return engine_for(url)
+
+
+def here() -> Engine:
+    """The engine that the settings name."""
+    from nurture.settings import settings
+
+    return engine_at(settings().database)

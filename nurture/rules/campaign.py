@@ -1,0 +1,74 @@
+"""What a campaign is: steps, roles, waits, hours, caps, offer. Plain values, read from campaign.toml by nurture.campaigns."""
+
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A wait: business days of the recipient's country, or plain time. "P4BD" is Span(business_days=4)."""
+
+    business_days: int = 0
+    time: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    letter: str
+    roles: tuple[str, ...] = ()  # nobody named: everybody
+    wait: Span = Span()  # after this lead's last letter, or after entering
+    when: str | None = None  # a predicate over the audience view
+    patience: timedelta = timedelta(days=30)  # how long `when` may stay false before the step is skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When a letter may leave, in the recipient's zone. `days` are ISO weekdays, Monday = 1."""
+
+    start: time = time(9, 0)
+    end: time = time(17, 0)
+    days: tuple[int, ...] = (1, 2, 3, 4, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPolicy:
+    max_contacts_per_day: int = 2
+    stop_all_on: tuple[str, ...] = ("reply", "opportunity_open", "meeting_booked")
+    needs_roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A promotion's code. The day `ends_on` is the last on which a letter may leave, in the recipient's zone."""
+
+    code: str
+    ends_on: date
+    percent: int | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    name: str
+    email: str
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    slug: str
+    name: str
+    market: Literal["b2b", "b2c"]
+    goal: str
+    audience: str  # a predicate over the audience view
+    steps: tuple[Step, ...]
+    sender: Sender | None = None  # None: the company's own, from the settings
+    account: AccountPolicy = AccountPolicy()
+    hours: Hours = Hours()
+    offer: Offer | None = None
+    holdout: float = 0.0  # share kept unmailed on purpose, 0–1
+    max_per_person: int = 3  # letters per person, all campaigns together …
+    per_days: int = 7  # … in this many days
+    expires_after: timedelta = timedelta(days=7)  # a planned letter that could not leave by then never leaves
+    extras: dict[str, str] = field(default_factory=dict)  # [words] of the file, for the letters

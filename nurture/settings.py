@@ -1,0 +1,66 @@
+"""Settings: everything an installation decides, from the environment or a .env file. Secrets never print."""
+
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from nurture import clock
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Read from `NURTURE_*`; SendGrid's own names are used for SendGrid's own things."""
+
+    model_config = SettingsConfigDict(env_prefix="NURTURE_", env_file=".env", extra="ignore")
+
+    # where things are
+    var: Path = Field(Path("var"), description="database, mailbox, rejects and logs live below this folder")
+    database_url: str = Field("", description="empty: SQLite in `var`; or postgresql+psycopg://…")
+    templates: Path = Field(PROJECT / "templates", description="campaign folders")
+    rules: Path = Field(PROJECT / "templates", description="scoring.toml and personas.toml")
+    clock_file: Path | None = Field(None, description="a simulated clock (the demo's)")
+
+    # who we are: on every letter
+    company: str = "Foo & Søns GmbH"
+    postal_address: str = "Foo & Søns GmbH, Hafenstraße 12, 20457 Hamburg, Germany"
+    sender_name: str = "Nora at Foo & Søns"
+    sender_email: str = "nora@mail.foo-soens.example"
+    reply_to: str = "nora@foo-soens.example"
+    default_owner: str = Field("sales@foo-soens.example", description="who gets a lead whose account has no owner")
+
+    # doors
+    web_url: str = Field("http://127.0.0.1:8400", description="the address recipients and sales reach us at")
+    web_port: int = 8400
+    prefect_port: int = 4200
+    secret: SecretStr = Field(SecretStr(""), description="signs our links; made once and kept in `var` when empty")
+
+    # how mail leaves
+    transport: Literal["mailbox", "sendgrid"] = "mailbox"
+    sendgrid_api_key: SecretStr = Field(SecretStr(""), validation_alias="SENDGRID_API_KEY")
+    sendgrid_host: str = Field("https://api.sendgrid.com", validation_alias="SENDGRID_HOST")
+    sendgrid_sandbox: bool = Field(False, validation_alias="SENDGRID_SANDBOX")
+    sendgrid_webhook_key: str = Field("", validation_alias="SENDGRID_WEBHOOK_KEY",
+                                      description="base64 public key(s) that sign events, comma separated")
+
+    # handoff
+    mql_score: float = 70.0
+    sla: timedelta = timedelta(hours=8)  # working hours a salesperson has
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.var.resolve() / 'nurture.db'}"
+
+    @property
+    def clock(self) -> clock.Clock:
+        return clock.from_file(self.clock_file) if self.clock_file else clock.wall
+
+
+@lru_cache(1)
+def settings() -> Settings:
+    """This process's settings, read once."""
+    return Settings()

@@ -1,0 +1,40 @@
+"""An order: a plain function for the command line and the tests, and the same as a Prefect task for the flows."""
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from prefect import Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Order(Generic[P, R]):
+    """Call it and it runs, here and now, with no server. `order.task` is the Prefect task of the same function.
+
+    Prefect is imported only when a flow asks for the task: importing it takes 1.5 s, and `nurture why` has ten.
+    No retries and no cache: what is unfinished is in the database, and the next scheduled run finds it there.
+    """
+
+    def __init__(self, function: Callable[P, R], run_name: str | None) -> None:
+        self.function = function
+        self.run_name = run_name
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    @functools.cached_property
+    def task(self) -> "Task[P, R]":
+        from prefect import task
+        from prefect.cache_policies import NO_CACHE
+
+        options: dict[str, Any] = {"task_run_name": self.run_name} if self.run_name else {}
+        return task(self.function, cache_policy=NO_CACHE, persist_result=False, **options)
+
+
+def order(run_name: str | None = None) -> Callable[[Callable[P, R]], Order[P, R]]:
+    """Make a function an order. `run_name` may use its parameters: ids and counts, never people."""
+    return lambda function: Order(function, run_name)
