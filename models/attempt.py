@@ -1,11 +1,16 @@
 """Attempt: one request to the provider, committed before it leaves, for all the messages it carries."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Index, text
-from sqlmodel import Field, SQLModel
+from sqlalchemy import Index, bindparam, func, insert, select, text, update
+from sqlalchemy.orm import Session
+from sqlmodel import Field, SQLModel, col
 
+from models import message
+from models.message import Message, State
 from models.moment import Id, Moment
 
 
@@ -54,3 +59,163 @@ class AttemptItem(SQLModel, table=True):
     attempt_id: str = Field(primary_key=True, foreign_key="attempt.id")
     message_id: int = Field(primary_key=True, sa_type=Id)
     live: int = 1
+
+
+OPEN = (AttemptState.ARMED, AttemptState.UNKNOWN)  # possibly sent, not yet known
+
+
+def open_attempt(session: Session, row: Mapping[str, Any], message_ids: Sequence[int]) -> None:
+    """Write down an attempt and what it carries, in the transaction that claimed the messages."""
+    session.execute(insert(Attempt), [dict(row)])
+    session.execute(insert(AttemptItem), [{"attempt_id": row["id"], "message_id": i, "live": 1} for i in message_ids])
+
+
+def fence(session: Session, attempt_id: str, owner: str, now: datetime, until: datetime) -> bool:
+    """Claimed → armed, only by its owner and only inside its lease. Whoever loses this race does nothing."""
+    done = session.execute(
+        update(Attempt)
+        .where(col(Attempt.id) == attempt_id, col(Attempt.owner) == owner,
+               col(Attempt.state) == AttemptState.CLAIMED, col(Attempt.lease_until) > now)
+        .values(state=AttemptState.ARMED, armed_at=now, lease_until=until)
+    )
+    return bool(done.rowcount)  # type: ignore[attr-defined]
+
+
+def arm(session: Session, attempt_id: str, going: Sequence[int], n: int) -> None:
+    """The messages that passed the last look are armed; the attempt no longer carries the others."""
+    session.execute(
+        update(Message)
+        .where(col(Message.attempt_id) == attempt_id, col(Message.state) == State.CLAIMED)
+        .values(state=State.ARMED)
+    )
+    if len(going) < n:
+        drop(session, attempt_id, going)
+    if not going:
+        end(session, attempt_id, AttemptState.VOID, None)
+
+
+def drop(session: Session, attempt_id: str, going: Sequence[int]) -> None:
+    """Items of an attempt whose message went elsewhere are no longer live."""
+    here = select(col(Message.id)).where(col(Message.attempt_id) == attempt_id)
+    session.execute(
+        update(AttemptItem)
+        .where(col(AttemptItem.attempt_id) == attempt_id, col(AttemptItem.message_id).not_in(here))
+        .values(live=0)
+    )
+    session.execute(update(Attempt).where(col(Attempt.id) == attempt_id).values(n=len(going)))
+
+
+def going(session: Session, attempt_id: str) -> list[int]:
+    """The messages still in an attempt that is about to leave."""
+    return list(session.execute(
+        select(col(Message.id)).where(col(Message.attempt_id) == attempt_id, col(Message.state) == State.CLAIMED)
+    ).scalars())
+
+
+def unknown(session: Session, transport: str) -> dict[str, list[int]]:
+    """Attempts of a transport whose end nobody knows, with their messages. Few: walks `attempt_open`."""
+    rows = session.execute(
+        select(col(Attempt.id), col(Message.id))
+        .join(Message, col(Message.attempt_id) == Attempt.id)
+        .where(col(Attempt.state) == AttemptState.UNKNOWN, col(Attempt.transport) == transport,
+               col(Message.state) == State.UNKNOWN)
+    )
+    found: dict[str, list[int]] = {}
+    for attempt_id, message_id in rows:
+        found.setdefault(attempt_id, []).append(message_id)
+    return found
+
+
+def end(session: Session, attempt_id: str, state: AttemptState, now: datetime | None, **values: Any) -> None:
+    session.execute(update(Attempt).where(col(Attempt.id) == attempt_id).values(state=state, ended_at=now, **values))
+
+
+def still_armed(session: Session, attempt_id: str) -> bool:
+    """The last look, after the connection stands and before the first byte: a frozen worker must not write."""
+    return session.execute(select(col(Attempt.state)).where(col(Attempt.id) == attempt_id)).scalar() == AttemptState.ARMED
+
+
+def finish(session: Session, attempt_id: str, state: AttemptState, fates: Sequence[Mapping[str, Any]], now: datetime,
+           **answer: Any) -> bool:
+    """Record an answer: only on an attempt that is still open, so a late answer never takes back what an event proved.
+
+    `fates`: id, state, reason, detail, not_before (None: unchanged), more_tries, accepted_at; an empty list gives every message the
+    attempt's own state. Returns False when somebody else settled it first.
+    """
+    done = session.execute(
+        update(Attempt)
+        .where(col(Attempt.id) == attempt_id, col(Attempt.state).in_(OPEN))
+        .values(state=state, ended_at=now, **answer)
+    )
+    if not done.rowcount:  # type: ignore[attr-defined]
+        return False
+    table, mine = message.TABLE, (message.TABLE.c.attempt_id == attempt_id, message.TABLE.c.state.in_((State.ARMED, State.UNKNOWN)))
+    if not fates:
+        accepted = state == AttemptState.ACCEPTED
+        session.execute(update(table).where(*mine).values(
+            state=State.ACCEPTED if accepted else State.UNKNOWN, accepted_at=now if accepted else None,
+            reason=None, detail=None if accepted else answer.get("detail")))
+        return True
+    session.connection().execute(
+        update(table)
+        .where(table.c.id == bindparam("b_id"), *mine)
+        .values(
+            state=bindparam("b_state"), reason=bindparam("b_reason"), detail=bindparam("b_detail"), attempt_id=None,
+            not_before=func.coalesce(bindparam("b_not_before", type_=Moment), table.c.not_before),
+            tries=table.c.tries + bindparam("b_more_tries"), accepted_at=bindparam("b_accepted_at", type_=Moment),
+        ),
+        [{f"b_{key}": value for key, value in row.items()} for row in fates],
+    )
+    session.execute(update(AttemptItem).where(col(AttemptItem.attempt_id) == attempt_id).values(live=0))
+    return True
+
+
+def reap(session: Session, now: datetime) -> tuple[int, int]:
+    """Dead workers' leases. Claimed and never armed: the messages wait again. Armed: unknown, never waiting.
+
+    Returns (attempts released, attempts become unknown).
+    """
+    over = select(col(Attempt.id)).where(col(Attempt.lease_until) < now)
+    released = list(session.execute(over.where(col(Attempt.state) == AttemptState.CLAIMED).with_for_update(skip_locked=True)).scalars())
+    doubted = list(session.execute(over.where(col(Attempt.state) == AttemptState.ARMED).with_for_update(skip_locked=True)).scalars())
+    if released:
+        session.execute(update(Attempt).where(col(Attempt.id).in_(released)).values(state=AttemptState.RELEASED, ended_at=now))
+        session.execute(update(AttemptItem).where(col(AttemptItem.attempt_id).in_(released)).values(live=0))
+        session.execute(update(Message).where(col(Message.attempt_id).in_(released), col(Message.state) == State.CLAIMED)
+                        .values(state=State.WAITING, attempt_id=None))
+    if doubted:
+        session.execute(update(Attempt).where(col(Attempt.id).in_(doubted)).values(
+            state=AttemptState.UNKNOWN, detail="the worker died between arming and the answer"))
+        session.execute(update(Message).where(col(Message.attempt_id).in_(doubted), col(Message.state) == State.ARMED)
+                        .values(state=State.UNKNOWN, detail="the worker died between arming and the answer"))
+    return len(released), len(doubted)
+
+
+def prove_accepted(session: Session, attempt_ids: Iterable[str], now: datetime) -> tuple[int, int]:
+    """An event for any member proves that the provider took the whole request.
+
+    Open attempts become accepted. An attempt already ruled out is a surprise: its messages that wait again are accepted
+    too, and those claimed anew drop out of their new attempt at its arming. Returns (proven, surprises).
+    """
+    ids = sorted(set(attempt_ids))
+    rows = session.execute(
+        select(col(Attempt.id), col(Attempt.state)).where(col(Attempt.id).in_(ids)).order_by(col(Attempt.id)).with_for_update()
+    ).all()
+    opened = [i for i, state in rows if state in OPEN]
+    surprising = [i for i, state in rows if state in (AttemptState.REJECTED, AttemptState.RELEASED, AttemptState.VOID)]
+    if opened:
+        session.execute(update(Attempt).where(col(Attempt.id).in_(opened)).values(state=AttemptState.ACCEPTED, ended_at=now))
+        session.execute(
+            update(Message)
+            .where(col(Message.attempt_id).in_(opened), col(Message.state).in_((State.ARMED, State.UNKNOWN)))
+            .values(state=State.ACCEPTED, accepted_at=now, reason=None, detail=None)
+        )
+    if surprising:
+        carried = select(col(AttemptItem.message_id)).where(col(AttemptItem.attempt_id).in_(surprising))
+        session.execute(
+            update(Message)
+            .where(col(Message.id).in_(carried), col(Message.state).in_((State.WAITING, State.CLAIMED)))
+            .values(state=State.ACCEPTED, accepted_at=now, detail="accepted after all: an event came for a request ruled out")
+        )
+        session.execute(update(Attempt).where(col(Attempt.id).in_(surprising)).values(state=AttemptState.ACCEPTED, ended_at=now))
+    return len(opened), len(surprising)

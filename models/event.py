@@ -1,11 +1,13 @@
 """Event: what the provider told us, kept raw and for good before anything is made of it."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, text
-from sqlmodel import Field, SQLModel
+from sqlalchemy import Index, RowMapping, select, text, update
+from sqlmodel import Field, Session, SQLModel, col
 
+from models.bulk import Row, add_new
 from models.moment import Id, Moment
 
 
@@ -44,3 +46,40 @@ class Event(SQLModel, table=True):
     machine: bool = False  # opened by a privacy proxy, clicked by a scanner: kept, never scored
     raw: str  # the provider's own words, one JSON object
     applied_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+def keep(session: Session, rows: Sequence[Row]) -> int:
+    """Write what we heard; what we heard before changes nothing. Returns how many were new.
+
+    The unique index on `key` carries it. In the order of their keys: two posts at once that repeat each other would
+    otherwise wait for each other.
+    """
+    unique = {row["key"]: row for row in rows}
+    return add_new(session, Event, [unique[key] for key in sorted(unique)])
+
+
+def unapplied(session: Session, most: int) -> list[RowMapping]:
+    """The oldest events nobody has acted on. `event_new` holds exactly these, so looking at an empty one costs nothing.
+
+    Another worker's events are passed over on PostgreSQL; on SQLite there is no other writer meanwhile.
+    """
+    query = select(Event.__table__).where(col(Event.applied_at).is_(None)).order_by(col(Event.id)).limit(most)  # type: ignore[attr-defined]
+    return list(session.execute(query.with_for_update(skip_locked=True)).mappings())
+
+
+def anything_new(session: Session) -> bool:
+    return session.execute(select(col(Event.id)).where(col(Event.applied_at).is_(None)).limit(1)).first() is not None
+
+
+def of_messages(session: Session, message_ids: Collection[int]) -> list[RowMapping]:
+    """Everything ever heard of these messages: a handful of rows each, by the index on message_id."""
+    columns = (Event.key, Event.kind, Event.at, Event.url, Event.machine, Event.message_id)
+    return list(session.execute(select(*map(col, columns)).where(col(Event.message_id).in_(message_ids))).mappings())
+
+
+def applied(session: Session, ids: Collection[int], now: datetime) -> None:
+    session.execute(update(Event).where(col(Event.id).in_(ids)).values(applied_at=now))
+
+
+def are_machines(session: Session, keys: Collection[str]) -> None:
+    session.execute(update(Event).where(col(Event.key).in_(keys), col(Event.machine).is_(False)).values(machine=True))

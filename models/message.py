@@ -1,11 +1,19 @@
 """Message: one letter to one lead. The row is the outbox; the database forbids the second copy."""
 
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint, text
-from sqlmodel import Field, SQLModel
+from sqlalchemy import Index, Row, RowMapping, UniqueConstraint, and_, bindparam, func, or_, select, text, update
+from sqlalchemy.orm import Session, aliased
+from sqlmodel import Field, SQLModel, col
 
+from models.account import Account
+from models.address import Address
+from models.bulk import add_new
+from models.campaign import Brake
+from models.contact import Contact
 from models.moment import Id, Moment
 
 
@@ -28,6 +36,11 @@ LEDGER = {  # which of the ledger's five groups a state counts in
     State.REFUSED: "refused",
     State.UNKNOWN: "unknown",
 }
+
+
+TAKEN_UP = (State.CLAIMED, State.ARMED, State.UNKNOWN)  # may be in somebody's inbox any moment: counts against caps
+SALES = "_sales"  # the campaign of mails to our own salespeople: no consent, hours or caps
+WORKING_DAY = timedelta(hours=15)  # "today" for the account cap: from this morning back to after last evening, any zone
 
 
 class Message(SQLModel, table=True):
@@ -61,3 +74,130 @@ class Message(SQLModel, table=True):
     accepted_at: datetime | None = Field(default=None, sa_type=Moment)
     outcome: str | None = None  # what happened then: delivered, opened, clicked, replied, bounced, dropped, complained
     outcome_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+def plan(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Write messages to the outbox, waiting or skipped. One that is there already, in whatever state, stays as it is.
+
+    Returns how many were new. A second planner of the same moment writes nothing.
+    """
+    return add_new(session, Message, [dict(row) for row in rows])
+
+
+def expire(session: Session, now: datetime) -> int:
+    """Waiting letters whose time is over are skipped, also after a long stop of ours."""
+    done = session.execute(
+        update(Message)
+        .where(col(Message.state) == State.WAITING, col(Message.not_after) < now)
+        .values(state=State.SKIPPED, reason="expired")
+    )
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+def brakes(session: Session) -> dict[str, str]:
+    """What is paused, and why: {"all" | "campaign:<slug>": why}."""
+    return {scope: why for scope, why in session.execute(select(col(Brake.scope), col(Brake.why)))}
+
+
+def head(session: Session, now: datetime, paused: Iterable[str]) -> Row[Any] | None:
+    """The oldest due letter that is not paused: (campaign, version_id, letter, tries). Walks `message_due` to its first row."""
+    return session.execute(
+        select(col(Message.campaign), col(Message.version_id), col(Message.letter), col(Message.tries))
+        .where(col(Message.state) == State.WAITING, col(Message.not_before) <= now, col(Message.campaign).not_in(paused))
+        .order_by(col(Message.not_before), col(Message.id))
+        .limit(1)
+    ).first()
+
+
+def claim(session: Session, of: Row[Any], n: int, attempt_id: str, now: datetime) -> list[int]:
+    """Take up to `n` due messages of one letter for an attempt. Two workers never get the same row.
+
+    PostgreSQL: the pick is materialized, for a LIMIT in a plain IN (subquery) can be exceeded under load; rows another
+    worker holds are passed over. SQLite: the caller holds the write lock.
+    """
+    pick = (
+        select(col(Message.id))
+        .where(
+            col(Message.state) == State.WAITING, col(Message.not_before) <= now,
+            col(Message.campaign) == of.campaign, col(Message.version_id) == of.version_id,
+            col(Message.letter) == of.letter, col(Message.tries) == of.tries,
+        )
+        .order_by(col(Message.not_before), col(Message.id))
+        .limit(n)
+        .with_for_update(skip_locked=True)  # SQLite knows no row locks and leaves this out
+        .cte("pick")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    taken = session.execute(
+        update(Message)
+        .where(col(Message.id).in_(select(pick.c.id)))
+        .values(state=State.CLAIMED, attempt_id=attempt_id)
+        .returning(col(Message.id))
+        .execution_options(synchronize_session=False)
+    )
+    return sorted(taken.scalars())
+
+
+def standing(session: Session, attempt_id: str, now: datetime, *, days: int = 7, lock: str | None = None) -> list[RowMapping]:
+    """All that could forbid the messages of an attempt, a row each in the order of their ids.
+
+    `lock`: "update" while caps are counted, so that two workers cannot both take a person's last place; "share" at arm,
+    so that an unsubscribe commits either before this look or after the arming. PostgreSQL only.
+    """
+    other, colleague = aliased(Message), aliased(Message)
+    if lock and session.get_bind().dialect.name == "postgresql":
+        session.execute(
+            select(col(Address.address))
+            .where(col(Address.address).in_(select(col(Message.address)).where(col(Message.attempt_id) == attempt_id)))
+            .order_by(col(Address.address))
+            .with_for_update(read=lock == "share")
+        )
+    person_lately = (
+        select(func.count())
+        .where(
+            other.address == Message.address, other.id != Message.id, other.campaign != SALES,
+            or_(other.accepted_at > now - timedelta(days=days), other.state.in_(TAKEN_UP)),  # type: ignore[union-attr,operator,attr-defined]
+        )
+        .scalar_subquery()
+    )
+    account_today = (
+        select(func.count(colleague.address.distinct()))  # type: ignore[attr-defined]
+        .where(
+            colleague.account_id == Message.account_id, colleague.address != Message.address, colleague.campaign != SALES,
+            or_(colleague.accepted_at > now - WORKING_DAY,  # type: ignore[operator]
+                and_(colleague.state.in_(TAKEN_UP), colleague.attempt_id != attempt_id)),  # type: ignore[attr-defined,arg-type]
+        )
+        .scalar_subquery()
+    )
+    return list(
+        session.execute(
+            select(
+                col(Message.id), col(Message.campaign), col(Message.version_id), col(Message.letter), col(Message.address),
+                col(Message.contact_id), col(Message.account_id), col(Message.handoff_id), col(Message.state),
+                col(Message.not_after), col(Address.suppressed_why), col(Contact.consent), col(Contact.time_zone),
+                func.coalesce(Contact.country, Account.country).label("country"),
+                col(Account.stopped_why).label("account_stopped_why"),
+                person_lately.label("person_lately"), account_today.label("account_today"),
+            )
+            .join(Address, col(Address.address) == Message.address)
+            .outerjoin(Contact, col(Contact.id) == Message.contact_id)
+            .outerjoin(Account, col(Account.id) == Message.account_id)
+            .where(col(Message.attempt_id) == attempt_id, col(Message.state) == State.CLAIMED)
+            .order_by(col(Message.id))
+        ).mappings()
+    )
+
+
+def put_aside(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Claimed messages that may not leave: skipped for good, or waiting again. Rows: id, state, reason, detail, not_before."""
+    if rows:
+        session.connection().execute(
+            update(TABLE)
+            .where(TABLE.c.id == bindparam("b_id"), TABLE.c.state == State.CLAIMED)
+            .values(state=bindparam("b_state"), reason=bindparam("b_reason"), detail=bindparam("b_detail"),
+                    not_before=func.coalesce(bindparam("b_not_before", type_=Moment), TABLE.c.not_before), attempt_id=None),
+            [{f"b_{key}": value for key, value in row.items()} for row in rows],
+        )
+
+
+TABLE = Message.__table__  # type: ignore[attr-defined]

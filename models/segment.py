@@ -24,6 +24,7 @@ class Segment(SQLModel, table=True):
     seniority: str | None = None
     role: str | None = Field(default=None, index=True)  # B2B
     role_confidence: float = 0.0
+    title_role: str | None = None  # what the title alone says: a champion by behaviour keeps it
     persona: str | None = None
     persona_confidence: float = 0.0
     evidence: str | None = None  # what spoke for it: "'chief procurement' → Purchasing, Director"

@@ -1,0 +1,112 @@
+"""The desk where letters are written: a published edition, its readers in, envelopes out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from models import campaign as campaigns_kept
+from models.message import SALES
+from nurture import campaigns
+from nurture.envelope import Envelope
+from nurture.letters import Letterbook, LetterError, context
+from nurture.links import Links, links_for
+from nurture.rules.campaign import Campaign
+from nurture.rules.hours import zone_of
+from nurture.settings import Settings
+
+SALES_LETTER = "handoff"
+SALES_MAIL = Campaign(slug=SALES, name="Leads for sales", market="b2b", goal="", audience="", steps=())
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """A campaign as it was published: its terms and its letters. `campaign` is None for mails to sales."""
+
+    slug: str
+    version_id: int
+    campaign: Campaign | None
+    book: Letterbook
+
+
+class Desk:
+    """Writes envelopes. Keeps every edition it has opened: a version never changes."""
+
+    def __init__(self, settings: Settings, links: Links | None = None) -> None:
+        self.settings = settings
+        self.links = links or links_for(settings)
+        self._editions: dict[int, Edition] = {}
+
+    def edition(self, session: Session, slug: str, version_id: int) -> Edition:
+        """The edition a message was planned with. Mails to sales are written from today's templates."""
+        if version_id not in self._editions:
+            if slug == SALES:
+                book = Letterbook(campaigns.files(self.settings.templates, SALES))
+                self._editions[version_id] = Edition(slug, version_id, None, book)
+            else:
+                files = campaigns_kept.version(session, version_id)["files"]
+                self._editions[version_id] = Edition(
+                    slug, version_id, campaigns.read_files(files, slug), Letterbook(files)
+                )
+        return self._editions[version_id]
+
+    def write(
+        self, edition: Edition, readers: Sequence[Mapping[str, Any]], handoffs: Mapping[int, Mapping[str, Any]],
+        attempt_id: str, now: datetime,
+    ) -> tuple[list[Envelope], dict[int, str]]:  # fmt: skip
+        """Envelopes in the readers' order, and for those whose letter cannot be written, why."""
+        envelopes: list[Envelope] = []
+        failures: dict[int, str] = {}
+        for reader in readers:
+            try:
+                envelopes.append(self._envelope(edition, reader, handoffs, attempt_id, now))
+            except LetterError as error:
+                failures[reader["message_id"]] = str(error)
+        return envelopes, failures
+
+    def _envelope(
+        self, edition: Edition, reader: Mapping[str, Any], handoffs: Mapping[int, Mapping[str, Any]],
+        attempt_id: str, now: datetime,
+    ) -> Envelope:  # fmt: skip
+        ours, campaign = self.settings, edition.campaign or SALES_MAIL
+        unsubscribe = self.links.unsubscribe(reader["message_id"])
+        handoff = handoffs.get(reader["handoff_id"] or 0)
+        values = context(
+            reader, campaign=campaign,
+            sender={"name": ours.sender_name, "email": ours.sender_email},
+            company={"name": ours.company, "postal_address": ours.postal_address},
+            unsubscribe_url=unsubscribe, web_url=ours.web_url,
+            today=now.astimezone(zone_of(reader["country"], reader["time_zone"])).date(),
+            handoff=self._handoff(handoff, now) if handoff else None,
+        )  # fmt: skip
+        letter = SALES_LETTER if handoff else reader["letter"]
+        role = None if handoff else reader["role"]
+        rendered = edition.book.render(edition.slug, letter, role, "en" if handoff else reader["locale"], values)
+        sender, to_name = campaign.sender, values["owner" if handoff else "person"]["name"]
+        return Envelope(
+            message_id=reader["message_id"], attempt_id=attempt_id,
+            to_email=reader["address"] if handoff else reader["email"], to_name=to_name,
+            from_email=sender.email if sender else ours.sender_email,
+            from_name=sender.name if sender else ours.sender_name,
+            reply_to=(sender.reply_to if sender else None) or ours.reply_to,
+            subject=rendered.subject, text=rendered.text, html=rendered.html, category=edition.slug,
+            headers={} if handoff else {
+                "List-Unsubscribe": f"<{unsubscribe}>",
+                "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            },
+        )  # fmt: skip
+
+    def _handoff(self, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        """What the mail to a salesperson says: the handoff as it was offered, and the links to answer it."""
+        page = self.links.handoff(row["id"], now)
+        zone = zone_of(None, row["context"].get("owner_zone"))
+        return {
+            **row["context"],
+            "score": round(row["score"]), "grade": row["grade"],
+            "reasons": [reason["text"] for reason in row["reasons"]],
+            "due_at_text": f"{row['due_at'].astimezone(zone):%A %-d %B, %H:%M}",
+            "page_url": page, "accept_url": f"{page}?choice=accept", "reject_url": f"{page}?choice=reject",
+            "recycle_url": f"{page}?choice=recycle",
+        }  # fmt: skip

@@ -1,0 +1,210 @@
+"""The outbox leaves, once: claim, write, arm, offer, record. Where a worker dies, the next run knows what it may do."""
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, RowMapping
+from sqlalchemy.orm import Session
+
+from models import attempt as attempts
+from models import message as messages
+from models.attempt import AttemptState
+from models.campaign import set_brake
+from models.message import State
+from models.recipient import handoffs, recipients
+from nurture import db
+from nurture.clock import Clock
+from nurture.desk import Desk, Edition
+from nurture.envelope import Envelope, Transport
+from nurture.rules.delivery import ARMED_LEASE, CLAIM_LEASE, Answer, Fate, Sorted, Verdict, batch_size, fates, sort_out
+from nurture.rules.reasons import Reason, Skip, Wait
+from tasks.order import order
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What one run of the outbox did, in messages (requests and released/doubted: in attempts)."""
+
+    accepted: int = 0
+    skipped: int = 0
+    refused: int = 0
+    unknown: int = 0
+    put_off: int = 0  # waiting again: outside hours, a cap, the provider busy
+    requests: int = 0
+    released: int = 0
+    doubted: int = 0
+    stopped: str = ""  # why the sender stopped early, when it did
+
+    def __add__(self, other: "Delivered") -> "Delivered":
+        mine, theirs = asdict(self), asdict(other)
+        return Delivered(**{key: mine[key] + theirs[key] for key in mine})
+
+
+def worker_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def new_id() -> str:
+    """Time-ordered, never met again: a restored database cannot hand out an old attempt's id."""
+    return f"{int(time.time() * 1000):012x}{secrets.token_hex(10)}"
+
+
+@order(run_name="deliver the outbox (up to {most} messages)")
+def deliver(engine: Engine, clock: Clock, transport: Transport, desk: Desk, most: int = 100_000) -> Delivered:
+    """Send what is due until nothing is, `most` are done or somebody pulls the brake."""
+    owner = worker_name()
+    done = tidy(engine, clock(), transport)
+    while done.accepted + done.unknown < most:
+        claimed = claim(engine, clock(), transport, desk, owner)
+        if claimed is None:
+            break
+        done += send(engine, clock, transport, desk, owner, claimed)
+        if done.stopped:
+            break
+    return done
+
+
+def tidy(engine: Engine, now: datetime, transport: Transport) -> Delivered:
+    """Dead workers' leases, letters whose time is over, and unknowns that the carrier itself can settle."""
+    with db.writing(engine) as session:
+        released, doubted = attempts.reap(session, now)
+        expired = messages.expire(session, now)
+        for attempt_id, ids in attempts.unknown(session, transport.name).items():
+            if (taken := transport.taken(ids)) is not None:
+                rows = [_fated(i, Fate(State.ACCEPTED if i in taken else State.WAITING), now) for i in ids]
+                state = AttemptState.ACCEPTED if taken else AttemptState.REJECTED
+                attempts.finish(session, attempt_id, state, rows, now)
+    return Delivered(released=released, doubted=doubted, skipped=expired)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A batch in a worker's hands: its attempt, the edition it is written from, its readers. No session is open."""
+
+    attempt_id: str
+    edition: Edition
+    tries: int
+    readers: Sequence[RowMapping]
+    handoffs: Mapping[int, RowMapping]
+    put_aside: Delivered
+
+
+def claim(engine: Engine, now: datetime, transport: Transport, desk: Desk, owner: str) -> Claimed | None:
+    """Take the oldest due letter's messages and look at everything that could forbid them. None: nothing is due."""
+    with db.reading(engine) as session:  # look first: the write lock is never taken to find nothing
+        if _head(session, now) is None:
+            return None
+    with db.writing(engine) as session:
+        head = _head(session, now)
+        if head is None:
+            return None
+        edition = desk.edition(session, head.campaign, head.version_id)
+        attempt_id = new_id()
+        ids = messages.claim(session, head, batch_size(transport.most, head.tries), attempt_id, now)
+        if not ids:
+            return None
+        attempts.open_attempt(
+            session,
+            {"id": attempt_id, "owner": owner, "state": AttemptState.CLAIMED, "transport": transport.name,
+             "campaign": head.campaign, "version_id": head.version_id, "letter": head.letter, "n": len(ids),
+             "claimed_at": now, "lease_until": now + CLAIM_LEASE},
+            ids,
+        )  # fmt: skip
+        aside = _look(session, attempt_id, edition, now, caps=True)
+        readers = recipients(session, attempt_id)
+        attempts.drop(session, attempt_id, [row["message_id"] for row in readers])
+        return Claimed(attempt_id, edition, head.tries, readers,
+                       handoffs(session, [row["handoff_id"] for row in readers if row["handoff_id"]]), aside)
+
+
+def _head(session: Session, now: datetime) -> Any:
+    brakes = messages.brakes(session)
+    if "all" in brakes:
+        return None
+    return messages.head(session, now, [scope.removeprefix("campaign:") for scope in brakes])
+
+
+def _look(session: Session, attempt_id: str, edition: Edition, now: datetime, *, caps: bool) -> Delivered:
+    """Ask the rule about every message of the attempt; those that may not leave are put aside with their reason."""
+    campaign = edition.campaign
+    rows = messages.standing(session, attempt_id, now, days=campaign.per_days if campaign else 7,
+                             lock="update" if caps else "share")
+    brakes = messages.brakes(session)
+    rows = [{**row, "brake": brakes.get("all") or brakes.get(f"campaign:{row['campaign']}")} for row in rows]
+    return _put_aside(session, sort_out(rows, campaign, now, caps=caps))
+
+
+def _put_aside(session: Session, result: Sorted) -> Delivered:
+    rows = [_aside(i, State.SKIPPED, no) for i, no in result.skip.items()]
+    rows += [_aside(i, State.WAITING, later) for i, later in result.wait.items()]
+    messages.put_aside(session, rows)
+    return Delivered(skipped=len(result.skip), put_off=len(result.wait))
+
+
+def _aside(message_id: int, state: State, no: Skip | Wait) -> dict[str, Any]:
+    until = no.until if isinstance(no, Wait) else None
+    return {"id": message_id, "state": state, "reason": no.reason, "detail": no.detail or None, "not_before": until}
+
+
+def send(engine: Engine, clock: Clock, transport: Transport, desk: Desk, owner: str, claimed: Claimed) -> Delivered:
+    """Write the letters, arm the attempt, offer it once, record what is known."""
+    done = claimed.put_aside
+    envelopes, failures = desk.write(claimed.edition, claimed.readers, claimed.handoffs, claimed.attempt_id, clock())
+    now = clock()
+    with db.writing(engine) as session:
+        if not attempts.fence(session, claimed.attempt_id, owner, now, now + ARMED_LEASE):
+            return done  # our lease is over and the rows wait again: somebody else's turn
+        done += _put_aside(session, Sorted([], {i: Skip(Reason.NOT_RENDERED, why) for i, why in failures.items()}, {}))
+        done += _look(session, claimed.attempt_id, claimed.edition, now, caps=False)
+        going = set(attempts.going(session, claimed.attempt_id))
+        envelopes = [envelope for envelope in envelopes if envelope.message_id in going]
+        attempts.arm(session, claimed.attempt_id, [envelope.message_id for envelope in envelopes], len(claimed.readers))
+    if not envelopes:
+        return done
+    answer = transport.send(envelopes, lambda: _still_armed(engine, claimed.attempt_id), clock())  # no session is open
+    return done + record(engine, clock(), claimed, envelopes, answer)
+
+
+def _still_armed(engine: Engine, attempt_id: str) -> bool:
+    with db.reading(engine) as session:
+        return attempts.still_armed(session, attempt_id)
+
+
+STATE_AFTER = {Verdict.TAKEN: AttemptState.ACCEPTED, Verdict.UNKNOWN: AttemptState.UNKNOWN}
+
+
+def record(engine: Engine, now: datetime, claimed: Claimed, envelopes: Sequence[Envelope], answer: Answer) -> Delivered:
+    """Write down what the answer makes known. Refused by nobody in particular, everybody waits in a half as large batch."""
+    after = fates(answer, len(envelopes), claimed.tries, now)
+    rows = [] if answer.verdict in STATE_AFTER else [
+        _fated(envelope.message_id, fate, now) for envelope, fate in zip(envelopes, after, strict=True)
+    ]
+    with db.writing(engine) as session:
+        first = attempts.finish(
+            session, claimed.attempt_id, STATE_AFTER.get(answer.verdict, AttemptState.REJECTED), rows, now,
+            status=answer.status, provider_id=answer.provider_id, detail=answer.detail or None,
+        )  # fmt: skip
+        if answer.verdict is Verdict.STOP:
+            set_brake(session, "all", answer.detail, "the provider's answer", now)
+    if not first:
+        return Delivered(requests=1)
+    return Delivered(
+        requests=1,
+        accepted=sum(fate.state is State.ACCEPTED for fate in after),
+        refused=sum(fate.state is State.REFUSED for fate in after),
+        unknown=sum(fate.state is State.UNKNOWN for fate in after),
+        put_off=sum(fate.state is State.WAITING for fate in after),
+        stopped=answer.detail if answer.verdict in (Verdict.STOP, Verdict.BUSY) else "",
+    )
+
+
+def _fated(message_id: int, fate: Fate, now: datetime) -> dict[str, Any]:
+    return {"id": message_id, "state": fate.state, "reason": fate.reason, "detail": fate.detail or None,
+            "not_before": fate.not_before, "more_tries": fate.more_tries,
+            "accepted_at": now if fate.state is State.ACCEPTED else None}  # fmt: skip
