@@ -1,0 +1,1 @@
+"""WHEN: one Prefect flow per noun, with its order, schedule and shards."""

@@ -1,0 +1,1 @@
+"""DO: open a session, ask the models, let a rule decide, save."""
