@@ -6,8 +6,9 @@ from models.account import Account
 from models.activity import Activity
 from models.address import Address, SuppressedBy, Suppression
 from models.attempt import Attempt, AttemptItem, AttemptState
-from models.campaign import Brake, Campaign, CampaignVersion, Enrolment, EnrolmentState
+from models.campaign import Brake, Campaign, CampaignVersion
 from models.contact import Consent, Contact, Market, Stage, Transition
+from models.enrolment import Enrolment, EnrolmentState
 from models.event import Event, Kind
 from models.handoff import Decision, Handoff
 from models.intake import Import

@@ -1,11 +1,15 @@
 """Activity: something a lead did, on our site or with our letters. Scores are made of these."""
 
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Index
-from sqlmodel import Field, SQLModel
+from sqlalchemy import BigInteger, ColumnElement, Float, Index, and_, case, delete, func, literal, select
+from sqlmodel import Field, Session, SQLModel, col
 
-from models.moment import Id, Moment
+from models.account import Account
+from models.bulk import add_new
+from models.moment import Id, Moment, days_between
 
 
 class Activity(SQLModel, table=True):
@@ -24,3 +28,76 @@ class Activity(SQLModel, table=True):
     at: datetime = Field(sa_type=Moment)
     detail: str | None = None
     campaign: str | None = None
+
+
+class Deeds(NamedTuple):
+    """What one contact did of one kind up to a moment; `weight` counts each deed half after every half-life."""
+
+    contact_id: int
+    kind: str
+    weight: float
+    times: int
+    this_week: int
+    this_month: int
+    last_at: datetime
+
+
+def deeds(session: Session, first: int, last: int, half_lives: Mapping[str, float], now: datetime) -> list[Deeds]:
+    """What the contacts `first` to `last` did, summed up per kind: a few rows per contact instead of all their activities.
+
+    One walk over `activity_contact_at` from the first contact to the last, then a sort of what was found. Kinds without
+    a half-life are left out, and what happens after `now` is not known yet.
+    """
+    if not half_lives:
+        return []
+    age: ColumnElement[float] = days_between(col(Activity.at), literal(now, Moment))
+    halvings = age / case(dict(half_lives), value=col(Activity.kind), else_=1.0)
+    weight = case((halvings < 40, func.pow(0.5, halvings, type_=Float)), else_=0.0)  # PostgreSQL refuses to underflow
+    lately = [func.sum(case((col(Activity.at) > now - timedelta(days=days), 1), else_=0)) for days in (7, 30)]
+    rows = session.execute(
+        select(col(Activity.contact_id), col(Activity.kind), func.sum(weight), func.count(), *lately,
+               func.max(col(Activity.at), type_=Moment))
+        .where(col(Activity.contact_id).between(first, last), col(Activity.at) <= now,
+               col(Activity.kind).in_(list(half_lives)))
+        .group_by(col(Activity.contact_id), col(Activity.kind))
+    )
+    return [Deeds(*row) for row in rows]
+
+
+def latest(session: Session, contact_ids: list[int], now: datetime, most: int = 5) -> dict[int, list[dict[str, Any]]]:
+    """The last few things each contact did, newest first. `activity_contact_at` carries it, contact by contact."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    rank = func.row_number().over(partition_by=col(Activity.contact_id),
+                                  order_by=(col(Activity.at).desc(), col(Activity.id).desc())).label("rank")
+    ranked = (
+        select(col(Activity.contact_id), col(Activity.kind), col(Activity.at), col(Activity.detail), rank)
+        .where(col(Activity.contact_id).in_(contact_ids), col(Activity.at) <= now)
+        .subquery()
+    )
+    for row in session.execute(select(ranked).where(ranked.c.rank <= most).order_by(ranked.c.contact_id, ranked.c.rank)):
+        found.setdefault(row.contact_id, []).append({"kind": row.kind, "at": row.at, "detail": row.detail})
+    return found
+
+
+def add(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Write down what leads did; what is there already stays as it is. Returns how many were new."""
+    return add_new(session, Activity, [dict(row) for row in rows])
+
+
+def forget(session: Session, dedupes: Collection[int]) -> None:
+    """Take back what turned out to be no person's doing."""
+    if dedupes:
+        session.execute(delete(Activity).where(col(Activity.dedupe).in_(dedupes)))
+
+
+def of_running_accounts(session: Session, kinds: Collection[str], since: datetime, until: datetime) -> list[tuple[int, str, datetime]]:
+    """Each account not stopped yet that did one of `kinds`, with which and when, the earliest last. By `activity_at`."""
+    return [
+        tuple(row)
+        for row in session.execute(
+            select(col(Activity.account_id), col(Activity.kind), col(Activity.at))
+            .join(Account, and_(col(Account.id) == Activity.account_id, col(Account.stopped_at).is_(None)))
+            .where(col(Activity.kind).in_(kinds), col(Activity.at) > since, col(Activity.at) <= until)
+            .order_by(col(Activity.at).desc())
+        )
+    ]

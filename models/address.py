@@ -1,9 +1,10 @@
 """Address: one row per mailbox, never deleted. A committed suppression here is our promise not to write again."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, Session, SQLModel
 
 from models.moment import Id, Moment
 
@@ -23,6 +24,9 @@ class SuppressedBy(StrEnum):
     PERSON = "person"  # one of us, by hand
 
 
+LIFTED = "lifted"  # in the record only: they took their unsubscribe back
+
+
 class Suppression(SQLModel, table=True):
     """The record behind a suppressed address: who said stop, when, and where we heard it. Append-only."""
 
@@ -32,3 +36,14 @@ class Suppression(SQLModel, table=True):
     why: str
     heard_from: str  # "unsubscribe page", "sendgrid event", "import", a person's name
     campaign: str | None = None
+
+
+def suppress(session: Session, addresses: Iterable[str], why: str, heard_from: str, now: datetime,
+             campaign: str | None = None) -> int:
+    """Write no more to these (normalised) addresses, from this commit on; their waiting messages are skipped.
+
+    Returns how many were free before. `models.stop` does it, and takes it back.
+    """
+    from models import stop  # stops know messages, and messages know addresses
+
+    return stop.suppress(session, [stop.Stop(address, now, why, heard_from, campaign) for address in addresses])

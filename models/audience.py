@@ -6,40 +6,19 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Select, Subquery, case, func, literal, select
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import ColumnElement, Select, Subquery, case, func, literal, select
 from sqlmodel import col
 
 from models.account import Account
 from models.activity import Activity
 from models.address import Address
 from models.contact import Contact
-from models.moment import Moment
+from models.moment import Moment, days_between
 from models.opportunity import Opportunity, Outcome
 from models.score import AccountScore, Score
 from models.segment import Segment
 
 LATELY = timedelta(days=30)
-
-
-class days_between(FunctionElement[float]):  # noqa: N801  it reads as the SQL function it is
-    """days_between(earlier, later): real days, either database."""
-
-    type = Float()
-    inherit_cache = True
-
-
-@compiles(days_between, "sqlite")
-def _sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    earlier, later = (compiler.process(c, **kw) for c in element.clauses)
-    return f"(julianday({later}) - julianday({earlier}))"
-
-
-@compiles(days_between)
-def _postgresql(element: Any, compiler: Any, **kw: Any) -> str:
-    earlier, later = (compiler.process(c, **kw) for c in element.clauses)
-    return f"(EXTRACT(EPOCH FROM ({later}) - ({earlier})) / 86400.0)"
 
 
 def _count(kind: str, *more: str) -> ColumnElement[int]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import func, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
@@ -11,7 +12,7 @@ Row = dict[str, Any]
 
 def insert_into(session: Session, model: type[SQLModel]) -> Any:
     """The dialect's own INSERT, which knows ON CONFLICT."""
-    return (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(model)
+    return (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(model.__table__)  # type: ignore[attr-defined]
 
 
 def add_new(session: Session, model: type[SQLModel], rows: Sequence[Row]) -> int:
@@ -34,3 +35,14 @@ def upsert(session: Session, model: type[SQLModel], rows: Sequence[Row], key: Se
     statement = (statement.on_conflict_do_update(index_elements=list(key), set_=changing) if changing
                  else statement.on_conflict_do_nothing(index_elements=list(key)))
     session.execute(statement, rows)
+
+
+def share(session: Session, model: type[SQLModel], shard: int, shards: int) -> tuple[int, int]:
+    """The first and the last id of one shard: equal stretches of the primary key, so that each shard reads its own part
+    of every index that begins with it. Empty when the first is greater than the last."""
+    identifier = inspect(model).primary_key[0]
+    lowest, highest = session.execute(select(func.min(identifier), func.max(identifier))).one()
+    if lowest is None:
+        return 1, 0
+    span = highest - lowest + 1
+    return lowest + span * shard // shards, lowest + span * (shard + 1) // shards - 1

@@ -1,7 +1,6 @@
-"""Campaign: a folder of letters once published, its versions, and each lead's way through one."""
+"""Campaign: a folder of letters once published, its versions, and the brakes."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import RowMapping, UniqueConstraint, delete, func, select
@@ -33,29 +32,6 @@ class CampaignVersion(SQLModel, table=True):
     files: dict[str, Any] = Field(sa_type=Json)  # path below templates/ → text
     published_at: datetime = Field(sa_type=Moment)
     published_by: str
-
-
-class EnrolmentState(StrEnum):
-    ACTIVE = "active"
-    COMPLETED = "completed"  # no step is left for this lead
-    EXITED = "exited"  # left early: `why` says what happened
-
-
-class Enrolment(SQLModel, table=True):
-    """A lead's run through one version. Order lives in the version's steps; `done` lists letters already decided."""
-
-    __table_args__ = (UniqueConstraint("campaign", "address"),)
-
-    id: int | None = Field(default=None, primary_key=True, sa_type=Id)
-    campaign: str = Field(foreign_key="campaign.slug")
-    version_id: int = Field(foreign_key="campaign_version.id", index=True, sa_type=Id)
-    contact_id: int = Field(foreign_key="contact.id", index=True, sa_type=Id)
-    account_id: int | None = Field(default=None, index=True, sa_type=Id)
-    address: str
-    state: str = Field(default=EnrolmentState.ACTIVE)
-    why: str | None = None
-    entered_at: datetime = Field(sa_type=Moment)
-    ended_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class Brake(SQLModel, table=True):

@@ -1,11 +1,12 @@
 """Contact: a lead's record in one market. The same person may have two: one at work, one at home."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlalchemy import UniqueConstraint, insert, select, update
+from sqlmodel import Field, Session, SQLModel, col
 
 from models.moment import Id, Json, Moment
 
@@ -74,3 +75,23 @@ class Transition(SQLModel, table=True):
     stage_to: str
     at: datetime = Field(sa_type=Moment)
     why: str
+
+
+def move(session: Session, moves: Sequence[Mapping[str, Any]], now: datetime) -> int:
+    """Take leads to their next stage and log it. Rows: contact_id, stage_from, stage_to, why.
+
+    Who is no longer where the mover saw them stays where they are. Returns how many moved.
+    """
+    moved = 0
+    for start in range(0, len(moves), 1_000):
+        wanted = {row["contact_id"]: row for row in moves[start : start + 1_000]}
+        ids = sorted(wanted)
+        held = session.execute(  # the primary key carries it; PostgreSQL locks the rows in one order for everybody
+            select(col(Contact.id), col(Contact.stage)).where(col(Contact.id).in_(ids)).order_by(col(Contact.id)).with_for_update()
+        )
+        rows = [wanted[identifier] for identifier, stage in held if stage == wanted[identifier]["stage_from"]]
+        if rows:
+            session.execute(update(Contact), [{"id": row["contact_id"], "stage": row["stage_to"]} for row in rows])
+            session.execute(insert(Transition), [{**row, "at": now} for row in rows])
+        moved += len(rows)
+    return moved

@@ -200,4 +200,24 @@ def put_aside(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
+def told_of(session: Session, ids: Iterable[int]) -> list[RowMapping]:
+    """The messages that events speak of, locked in one order for everybody."""
+    columns = (Message.id, Message.campaign, Message.letter, Message.address, Message.contact_id, Message.account_id,
+               Message.outcome, Message.outcome_at)
+    query = select(*map(col, columns)).where(col(Message.id).in_(sorted(ids))).order_by(col(Message.id))
+    return list(session.execute(query.with_for_update()).mappings())
+
+
+def came_to(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Write down what messages came to. Rows: id, outcome, outcome_at."""
+    if rows:
+        session.connection().execute(
+            update(TABLE)
+            .where(TABLE.c.id == bindparam("b_id"))
+            .values(outcome=bindparam("b_outcome"), outcome_at=bindparam("b_outcome_at", type_=Moment)),
+            [{f"b_{key}": value for key, value in row.items()} for row in rows],
+        )
+    return len(rows)
+
+
 TABLE = Message.__table__  # type: ignore[attr-defined]

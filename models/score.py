@@ -1,11 +1,17 @@
 """Score: how likely a lead, or an account, is to buy, and why. One current row each; reasons in plain words."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Field, SQLModel
+from sqlalchemy import func, select
+from sqlmodel import Field, Session, SQLModel, col
 
+from models.account import Account
+from models.bulk import upsert
+from models.contact import Contact
 from models.moment import Id, Json, Moment
+from models.segment import Segment
 
 
 class Score(SQLModel, table=True):
@@ -33,3 +39,50 @@ class AccountScore(SQLModel, table=True):
     members: int = 0
     reasons: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
     scored_at: datetime = Field(sa_type=Moment)
+
+
+def leads(session: Session, market: str, first: int, last: int, most: int, now: datetime) -> list[dict[str, Any]]:
+    """What the rules look at, for the next `most` contacts of a market from id `first` on: a walk along the primary key."""
+    rows = session.execute(
+        select(
+            col(Contact.id), col(Contact.market), col(Contact.address), col(Contact.title), col(Contact.locale),
+            func.coalesce(Contact.country, Account.country).label("country"), col(Contact.traits),
+            col(Account.industry), col(Account.employees), col(Account.tier), col(Account.channel),
+            col(Account.traits).label("account_traits"),
+            col(Segment.role), col(Segment.role_confidence), col(Segment.persona), col(Segment.department),
+            col(Segment.seniority),
+        )
+        .outerjoin(Account, col(Account.id) == Contact.account_id)
+        .outerjoin(Segment, col(Segment.contact_id) == Contact.id)
+        .where(col(Contact.id).between(first, last), col(Contact.market) == market, col(Contact.created_at) <= now)
+        .order_by(col(Contact.id))
+        .limit(most)
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def write(session: Session, scores: Sequence[dict[str, Any]]) -> None:
+    """Yesterday's score of a lead makes way for today's."""
+    upsert(session, Score, scores, key=["contact_id"])
+
+
+def members(session: Session, first: int, last: int, now: datetime) -> list[dict[str, Any]]:
+    """The people of the accounts `first` to `last` with what counts for the account, account by account."""
+    rows = session.execute(
+        select(
+            col(Account.id).label("account_id"), col(Contact.id).label("contact_id"),
+            col(Segment.role), col(Segment.title_role), col(Segment.role_confidence),
+            col(Score.score), col(Score.grade), col(Score.last_activity_at),
+        )
+        .select_from(Account)
+        .outerjoin(Contact, (col(Contact.account_id) == Account.id) & (col(Contact.created_at) <= now))
+        .outerjoin(Segment, col(Segment.contact_id) == Contact.id)
+        .outerjoin(Score, col(Score.contact_id) == Contact.id)
+        .where(col(Account.id).between(first, last), col(Account.created_at) <= now)
+        .order_by(col(Account.id), col(Contact.id))
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def write_accounts(session: Session, scores: Sequence[dict[str, Any]]) -> None:
+    upsert(session, AccountScore, scores, key=["account_id"])

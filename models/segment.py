@@ -1,10 +1,15 @@
 """Segment: which persona and buying role a contact has, or which kind of shopper, and how sure we are."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlmodel import Field, SQLModel
+from sqlalchemy import select
+from sqlmodel import Field, Session, SQLModel, col
 
+from models.bulk import insert_into
+from models.contact import Contact
 from models.moment import Id, Moment
 
 
@@ -35,3 +40,34 @@ class Segment(SQLModel, table=True):
     confirmed_by: str | None = None  # a person's word wins for good
     confirmed_at: datetime | None = Field(default=None, sa_type=Moment)
     segmented_at: datetime = Field(sa_type=Moment)
+
+
+def people(session: Session, first: int, last: int, most: int, now: datetime) -> list[dict[str, Any]]:
+    """The next `most` contacts from id `first` on with the segment they have: a walk along the primary key."""
+    rows = session.execute(
+        select(
+            col(Contact.id), col(Contact.market), col(Contact.title), col(Contact.stage), col(Contact.account_id),
+            col(Segment.role), col(Segment.title_role), col(Segment.role_confidence), col(Segment.persona),
+            col(Segment.persona_confidence), col(Segment.department), col(Segment.seniority), col(Segment.evidence),
+            col(Segment.shopper), col(Segment.recency_days), col(Segment.frequency), col(Segment.monetary_cents),
+            col(Segment.confirmed_by), col(Segment.segmented_at),
+        )
+        .outerjoin(Segment, col(Segment.contact_id) == Contact.id)
+        .where(col(Contact.id).between(first, last), col(Contact.created_at) <= now)
+        .order_by(col(Contact.id))
+        .limit(most)
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def write(session: Session, segments: Sequence[dict[str, Any]]) -> None:
+    """Save what the rules found, except where a person has meanwhile said what is true."""
+    if not segments:
+        return
+    statement = insert_into(session, Segment)
+    changing = {name: statement.excluded[name] for name in segments[0] if name != "contact_id"}
+    session.execute(
+        statement.on_conflict_do_update(index_elements=["contact_id"], set_=changing,
+                                        where=col(Segment.confirmed_by).is_(None)),
+        segments,
+    )

@@ -1,6 +1,6 @@
 """Who is meant: the predicates of campaign.toml, checked against the audience view and spoken in the database's dialect."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from difflib import get_close_matches
 from functools import lru_cache
@@ -78,11 +78,17 @@ def matching(session: Session, now: datetime, predicate: str, *columns: str) -> 
     return select(*wanted).where(condition(predicate, session))
 
 
-def answers(session: Session, now: datetime, predicates: Mapping[str, str], contact_ids: Sequence[int]) -> dict[str, set[int]]:
-    """For each named predicate, which of these contacts it holds for at `now`. One question a predicate."""
-    result: dict[str, set[int]] = {}
+def answers(session: Session, now: datetime, predicates: Mapping[str, str], whom: Any) -> dict[str, set[int]]:
+    """For each named predicate, which contacts it holds for at `now`. One question a predicate, however many leads.
+
+    `whom`: a subquery of contact ids, or a list of them.
+    """
     view = audience(now).subquery("audience")
-    for name, predicate in predicates.items():
-        question = select(view.c.contact_id).where(condition(predicate, session), view.c.contact_id.in_(contact_ids))
-        result[name] = set(session.execute(question).scalars())
-    return result
+    return {
+        name: set(
+            session.execute(
+                select(view.c.contact_id).where(condition(predicate, session), view.c.contact_id.in_(whom))
+            ).scalars()
+        )
+        for name, predicate in predicates.items()
+    }

@@ -6,10 +6,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlmodel import Session
 
-import models  # noqa: F401  every table is known before anybody asks for one
+import models
+from nurture.settings import settings
 
 
 def engine_for(url: str) -> Engine:
@@ -62,6 +67,26 @@ def engine_at(url: str) -> Engine:
 
 def here() -> Engine:
     """The engine that the settings name."""
-    from nurture.settings import settings
-
     return engine_at(settings().database)
+
+
+def migrations(engine: Engine, connection: Connection) -> Config:
+    """Alembic's configuration for a connection: no ini file, no guessing."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(models.__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def prepare(engine: Engine) -> None:
+    """Bring the database's tables to this version of the program; on an empty database, make them. Safe to repeat."""
+    with engine.connect() as connection:
+        command.upgrade(migrations(engine, connection), "head")
+        connection.commit()
+
+
+def revision(engine: Engine) -> tuple[str | None, str | None]:
+    """(the database's migration, the newest one this program has): different ones mean `nurture` must run `prepare`."""
+    with engine.connect() as connection:
+        script = ScriptDirectory.from_config(migrations(engine, connection))
+        return MigrationContext.configure(connection).get_current_revision(), script.get_current_head()

