@@ -1,0 +1,1 @@
+"""Doubles: stand-ins for the outside world that are stricter than it. One folder per service."""
