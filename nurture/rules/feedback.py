@@ -1,0 +1,103 @@
+"""What a reaction means: for the message, for the lead's score, for the address, for the account.
+
+Tables, and one question that needs a message's whole history: was that a person, or a scanner that clicks every link?
+All answers depend on what happened, never on the order in which we heard of it.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from models.address import SuppressedBy
+from models.event import Kind
+
+OUTCOMES = (  # what a message came to: the furthest of these. Whoever opened had it delivered, whatever came back
+    Kind.BLOCKED,
+    Kind.DELIVERED,
+    Kind.DROPPED,
+    Kind.BOUNCED,
+    Kind.OPENED,
+    Kind.CLICKED,
+    Kind.REPLIED,
+    Kind.UNSUBSCRIBED,
+    Kind.COMPLAINED,
+)
+ACTIVITIES = {Kind.OPENED: "email_open", Kind.CLICKED: "email_click", Kind.REPLIED: "reply"}
+SUPPRESSES = {
+    Kind.BOUNCED: SuppressedBy.BOUNCE,  # hard bounces only: BLOCKED may go through tomorrow
+    Kind.COMPLAINED: SuppressedBy.COMPLAINT,
+    Kind.UNSUBSCRIBED: SuppressedBy.UNSUBSCRIBE,
+}
+STOPS_ACCOUNT = {"reply": "reply", "meeting": "meeting_booked"}  # activity → Account.stopped_why
+
+# --- what a salesperson may answer, and the words it is kept under: a rejection is a label for the score -----------
+NOT_NOW = {
+    "no_budget": "No budget this year",
+    "in_contract": "Bound by a contract",
+    "other_priority": "Other priorities first",
+    "no_answer": "Could not be reached",
+}
+NOT_A_FIT = {
+    "wrong_person": "Does not decide here",
+    "wrong_company": "Not our kind of company",
+    "too_small": "Too small",
+    "no_need": "No need for it",
+    "competitor": "A competitor, student or agency",
+    "bad_data": "Wrong or outdated data",
+}
+
+# --- people and machines --------------------------------------------------------------------------------------------
+VERSION = 1  # of the rule below; raw events are kept, so a better rule can read the past again
+TOO_SOON = timedelta(seconds=5)  # after delivery: nobody has read anything yet
+TOGETHER = timedelta(seconds=1)  # two different links at once: a scanner opens them all
+_SCANNERS = re.compile(
+    r"bot\b|crawl|spider|scan|proofpoint|mimecast|barracuda|safelinks|urldefense|trustwave|symantec|messagelabs|"
+    r"fortimail|ironport|sophos|zscaler|headless|phantomjs|python-|curl/|wget/|go-http-client|okhttp|java/|libwww|"
+    r"preview|monitor|virustotal",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One event of a message, as far as this rule reads it."""
+
+    key: str
+    kind: str
+    at: datetime
+    url: str | None = None
+    machine: bool = False  # the provider said so, or its user agent did
+
+
+def machine_agent(user_agent: str | None) -> bool:
+    """Does this browser name itself as a scanner, a proxy or a script?"""
+    return bool(user_agent and _SCANNERS.search(user_agent))
+
+
+def machines(history: Sequence[Heard]) -> set[str]:
+    """Which opens and clicks of one message were no person: the keys of those events.
+
+    The more we hear, the more may turn out to be machines; never the other way round.
+    """
+    delivered = [h.at for h in history if h.kind == Kind.DELIVERED]
+    clicks = [h for h in history if h.kind == Kind.CLICKED]
+    found = {h.key for h in history if h.machine}
+    for click in clicks:
+        too_soon = any(timedelta(0) <= click.at - at < TOO_SOON for at in delivered)
+        at_once = any(abs(other.at - click.at) <= TOGETHER and other.url != click.url for other in clicks)
+        if too_soon or at_once:
+            found.add(click.key)
+    return found
+
+
+def outcome(history: Sequence[Heard], machine: Collection[str]) -> tuple[str, datetime] | None:
+    """What the message came to, and when for the first time. None: nothing yet."""
+    counted = [h for h in history if h.kind in _RANK and h.key not in machine]
+    if not counted:
+        return None
+    best = max(counted, key=lambda h: (_RANK[h.kind], -h.at.timestamp()))
+    return best.kind, best.at
+
+
+_RANK: Mapping[str, int] = {kind: rank for rank, kind in enumerate(OUTCOMES)}

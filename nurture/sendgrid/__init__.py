@@ -1,0 +1,1 @@
+"""SendGrid: its words become ours here, in both directions, and nowhere else."""

@@ -1,0 +1,159 @@
+"""Feedback: what recipients did is applied. In any order, any number of times, with one result."""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Engine, RowMapping
+from sqlmodel import Session
+
+from models import activity, attempt, event, message, stop
+from models.event import Kind
+from nurture import db
+from nurture.rules.feedback import ACTIVITIES, STOPS_ACCOUNT, SUPPRESSES, Heard, machines, outcome
+from tasks.order import order
+
+AT_A_TIME = 500
+PAUSE = 0.01  # seconds. SQLite's waiting writers are not served in turn: without it the webhook would never get one
+LATELY = timedelta(days=7)  # meetings come by file, not as events; a week of them is looked at each time
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of the new events. `surprises` must stay 0: the provider took what we had ruled out."""
+
+    events: int = 0
+    proven: int = 0
+    surprises: int = 0
+    outcomes: int = 0
+    activities: int = 0
+    machines: int = 0
+    suppressed: int = 0
+    stopped: int = 0
+
+    def __add__(self, other: "Applied") -> "Applied":
+        return Applied(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+
+@order("apply events")
+def apply(engine: Engine, now: datetime) -> Applied:
+    """Work through the events nobody has acted on, a few hundred to a transaction."""
+    done = Applied()
+    while _anything(engine):
+        with db.writing(engine) as session:
+            done += _apply(session, event.unapplied(session, AT_A_TIME), now)
+        if engine.dialect.name == "sqlite":
+            time.sleep(PAUSE)
+    with db.reading(engine) as session:
+        meetings = activity.of_running_accounts(session, [k for k in STOPS_ACCOUNT if k != "reply"], now - LATELY, now)
+    if meetings:
+        with db.writing(engine) as session:
+            done += Applied(
+                stopped=stop.stop_accounts(session, {i: (at, STOPS_ACCOUNT[kind]) for i, kind, at in meetings})
+            )
+    return done
+
+
+def _anything(engine: Engine) -> bool:
+    """Look first without the write lock."""
+    with db.reading(engine) as session:
+        return event.anything_new(session)
+
+
+def _apply(session: Session, news: Sequence[RowMapping], now: datetime) -> Applied:
+    """One chunk. Each message's whole history is read again, so it does not matter which part of it is new."""
+    proven, surprises = attempt.prove_accepted(session, {e["attempt_id"] for e in news if e["attempt_id"]}, now)
+    messages = {m["id"]: m for m in message.told_of(session, {e["message_id"] for e in news if e["message_id"]})}
+    histories: dict[int, list[Heard]] = defaultdict(list)
+    for row in event.of_messages(session, messages.keys()):
+        histories[row["message_id"]].append(Heard(row["key"], row["kind"], row["at"], row["url"], row["machine"]))
+    machine = {key for history in histories.values() for key in machines(history)}
+
+    event.are_machines(session, machine)
+    done = Applied(
+        events=len(news),
+        proven=proven,
+        surprises=surprises,
+        machines=sum(e["key"] in machine for e in news),
+        outcomes=message.came_to(session, _changed(messages, histories, machine)),
+        activities=_activities(session, news, messages, machine),
+        suppressed=stop.suppress(session, _stops(news, messages)),
+        stopped=_stop_who_replied(session, news, messages),
+    )
+    event.applied(session, [e["id"] for e in news], now)
+    return done
+
+
+def _changed(
+    messages: Mapping[int, RowMapping], histories: Mapping[int, list[Heard]], machine: set[str]
+) -> list[dict[str, Any]]:
+    changed = []
+    for message_id, history in histories.items():
+        kind, at = outcome(history, machine) or (None, None)
+        if (kind, at) != (messages[message_id]["outcome"], messages[message_id]["outcome_at"]):
+            changed.append({"id": message_id, "outcome": kind, "outcome_at": at})
+    return changed
+
+
+def _activities(
+    session: Session, news: Sequence[RowMapping], messages: Mapping[int, RowMapping], machine: set[str]
+) -> int:
+    """A person's opens, clicks and replies are kept; what turned out to be a machine's is taken back."""
+    activity.forget(session, [_dedupe(key) for key in machine])
+    rows = []
+    for e in news:
+        to = messages.get(e["message_id"])
+        if (
+            to
+            and to["contact_id"]
+            and to["campaign"] != message.SALES
+            and e["kind"] in ACTIVITIES
+            and e["key"] not in machine
+        ):
+            rows.append(
+                {
+                    "dedupe": _dedupe(e["key"]),
+                    "contact_id": to["contact_id"],
+                    "account_id": to["account_id"],
+                    "kind": ACTIVITIES[e["kind"]],
+                    "at": e["at"],
+                    "detail": e["url"] or to["letter"],
+                    "campaign": to["campaign"],
+                }
+            )
+    return activity.add(session, rows)
+
+
+def _dedupe(key: str) -> int:
+    return int.from_bytes(sha256(f"event {key}".encode()).digest()[:8], "big", signed=True)
+
+
+def _stops(news: Sequence[RowMapping], messages: Mapping[int, RowMapping]) -> list[stop.Stop]:
+    """Bounces long after delivery come without our ids, so the address alone must be enough."""
+    stops = []
+    for e in news:
+        to = messages.get(e["message_id"])
+        address = to["address"] if to else e["address"]
+        if address and e["kind"] in SUPPRESSES:
+            why = SUPPRESSES[Kind(e["kind"])]
+            stops.append(stop.Stop(address, e["at"], why, "the provider's event", to and to["campaign"]))
+    return stops
+
+
+def _stop_who_replied(session: Session, news: Sequence[RowMapping], messages: Mapping[int, RowMapping]) -> int:
+    accounts: dict[int, tuple[datetime, str]] = {}
+    contacts: dict[int, datetime] = {}
+    for e in sorted((e for e in news if e["kind"] == Kind.REPLIED), key=lambda e: e["at"], reverse=True):
+        to = messages.get(e["message_id"])
+        if not to or to["campaign"] == message.SALES:  # a salesperson's answer is no lead's
+            continue
+        if to["account_id"]:
+            accounts[to["account_id"]] = (e["at"], STOPS_ACCOUNT["reply"])
+        elif to["contact_id"]:
+            contacts[to["contact_id"]] = e["at"]
+    stop.stop_contacts(session, contacts)
+    return stop.stop_accounts(session, accounts)
