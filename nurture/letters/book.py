@@ -1,0 +1,185 @@
+"""The letterbook: a campaign's letters, ready to be written to anybody in their role and language."""
+
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError
+
+from nurture.letters import formats, words
+from nurture.letters.sandbox import Sandbox
+from nurture.letters.sheet import Filled, Kind, Sheet, Unsafe
+
+PARTS: dict[Kind, tuple[str, str]] = {"subject": ("subject", "txt"), "text": ("body", "txt"), "html": ("body", "html")}
+MENDS = {
+    "is not known here": "correct the placeholder",
+    "None": "guard the placeholder",
+}
+
+
+class LetterError(Exception):
+    """A letter cannot be written. Nothing was sent: mend the file at the line, then write it again."""
+
+    def __init__(self, file: str, line: int | None, what: str, mend: str) -> None:
+        self.file, self.line, self.what, self.mend = file, line, what, mend
+        super().__init__(f"{file}:{line or 1}: {what} ({mend})")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    subject: str
+    text: str
+    html: str
+    variant: str  # "authorizer.es", "es", "authorizer" or "plain": whose body it is
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A letter as forms and values. Two letters whose three forms are the same can share one request."""
+
+    subject: Filled
+    text: Filled
+    html: Filled
+    variant: str
+    language: str
+
+    def rendered(self) -> Rendered:
+        subject = str(self.subject).strip()
+        return Rendered(subject, str(self.text), str(self.html), self.variant, self.language)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The files of one letter for one role and locale."""
+
+    subject: str
+    text: str
+    html: str
+    variant: str
+    language: str
+
+
+class Letterbook:
+    """Compiled once, used for thousands. `files` is what `campaigns.files` gives or what a version has stored."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self.files = dict(files)
+        self.markup = Sandbox(self.files, html=True)
+        self.plain = Sandbox(self.files, html=False)
+        self.words = words.read_words(self.files)
+        self.letters: dict[str, set[str]] = {}  # "pump-efficiency/why-now" → its files
+        for path in self.files:
+            if path.count("/") == 2:
+                folder, _, name = path.rpartition("/")
+                self.letters.setdefault(folder, set()).add(name)
+        self.choices: dict[tuple[str, str, str | None, str], Choice] = {}
+        self.sheets: dict[str, Sheet] = {}
+        self.tongues: dict[str, dict[str, Any]] = {}
+
+    def render(self, campaign: str, letter: str, role: str | None, locale: str, context: Mapping[str, Any]) -> Rendered:
+        """The letter as this person reads it. Raises LetterError naming file, line and mend."""
+        return self.compose(campaign, letter, role, locale, context).rendered()
+
+    def compose(
+        self, campaign: str, letter: str, role: str | None, locale: str, context: Mapping[str, Any]
+    ) -> Composed:
+        """The same, kept apart: the words that stay and the values that change."""
+        key = (campaign, letter, role, locale)
+        choice = self.choices.get(key)
+        if choice is None:
+            choice = self.choices[key] = self.choose(*key)
+        values = self._values(choice.language, locale, context)
+        return Composed(
+            self._fill(choice.subject, "subject", values),
+            self._fill(choice.text, "text", values),
+            self._fill(choice.html, "html", values),
+            choice.variant,
+            choice.language,
+        )
+
+    def choose(self, campaign: str, letter: str, role: str | None, locale: str) -> Choice:
+        """First the language, once for the whole letter: the reader's if every part is there, else the house's.
+        Then, part by part, the file for the role before the file for everybody."""
+        folder = f"{campaign}/{letter}"
+        names = self.letters.get(folder)
+        if not names:
+            raise LetterError(
+                folder, None, f"the letter “{letter}” does not exist", f"make the folder {folder}/ or correct the step"
+            )
+        default = self.words.default
+        theirs = [f".{name}" for name in words.languages(locale)]
+        house = [f".{default}", ""]
+        rounds = (
+            [(default, theirs + house[1:])]
+            if formats.language(locale) == default
+            else [(formats.language(locale), theirs), (default, house)]
+        )
+        for tongue, endings in rounds:
+            found = {kind: _first(names, stem, suffix, role, endings) for kind, (stem, suffix) in PARTS.items()}
+            if all(found.values()):
+                subject, text, html = (f"{folder}/{found[kind]}" for kind in PARTS)
+                variant = ".".join(html.rpartition("/")[2].split(".")[1:-1]) or "plain"
+                return Choice(subject, text, html, variant, tongue)
+        lacking = next(f"{stem}.{suffix}" for kind, (stem, suffix) in PARTS.items() if not found[kind])
+        raise LetterError(
+            f"{folder}/{lacking}", None, "this part of the letter is missing", f"write {folder}/{lacking}"
+        )
+
+    def _values(self, tongue: str, locale: str, context: Mapping[str, Any]) -> dict[str, Any]:
+        shared = self.tongues.get(tongue)
+        if shared is None:
+            content = words.read_content(self.files, tongue, self.words.default)
+            shared = self.tongues[tongue] = {"words": self.words.of(tongue), "content": content, "language": tongue}
+        values = {**shared, **context}
+        values[formats.LOCALE] = formats.known(locale if formats.language(locale) == tongue else tongue)
+        person = values.get("person")
+        if type(person) is dict and "greeting" not in person:
+            market = (values.get("campaign") or {}).get("market", "b2b")
+            values["person"] = {**person, "greeting": words.greeting(person, shared["words"], market)}
+        return values
+
+    def _fill(self, path: str, kind: Kind, values: dict[str, Any]) -> Filled:
+        try:
+            sheet = self.sheets.get(path)
+            if sheet is None:
+                environment = self.markup if kind == "html" else self.plain
+                sheet = self.sheets[path] = Sheet(environment.get_template(path), kind)
+            return sheet.fill(values)
+        except (
+            TemplateError,
+            ArithmeticError,
+            TypeError,
+            ValueError,
+            LookupError,
+            RecursionError,
+            AttributeError,
+        ) as error:
+            raise self._explained(error, path) from error
+
+    def _explained(self, error: Exception, path: str) -> LetterError:
+        """Jinja's error with the file and line of the template, not of the compiled code."""
+        if isinstance(error, TemplateNotFound):
+            return LetterError(
+                path, self._line_of(path, str(error.name)), f"{error.name} does not exist", "correct the name"
+            )
+        if isinstance(error, TemplateSyntaxError):
+            return LetterError(
+                error.filename or error.name or path, error.lineno, str(error.message), "correct the template"
+            )
+        if isinstance(error, Unsafe):
+            return LetterError(path, None, str(error), "correct the template or the link")
+        frames = traceback.extract_tb(error.__traceback__)
+        file, line = next(((f.filename, f.lineno) for f in reversed(frames) if f.filename in self.files), (path, None))
+        mend = next((mend for sign, mend in MENDS.items() if sign in str(error)), "correct the template")
+        return LetterError(file, line, str(error) or type(error).__name__, mend)
+
+    def _line_of(self, path: str, words: str) -> int | None:
+        lines = self.files.get(path, "").splitlines()
+        return next((number for number, line in enumerate(lines, 1) if words in line), None)
+
+
+def _first(names: Iterable[str], stem: str, suffix: str, role: str | None, endings: Iterable[str]) -> str | None:
+    stems = [f"{stem}.{role}", stem] if role else [stem]
+    return next((name for s in stems for e in endings if (name := f"{s}{e}.{suffix}") in names), None)

@@ -1,0 +1,103 @@
+"""Dates, money and numbers as the reader's country writes them."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_skeleton
+from babel.numbers import format_currency, format_decimal, format_percent
+from jinja2 import Undefined, pass_context
+from jinja2.sandbox import SecurityError
+
+STYLES = ("short", "medium", "long", "full")
+LOCALE = "locale"  # the name in a letter's values that says how its reader writes numbers
+
+
+@lru_cache(256)
+def known(locale: str) -> str:
+    """The locale babel knows: "es-MX" → "es_MX", "zh-Hans-CN" → "zh_Hans_CN", "es-XX" → "es", nonsense → "en"."""
+    name = locale.replace("-", "_")
+    while name:
+        try:
+            return str(Locale.parse(name))
+        except (UnknownLocaleError, ValueError):
+            name = name.rpartition("_")[0]
+    return "en"
+
+
+def language(locale: str) -> str:
+    """The language of a locale: "es-MX" → "es"."""
+    return locale.replace("_", "-").partition("-")[0].lower()
+
+
+@lru_cache(4096)
+def _date(value: date, style: str, locale: str) -> str:
+    if style == "day":  # "Friday, March 20": what a reader puts in a calendar
+        return format_skeleton("MMMMEEEEd", datetime(value.year, value.month, value.day), locale=locale, tzinfo=None)  # noqa: DTZ001
+    return format_date(value, style, locale=locale)  # type: ignore[arg-type]
+
+
+def _number(value: Any) -> int | float | Decimal:
+    if isinstance(value, Undefined):
+        value._fail_with_undefined_error()
+    if type(value) not in (int, float, Decimal):
+        raise SecurityError(f"{value!r} is not a number")
+    return value  # type: ignore[no-any-return]
+
+
+@pass_context
+def _dates(context: Any, value: Any, style: str = "long") -> str:
+    if isinstance(value, Undefined):
+        value._fail_with_undefined_error()
+    if not isinstance(value, date):
+        raise SecurityError(f"{value!r} is not a date")
+    if style != "day" and style not in STYLES:
+        raise SecurityError(f"date('{style}') is not known: day, short, medium, long or full")
+    return _date(value, style, context[LOCALE])
+
+
+@pass_context
+def _money(context: Any, value: Any, currency: str = "EUR", cents: bool = False) -> str:
+    amount = _number(value)
+    return _format_money(amount, currency, bool(cents) or amount != int(amount), context[LOCALE])
+
+
+@lru_cache(4096)
+def _format_money(amount: Any, currency: str, cents: bool, locale: str) -> str:
+    text: str = format_currency(
+        amount, currency, locale=locale, currency_digits=cents, format=None if cents else _whole(locale)
+    )
+    return text
+
+
+@lru_cache(256)
+def _whole(locale: str) -> str:
+    pattern: str = Locale.parse(locale).currency_formats["standard"].pattern
+    return pattern.replace(".00", "")
+
+
+@pass_context
+def _numbers(context: Any, value: Any, digits: int = 0) -> str:
+    return _format_number(round(_number(value), min(int(digits), 6)), min(int(digits), 6), context[LOCALE])
+
+
+@lru_cache(4096)
+def _format_number(value: Any, digits: int, locale: str) -> str:
+    return format_decimal(value, format="#,##0" + ("." + "0" * digits if digits > 0 else ""), locale=locale)
+
+
+@pass_context
+def _percents(context: Any, value: Any) -> str:
+    """15 → "15%" or "15 %": our files write percent as a marketer says it."""
+    return _format_percent(_number(value), context[LOCALE])
+
+
+@lru_cache(1024)
+def _format_percent(value: Any, locale: str) -> str:
+    return format_percent(Decimal(str(value)) / 100, locale=locale)
+
+
+FILTERS: dict[str, Callable[..., Any]] = {"date": _dates, "money": _money, "number": _numbers, "percent": _percents}

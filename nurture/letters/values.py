@@ -1,0 +1,78 @@
+"""What a letter may speak about: plain words, numbers and dates, made from a row of the audience."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from nurture.rules.campaign import Campaign
+
+CHINESE = re.compile("[\u3400-\u9fff]")
+LONGEST_NAME = 60
+
+
+def full_name(first: str, last: str) -> str:
+    """Zoë O'Brien, but 王秀英: Chinese names begin with the family and have no gap."""
+    if CHINESE.search(first + last):
+        return f"{last}{first}"
+    return f"{first} {last}".strip()
+
+
+def _name(value: Any) -> str:
+    """A name as people write it: one line, no blanks around, not all of a novel."""
+    return " ".join(str(value or "").split())[:LONGEST_NAME]
+
+
+def context(
+    row: Mapping[str, Any],
+    *,
+    campaign: Campaign,
+    sender: Mapping[str, str],
+    company: Mapping[str, str],
+    unsubscribe_url: str,
+    web_url: str,
+    today: date,
+    handoff: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A letter's values from a row of the audience view (or any row with some of its columns).
+
+    Everything a template may name is there; what we do not know is the empty text, so that `{% if person.first_name %}`
+    asks the question. `sender` has name and email, `company` has name and postal_address.
+    """
+    first, last = _name(row.get("first_name")), _name(row.get("last_name"))
+    offer = campaign.offer
+    by = campaign.sender
+    return {
+        "person": {
+            "first_name": first,
+            "last_name": last,
+            "name": full_name(first, last),
+            "title": _name(row.get("title")),
+            "locale": row.get("locale") or "en",
+            "country": row.get("country") or "",
+            "role": row.get("role") or "",
+            "persona": row.get("persona") or "",
+            "shopper": row.get("shopper") or "",
+        },
+        "account": {
+            "name": _name(row.get("account_name")),
+            "industry": row.get("industry") or "",
+            "country": row.get("country") or "",
+            "employees": row.get("employees") or 0,
+            "tier": row.get("tier") or "",
+        },
+        "owner": {"name": _name(row.get("owner_name")), "email": row.get("owner_email") or ""},
+        "campaign": {"slug": campaign.slug, "name": campaign.name, "market": campaign.market},
+        "offer": offer and {
+            "code": offer.code,
+            "percent": offer.percent or 0,
+            "ends_on": offer.ends_on,
+            "url": offer.url or web_url,
+        },
+        "sender": {"name": by.name if by else sender["name"], "email": by.email if by else sender["email"]},
+        "company": {"name": company["name"], "postal_address": company["postal_address"]},
+        "unsubscribe_url": unsubscribe_url,
+        "web_url": web_url,
+        "today": today,
+        "handoff": dict(handoff) if handoff else None,
+    }  # fmt: skip
