@@ -70,8 +70,9 @@ def versions(session: Session, slug: str) -> list[int]:
     ).scalars())
 
 
-def active(session: Session, slug: str, version_id: int, shard: int, shards: int, many: int = 5_000) -> Iterator[list[RowMapping]]:
-    """The leads under way in a version, a few thousand plain rows at a time, in the order of their account."""
+def active(session: Session, slug: str, version_id: int, shard: int, shards: int, many: int = 5_000,
+           address: str | None = None) -> Iterator[list[RowMapping]]:
+    """The leads under way in a version (or one of them), a few thousand plain rows at a time, in the order of their account."""
     deals = (
         select(col(Opportunity.account_id), func.count().label("open"))
         .where(col(Opportunity.outcome) == Outcome.OPEN)
@@ -96,6 +97,8 @@ def active(session: Session, slug: str, version_id: int, shard: int, shards: int
                func.coalesce(Enrolment.account_id, Enrolment.contact_id) % shards == shard)  # colleagues share a shard
         .order_by(func.coalesce(Enrolment.account_id, 0), col(Enrolment.id))
     )
+    if address:
+        question = question.where(col(Enrolment.address) == address)
     for part in session.execute(question).mappings().partitions(many):
         yield list(part)
 

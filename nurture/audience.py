@@ -92,3 +92,23 @@ def answers(session: Session, now: datetime, predicates: Mapping[str, str], whom
         )
         for name, predicate in predicates.items()
     }
+
+
+def failing(session: Session, now: datetime, predicate: str, contact_id: int) -> list[tuple[str, dict[str, Any]]]:
+    """Which parts of a predicate do not hold for one contact, each with the values of the columns it speaks of."""
+    if wrong := problems(predicate):
+        raise PredicateError("; ".join(wrong))
+    view = audience(now).subquery("audience")
+    person = session.execute(select(*view.c).where(view.c.contact_id == contact_id)).mappings().one()
+    found = []
+    for part in sqlglot.parse_one(f"SELECT 1 WHERE {predicate}").args["where"].this.flatten():
+        text = part.sql()
+        holds = session.execute(
+            select(view.c.contact_id).where(condition(text, session), view.c.contact_id == contact_id)
+        ).first()
+        if holds is None:
+            spoken_of = dict.fromkeys(column.name.lower() for column in part.find_all(exp.Column))
+            found.append((text, {name: person[name] for name in spoken_of}))
+        if not isinstance(part.parent, exp.And):
+            break
+    return found

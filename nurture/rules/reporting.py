@@ -1,0 +1,82 @@
+"""The ledger's arithmetic and its pages: planned = accepted + skipped + refused + unknown + waiting, per step."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.message import LEDGER, SALES, State
+from nurture.rules.reasons import SENTENCES, Reason
+
+GROUPS = ("accepted", "skipped", "refused", "unknown", "waiting")
+
+
+@dataclass(slots=True)
+class Line:
+    """One step of one campaign version."""
+
+    campaign: str
+    version: int
+    step: int
+    letter: str
+    planned: int = 0
+    accepted: int = 0
+    skipped: int = 0
+    refused: int = 0
+    unknown: int = 0
+    waiting: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)  # of the skipped and refused
+
+    @property
+    def adds_up(self) -> bool:
+        return self.planned == sum(getattr(self, group) for group in GROUPS)
+
+    def as_json(self) -> dict[str, Any]:
+        """The documented line of `nurture ledger --json`."""
+        figures = {group: getattr(self, group) for group in GROUPS}
+        return {"campaign": self.campaign, "version": self.version, "step": self.step, "letter": self.letter,
+                "planned": self.planned, **figures, "reasons": dict(sorted(self.reasons.items()))}  # fmt: skip
+
+
+def ledger(counts: Iterable[Mapping[str, Any]]) -> list[Line]:
+    """Lines from counted states: rows of campaign, version, step, letter, state, reason, n."""
+    lines: dict[tuple[str, int, int, str], Line] = {}
+    for row in counts:
+        key = (row["campaign"], row["version"], row["step"], row["letter"])
+        line = lines.setdefault(key, Line(*key))
+        group = LEDGER[State(row["state"])]
+        line.planned += row["n"]
+        setattr(line, group, getattr(line, group) + row["n"])
+        if group in ("skipped", "refused"):
+            reason = row["reason"] or "not given"
+            line.reasons[reason] = line.reasons.get(reason, 0) + row["n"]
+    return list(lines.values())
+
+
+def title(campaign: str) -> str:
+    """How a campaign is called on a page."""
+    return "(mails to sales)" if campaign == SALES else campaign
+
+
+def because(reasons: Mapping[str, int]) -> str:
+    """The reasons of a line in words, most frequent first: "120 has not agreed to be mailed"."""
+    ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{n:,} {SENTENCES[Reason(reason)] if reason in Reason else reason}" for reason, n in ranked)
+
+
+def markdown(lines: Iterable[Line], funnel: Iterable[Mapping[str, Any]]) -> str:
+    """The ledger and the funnel as a page for Prefect: figures only, no people."""
+    lines = list(lines)
+    page = ["## Ledger", "", "planned = accepted + skipped + refused + unknown + waiting", "",
+            "| campaign | v | step | letter | planned | accepted | skipped | refused | unknown | waiting | why skipped or refused |",
+            "|---|---|---|---|--:|--:|--:|--:|--:|--:|---|"]  # fmt: skip
+    for line in lines:
+        figures = " | ".join(f"{getattr(line, name):,}" for name in ("planned", *GROUPS))
+        page.append(f"| {title(line.campaign)} | {line.version} | {line.step + 1} | {line.letter} | {figures} | {because(line.reasons)} |")
+    total = " | ".join(f"**{sum(getattr(line, name) for line in lines):,}**" for name in ("planned", *GROUPS))
+    page += [f"| **all** | | | | {total} | {'' if all(line.adds_up for line in lines) else '**does not add up**'} |", ""]
+    columns = ("campaign", "entered", "mailed", "delivered", "opened", "clicked", "replied", "unsubscribed", "handed_over", "taken", "bought")
+    page += ["## Funnel", "", "| " + " | ".join(name.replace("_", " ") for name in columns) + " |",
+             "|---" + "|--:" * (len(columns) - 1) + "|"]  # fmt: skip
+    for row in funnel:
+        page.append("| " + " | ".join(f"{row.get(name, 0):,}" if name != "campaign" else str(row[name]) for name in columns) + " |")
+    return "\n".join(page)

@@ -1,0 +1,52 @@
+"""The ledger, the funnel and the health of what was sent, as plain figures."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine
+
+from models import ledger as ledgers
+from models.message import SALES
+from nurture import db
+from nurture.rules.reporting import Line, ledger, markdown
+from tasks.order import order
+
+REACTIONS = ("delivered", "opened", "clicked", "replied", "bounced", "unsubscribed", "complained")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`lines`: the ledger, a line per campaign version and step. `funnel`: a row per campaign, counts of people."""
+
+    at: datetime
+    lines: list[Line]
+    funnel: list[dict[str, Any]]
+    stages: list[dict[str, Any]]
+
+    @property
+    def ledger(self) -> list[dict[str, Any]]:
+        return [line.as_json() for line in self.lines]
+
+    @property
+    def adds_up(self) -> bool:
+        return all(line.adds_up for line in self.lines)
+
+    def markdown(self) -> str:
+        return markdown(self.lines, self.funnel)
+
+
+@order(run_name="report")
+def report(engine: Engine, now: datetime, campaign: str | None = None) -> Report:
+    """Everything ops want to know in the morning. Reads one snapshot."""
+    with db.reading(engine) as session:
+        lines = ledger(ledgers.counts(session, campaign))
+        heard, people = ledgers.reactions(session), ledgers.people(session)
+        slugs = sorted({line.campaign for line in lines if line.campaign != SALES} | set(people))
+        funnel = [
+            {"campaign": slug, **people.get(slug, {}), **{kind: heard.get(slug, {}).get(kind, 0) for kind in REACTIONS}}
+            for slug in slugs
+            if campaign in (None, slug)
+        ]
+        stages = [dict(row) for row in ledgers.stages(session)]
+    return Report(now, lines, funnel, stages)
