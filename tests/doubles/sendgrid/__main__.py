@@ -7,6 +7,7 @@ Prints one JSON line when it listens: `{"url", "public_key", "pid"}`, and one mo
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -54,6 +55,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def main() -> None:
     given = arguments().parse_args()
+    gc.set_threshold(500_000, 50, 1_000)  # a request is a hundred thousand objects without a cycle among them
     ends = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # before any thread exists, so that only sigwait below sees them
     double = SendGridDouble(

@@ -22,6 +22,7 @@ from .limits import (
 
 QUICK = {"to": list, "subject": str, "headers": dict, "custom_args": dict, "substitutions": dict}
 AROUND_A_PAIR = len('"":"",')
+WIDEST = len(r"\ud83d\ude00")  # one character as ASCII JSON, at most
 
 
 def surely_fine(mail: dict[str, Any], people: list[Any]) -> bool:
@@ -79,13 +80,13 @@ def fine_texts(columns: list[dict[str, Any]], most: int, shared: dict[str, Any])
     if not set(map(type, chain(shared.values(), chain.from_iterable(map(dict.values, columns))))) <= {str}:
         return False
     budget = most - bound(shared)
-    return budget >= 0 and all(fits(column, budget) for column in columns)
-
-
-def fits(words: dict[str, str], budget: int) -> bool:
-    """The cheap bound first: no character takes more than `\\ud83d\\ude00`, twelve."""
-    characters = len("".join(words)) + len("".join(words.values()))
-    return characters * 12 + AROUND_A_PAIR * len(words) < budget or bound(words) <= budget
+    if not columns or budget < 0:
+        return budget >= 0
+    every_name = len("".join(set().union(*columns)))
+    longest = max(map(len, map("".join, map(dict.values, columns))))
+    if (every_name + longest) * WIDEST + AROUND_A_PAIR * max(map(len, columns)) < budget:
+        return True  # even one recipient with all the names and the longest values would fit
+    return all(bound(column) <= budget for column in columns)
 
 
 def bound(words: dict[str, str]) -> int:
