@@ -43,7 +43,7 @@ class Deeds(NamedTuple):
 
 
 def deeds(session: Session, first: int, last: int, half_lives: Mapping[str, float], now: datetime) -> list[Deeds]:
-    """What the contacts `first` to `last` did, summed up per kind: a few rows per contact instead of all their activities.
+    """What the contacts `first` to `last` did, summed up per kind: a few rows per contact, not all their activities.
 
     One walk over `activity_contact_at` from the first contact to the last, then a sort of what was found. Kinds without
     a half-life are left out, and what happens after `now` is not known yet.
@@ -74,7 +74,8 @@ def latest(session: Session, contact_ids: list[int], now: datetime, most: int = 
         .where(col(Activity.contact_id).in_(contact_ids), col(Activity.at) <= now)
         .subquery()
     )
-    for row in session.execute(select(ranked).where(ranked.c.rank <= most).order_by(ranked.c.contact_id, ranked.c.rank)):
+    newest = select(ranked).where(ranked.c.rank <= most).order_by(ranked.c.contact_id, ranked.c.rank)
+    for row in session.execute(newest):
         found.setdefault(row.contact_id, []).append({"kind": row.kind, "at": row.at, "detail": row.detail})
     return found
 

@@ -87,7 +87,10 @@ def move(session: Session, moves: Sequence[Mapping[str, Any]], now: datetime) ->
         wanted = {row["contact_id"]: row for row in moves[start : start + 1_000]}
         ids = sorted(wanted)
         held = session.execute(  # the primary key carries it; PostgreSQL locks the rows in one order for everybody
-            select(col(Contact.id), col(Contact.stage)).where(col(Contact.id).in_(ids)).order_by(col(Contact.id)).with_for_update()
+            select(col(Contact.id), col(Contact.stage))
+            .where(col(Contact.id).in_(ids))
+            .order_by(col(Contact.id))
+            .with_for_update()
         )
         rows = [wanted[identifier] for identifier, stage in held if stage == wanted[identifier]["stage_from"]]
         if rows:

@@ -32,7 +32,7 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class days_between(FunctionElement[float]):  # noqa: N801  it reads as the SQL function it is
+class days_between(FunctionElement[float]):
     """days_between(earlier, later): real days, either database."""
 
     type = Float()

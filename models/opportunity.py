@@ -36,7 +36,8 @@ def deals(session: Session, account_ids: Iterable[int | None], now: datetime) ->
     account_id. One that was closed later was open then."""
     found: dict[int, dict[str, int]] = {}
     wanted = sorted({one for one in account_ids if one is not None})
-    outcome = case((col(Opportunity.closed_at) > now, Outcome.OPEN.value), else_=col(Opportunity.outcome)).label("outcome")
+    closed_later = col(Opportunity.closed_at) > now
+    outcome = case((closed_later, Outcome.OPEN.value), else_=col(Opportunity.outcome)).label("outcome")
     for start in range(0, len(wanted), 5_000):
         query = (
             select(col(Opportunity.account_id), outcome, func.count())

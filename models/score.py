@@ -42,7 +42,7 @@ class AccountScore(SQLModel, table=True):
 
 
 def leads(session: Session, market: str, first: int, last: int, most: int, now: datetime) -> list[dict[str, Any]]:
-    """What the rules look at, for the next `most` contacts of a market from id `first` on: a walk along the primary key."""
+    """What the rules look at, for the next `most` contacts of a market from id `first` on, along the primary key."""
     rows = session.execute(
         select(
             col(Contact.id), col(Contact.market), col(Contact.address), col(Contact.title), col(Contact.locale),
