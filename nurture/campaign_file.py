@@ -11,6 +11,7 @@ from models.segment import Role
 from nurture.rules.campaign import AccountPolicy, Campaign, Hours, Offer, Sender, Span, Step
 from nurture.toml_file import REQUIRED, Path, Problem, Reader, dotted, lines
 
+USUAL = Campaign("", "", "b2b", "", "", ())  # what a file that says nothing gets
 ROLES = tuple(str(role) for role in Role)
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 STOPS = ("reply", "opportunity_open", "meeting_booked")
@@ -55,11 +56,9 @@ def parse(text: str, file: str, slug: str, letters: frozenset[str]) -> tuple[Cam
         hours=_hours(reader, table),
         offer=_offer(reader, table),
         holdout=_holdout(reader, table),
-        max_per_person=_count(
-            reader, table, (), "max_per_person", Campaign.__dataclass_fields__["max_per_person"].default
-        ),
-        per_days=_count(reader, table, (), "per_days", Campaign.__dataclass_fields__["per_days"].default),
-        expires_after=_plain_time(reader, table, (), "expires_after", timedelta(days=7)),
+        max_per_person=_count(reader, table, (), "max_per_person", USUAL.max_per_person),
+        per_days=_count(reader, table, (), "per_days", USUAL.per_days),
+        expires_after=_plain_time(reader, table, (), "expires_after", USUAL.expires_after),
         extras=_words(reader, table),
     )
     if campaign.market == "b2c" and "account" in table:
@@ -104,7 +103,7 @@ def _steps(reader: Reader, table: Mapping[str, Any], letters: frozenset[str]) ->
             )
         roles = reader.take(step, path, "roles", list, [])
         roles = tuple(role for role in roles if reader.choose(role, (*path, "roles"), ROLES, "the role"))
-        patience = _plain_time(reader, step, path, "patience", Step.__dataclass_fields__["patience"].default)
+        patience = _plain_time(reader, step, path, "patience", Step("").patience)
         when = _predicate(reader, step, path, "when", None)
         steps.append(Step(letter, roles, reader.span(step, path, "wait") or Span(), when, patience))
     return tuple(steps)

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError
 
-from nurture.letters import formats, words
+from nurture.letters import formats, placeholders, words
 from nurture.letters.sandbox import Sandbox
 from nurture.letters.sheet import Filled, Kind, Sheet, Unsafe
 
@@ -162,7 +162,7 @@ class Letterbook:
         """Jinja's error with the file and line of the template, not of the compiled code."""
         if isinstance(error, TemplateNotFound):
             return LetterError(
-                path, self._line_of(path, str(error.name)), f"{error.name} does not exist", "correct the name"
+                path, self.line_of(path, str(error.name)), f"{error.name} does not exist", "correct the name"
             )
         if isinstance(error, TemplateSyntaxError):
             return LetterError(
@@ -175,7 +175,18 @@ class Letterbook:
         mend = next((mend for sign, mend in MENDS.items() if sign in str(error)), "correct the template")
         return LetterError(file, line, str(error) or type(error).__name__, mend)
 
-    def _line_of(self, path: str, words: str) -> int | None:
+    def misspelt(self, path: str, context: Mapping[str, Any]) -> list[tuple[int, str]]:
+        """(line, what) for each placeholder in a file that these values do not know, in whatever branch it stands."""
+        sandbox = self.markup if path.endswith(".html") else self.plain
+        try:
+            return list(
+                placeholders.misspelt(sandbox, self.files[path], path, self._values(self.words.default, "en", context))
+            )
+        except TemplateSyntaxError:
+            return []  # said when the letter is rendered
+
+    def line_of(self, path: str, words: str) -> int | None:
+        """The first line of a file that says these words."""
         lines = self.files.get(path, "").splitlines()
         return next((number for number, line in enumerate(lines, 1) if words in line), None)
 

@@ -10,7 +10,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton
 from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2 import Undefined, pass_context
-from jinja2.sandbox import SecurityError
+from jinja2.exceptions import SecurityError
 
 STYLES = ("short", "medium", "long", "full")
 LOCALE = "locale"  # the name in a letter's values that says how its reader writes numbers
@@ -37,7 +37,7 @@ def language(locale: str) -> str:
 def _date(value: date, style: str, locale: str) -> str:
     if style == "day":  # "Friday, March 20": what a reader puts in a calendar
         return format_skeleton("MMMMEEEEd", datetime(value.year, value.month, value.day), locale=locale, tzinfo=None)  # noqa: DTZ001
-    return format_date(value, style, locale=locale)  # type: ignore[arg-type]
+    return format_date(value, style, locale=locale)
 
 
 def _number(value: Any) -> int | float | Decimal:

@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from jinja2 import BaseLoader, TemplateNotFound, TemplateSyntaxError, Undefined, nodes
+from jinja2.exceptions import SecurityError
 from jinja2.filters import do_default, do_first, do_last, do_round, do_title
 from jinja2.runtime import LoopContext, StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
 from nurture.letters import formats
@@ -27,7 +28,7 @@ ALLOWED = (
     nodes.Filter, nodes.Test, nodes.Keyword, nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or,
     nodes.Not, nodes.Neg, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.List, nodes.Tuple,
 )  # fmt: skip
-MEND = {
+MEND: dict[type[nodes.Node], str] = {
     nodes.Call: "letters call nothing; use a filter or a value",
     nodes.Concat: "write the two side by side, or use +",
     nodes.Macro: 'use {% include "_partials/…" %} with {% with %}',
@@ -48,6 +49,8 @@ class Missing(StrictUndefined):
     def _undefined_message(self) -> str:
         if self._undefined_hint:
             return self._undefined_hint
+        if self._undefined_obj is None:
+            return f"'{self._undefined_name}' asks something that is empty here (no [offer] in campaign.toml?)"
         known = list(self._undefined_obj) if isinstance(self._undefined_obj, dict) else NAMES
         meant = difflib.get_close_matches(str(self._undefined_name), [str(k) for k in known], n=1)
         return f"'{self._undefined_name}' is not known here" + (f": did you mean '{meant[0]}'?" if meant else "")
@@ -135,7 +138,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         if type(obj) in (list, tuple) and type(argument) is int:
-            return obj[argument] if -len(obj) <= argument < len(obj) else self.undefined(obj=obj, name=argument)
+            return obj[argument] if -len(obj) <= argument < len(obj) else self.undefined(obj=obj, name=str(argument))
         return self.getattr(obj, argument)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
@@ -162,7 +165,8 @@ def _refuse(tree: nodes.Template, name: str | None, filename: str | None) -> Non
             no(node, f"“{type(node).__name__.lower()}” is not for letters: {mend}")
         if isinstance(node, nodes.Extends | nodes.Include) and not isinstance(node.template, nodes.Const):
             no(node, "the name of a frame or partial must be written out")
-        if isinstance(node, nodes.Getattr | nodes.Name) and (getattr(node, "attr", None) or node.name).startswith("_"):
+        name_of = node.attr if isinstance(node, nodes.Getattr) else node.name if isinstance(node, nodes.Name) else ""
+        if name_of.startswith("_"):
             no(node, "names that begin with _ are not for letters")
         depth += isinstance(node, nodes.For)
         if depth > DEEPEST_LOOP or (isinstance(node, nodes.For) and node.recursive):
