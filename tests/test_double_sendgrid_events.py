@@ -194,6 +194,7 @@ def test_an_asynchronous_bounce_names_nothing_but_the_address() -> None:
         assert bounce["email"] == "lead@example.com"
         assert not {"sg_message_id", "nt_message", "smtp-id"} & bounce.keys()
         assert opened["sg_machine_open"] is True
+        assert [event["event"] for event in sg.accepted[0].events] == ["open"]  # so the logs cannot tell it either
 
 
 def test_large_crowds_are_told_in_posts_of_bounded_size() -> None:
