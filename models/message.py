@@ -220,4 +220,33 @@ def came_to(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
     return len(rows)
 
 
+def posted(session: Session, wanted: Mapping[str, str], first: int, most: int) -> tuple[list[RowMapping], int]:
+    """What was taken, newest first, and how many in all. `wanted`: campaign, address, language, text; empty means any.
+
+    Reads all accepted rows: this is for the mailbox of one machine, not for a million letters.
+    """
+    found = select(col(Message.id)).outerjoin(Contact, col(Contact.id) == Message.contact_id).where(
+        col(Message.state) == State.ACCEPTED)
+    if wanted.get("campaign"):
+        found = found.where(col(Message.campaign) == wanted["campaign"])
+    if wanted.get("address"):
+        found = found.where(col(Message.address) == wanted["address"])
+    if wanted.get("language"):
+        found = found.where(or_(col(Contact.locale) == wanted["language"],
+                                col(Contact.locale).startswith(f"{wanted['language']}-", autoescape=True)))
+    for word in wanted.get("text", "").split()[:8]:
+        places = (Message.address, Message.campaign, Message.letter, Contact.first_name, Contact.last_name)
+        found = found.where(or_(*(col(place).icontains(word, autoescape=True) for place in places)))
+    total = session.execute(select(func.count()).select_from(found.subquery())).scalar_one()
+    page = found.order_by(col(Message.accepted_at).desc(), col(Message.id).desc()).limit(most).offset(first)
+    columns = (Message.campaign, Message.letter, Message.address, Message.accepted_at, Message.outcome, Contact.locale,
+               Contact.first_name, Contact.last_name)
+    return list(session.execute(page.add_columns(*map(col, columns))).mappings()), total
+
+
+def campaigns_posted(session: Session) -> list[str]:
+    query = select(col(Message.campaign)).where(col(Message.state) == State.ACCEPTED).distinct()
+    return sorted(session.execute(query).scalars())
+
+
 TABLE = Message.__table__  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import RowMapping, func, select
 from sqlmodel import Field, Session, SQLModel, col
 
 from models.account import Account
@@ -86,3 +86,22 @@ def members(session: Session, first: int, last: int, now: datetime) -> list[dict
 
 def write_accounts(session: Session, scores: Sequence[dict[str, Any]]) -> None:
     upsert(session, AccountScore, scores, key=["account_id"])
+
+
+def best(session: Session, n: int) -> list[RowMapping]:
+    """The `n` highest scores with their person, account and role."""
+    return list(
+        session.execute(
+            select(
+                col(Score.contact_id),
+                (func.coalesce(Contact.first_name, "") + " " + func.coalesce(Contact.last_name, "")).label("name"),
+                col(Contact.address), col(Account.name).label("account"), col(Segment.role), col(Score.score),
+                col(Score.grade), col(Score.fit), col(Score.engagement), col(Score.reasons), col(Score.version),
+            )
+            .join(Contact, col(Contact.id) == Score.contact_id)
+            .outerjoin(Account, col(Account.id) == Contact.account_id)
+            .outerjoin(Segment, col(Segment.contact_id) == Score.contact_id)
+            .order_by(col(Score.score).desc(), col(Score.contact_id))
+            .limit(n)
+        ).mappings()
+    )  # fmt: skip

@@ -1,0 +1,5 @@
+"""`python -m nurture` is `nurture`."""
+
+from nurture.cli import main
+
+main()

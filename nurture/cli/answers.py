@@ -1,0 +1,72 @@
+"""nurture ledger, why, role: who got what, who did not, and why."""
+
+from typing import Annotated
+
+import typer
+
+from nurture.cli.console import AsJson, At, here, out, print_json, print_table
+
+GROUPS = ("planned", "accepted", "skipped", "refused", "unknown", "waiting")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(ledger)
+    app.command()(why)
+
+
+def ledger(
+    campaign: Annotated[str | None, typer.Argument(help="One campaign. [default: all]", show_default=False)] = None,
+    who: Annotated[str | None, typer.Option(help="Name the people of a group: accepted, skipped, refused, unknown or waiting.")] = None,
+    json: AsJson = False,
+    at: At = None,
+) -> None:
+    """Every planned message in one of five groups. Exit code 1 if it does not add up (it must), or some are unknown."""
+    from models import ledger as ledgers
+    from nurture import db
+    from nurture.rules.reporting import because, title
+    from tasks.reporting import report
+
+    _, engine, now = here(at)
+    if who:
+        if campaign is None or who not in GROUPS[1:]:
+            raise typer.BadParameter("name a campaign, and one of " + ", ".join(GROUPS[1:]))
+        with db.reading(engine) as session:
+            rows = [dict(row) for row in ledgers.names(session, campaign, who)]
+        if json:
+            print_json(rows)
+        else:
+            print_table(("letter", "address", "state", "why"), [(r["letter"], r["address"], r["state"], r["detail"] or r["reason"]) for r in rows])
+        return
+    done = report(engine, now, campaign)
+    if json:
+        print_json(done.ledger)
+    else:
+        print_table(
+            ("campaign", "#v", "step", *(f"#{group}" for group in GROUPS), "why skipped or refused"),
+            [(title(line.campaign), line.version, line.letter, *(getattr(line, group) for group in GROUPS), because(line.reasons)) for line in done.lines],
+        )
+        names = ("entered", "mailed", "delivered", "opened", "clicked", "replied", "unsubscribed", "handed_over", "taken", "bought")
+        print_table(("funnel", *(f"#{name.replace('_', ' ')}" for name in names)),
+                    [(row["campaign"], *(row.get(name, 0) for name in names)) for row in done.funnel])  # fmt: skip
+    raise typer.Exit(0 if done.adds_up and not any(line.unknown for line in done.lines) else 1)
+
+
+def why(
+    address: Annotated[str, typer.Argument(help="The person's mail address.")],
+    campaign: Annotated[str, typer.Argument(help="The campaign.")],
+    json: AsJson = False,
+    at: At = None,
+) -> None:
+    """Why did this person get a letter, or why not? One sentence."""
+    from dataclasses import asdict
+
+    from nurture import db
+    from nurture.why import why as ask
+
+    _, engine, now = here(at)
+    with db.reading(engine) as session:
+        said = ask(session, now, address, campaign)
+    if json:
+        print_json(asdict(said))
+    else:
+        out.print(said.sentence, markup=False)

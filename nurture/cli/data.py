@@ -1,0 +1,84 @@
+"""nurture import, score: what we know about leads, and how ready they are."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nurture.cli.console import AsJson, At, err, here, out, print_json, print_table
+
+FileName = Annotated[Path, typer.Argument(help="CSV (also .gz) or Parquet.", exists=True, dir_okay=False)]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("import")(import_)
+    app.command()(score)
+
+
+def import_(
+    file: FileName,
+    mapping: Annotated[Path | None, typer.Option("--map", "-m", help="TOML: which column is what.")] = None,
+    suggest: Annotated[bool, typer.Option(help="Print a mapping to begin with, import nothing.")] = False,
+    rejects: Annotated[Path | None, typer.Option(help="Folder for rejected rows. [default: var/rejects]")] = None,
+    json: AsJson = False,
+    at: At = None,
+) -> None:
+    """Bring in accounts, contacts, activities, orders or opportunities.
+
+    Good rows are taken, bad rows go to a rejects file with line, column and reason: mend it and import it again.
+    The same file twice changes nothing. Exit code 1 when rows were rejected.
+    """
+    from dataclasses import asdict
+
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from nurture import mapping as mappings
+    from nurture import suggestion
+
+    if suggest:
+        print(suggestion.suggest(file))
+        return
+    if mapping is None:
+        raise typer.BadParameter("name a mapping with --map, or try --suggest first")
+    from tasks.intake import import_file
+
+    settings, engine, now = here(at)
+    sheet = mappings.read(mapping)
+    with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rows]:,} rows"), TimeRemainingColumn(),
+                  console=err, transient=True) as bar:  # fmt: skip
+        task = bar.add_task(file.name, rows=0, total=None)
+        done = import_file(
+            engine, now, file, sheet, rejects or settings.var / "rejects",
+            progress=lambda rows, read, size: bar.update(task, completed=read, total=size or None, rows=rows),
+        )  # fmt: skip
+    if json:
+        print_json(asdict(done))
+    else:
+        out.print(f"{file.name}: {done.rows:,} {done.kind}: {done.good:,} good ({done.unchanged:,} unchanged), {done.rejected:,} rejected")
+        if done.rejected:
+            out.print(f"  why, line by line: {done.rejects_file}")
+    raise typer.Exit(1 if done.rejected else 0)
+
+
+def score(json: AsJson = False, at: At = None, top: Annotated[int, typer.Option(help="How many to show.")] = 10) -> None:
+    """Segment and score everybody now, and show the best leads with their reasons."""
+    from models import score as scores
+    from nurture import db, scoring_rules
+    from tasks import scoring, segmentation
+
+    settings, engine, now = here(at)
+    rules = scoring_rules.read(settings.rules / "scoring.toml")
+    segmentation.segment(engine, now)
+    scored = scoring.score(engine, now, rules)
+    scoring.score_accounts(engine, now, rules)
+    with db.reading(engine) as session:
+        best = [dict(row) for row in scores.best(session, top)]
+    if json:
+        print_json({"leads": scored.leads, "version": rules.version, "best": best})
+        return
+    print_table(
+        ("#score", "grade", "lead", "account", "role", "why"),
+        [(round(row["score"]), row["grade"], row["name"], row["account"], row["role"],
+          "; ".join(reason["text"] for reason in row["reasons"][:3])) for row in best],
+        title=f"{scored.leads:,} leads scored; the best {len(best)}",
+    )  # fmt: skip

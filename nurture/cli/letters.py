@@ -1,0 +1,168 @@
+"""nurture check, preview, apply, send, pause: campaigns from folder to outbox."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nurture.cli.console import AsJson, At, err, escaped, here, out, print_json, print_table
+
+Slug = Annotated[str | None, typer.Argument(help="A campaign's folder below templates/. [default: all]", show_default=False)]
+
+
+def add_to(app: typer.Typer) -> None:
+    for command in (check, preview, apply, send, pause, resume):
+        app.command()(command)
+
+
+def check(campaign: Slug = None, json: AsJson = False) -> None:
+    """Read every campaign as its recipients would: files, placeholders, links, sizes. Needs no database.
+
+    Exit code 1 when there is a problem to mend.
+    """
+    from dataclasses import asdict
+
+    from nurture import campaign_check
+    from nurture.settings import settings
+
+    ours = settings()
+    problems = campaign_check.check(ours.templates, campaign, ours.clock().date())
+    errors = [problem for problem in problems if problem.weight == "error"]
+    if json:
+        print_json([asdict(problem) for problem in problems])
+    else:
+        for problem in problems:
+            mark = "[red]✗[/]" if problem.weight == "error" else "[yellow]![/]"
+            where = f"{problem.file}:{problem.line}" if problem.line else problem.file
+            out.print(f"{mark} {escaped(where)}: {escaped(problem.what)}\n    {escaped(problem.mend)}")
+        out.print(f"{len(errors)} problems, {len(problems) - len(errors)} warnings" if problems else "[green]✓[/] every letter can be written")
+    raise typer.Exit(1 if errors else 0)
+
+
+def preview(
+    campaign: Annotated[str, typer.Argument(help="A campaign's folder below templates/.")],
+    letter: Annotated[str | None, typer.Argument(help="One letter. [default: all]", show_default=False)] = None,
+    role: Annotated[str | None, typer.Option(help="Buying role, e.g. authorizer.")] = None,
+    locale: Annotated[str, typer.Option(help="en, es, ro, zh, de, es-MX …")] = "en",
+    html: Annotated[Path | None, typer.Option("--html", help="Write the html parts into this folder.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Show letters as Zoë O'Brien of Foo & Søns <GmbH> would get them."""
+    from nurture import campaigns
+    from nurture.campaign_check import sample
+    from nurture.letters import Letterbook
+    from nurture.settings import settings
+
+    ours = settings()
+    terms = campaigns.read(ours.templates, campaign)
+    book = Letterbook(campaigns.files(ours.templates, campaign))
+    written = []
+    for step in terms.steps:
+        if letter in (None, step.letter):
+            reader = role or (step.roles[0] if step.roles else None)
+            written.append((step.letter, book.render(campaign, step.letter, reader, locale, sample(terms, reader, locale))))
+    if not written:
+        raise typer.BadParameter(f"{campaign} has the letters {', '.join(step.letter for step in terms.steps)}")
+    if json:
+        print_json([{"letter": name, "subject": r.subject, "language": r.language, "variant": r.variant, "text": r.text,
+                     "html": r.html} for name, r in written])  # fmt: skip
+        return
+    for name, rendered in written:
+        out.rule(f"{name} ({rendered.variant}, {rendered.language})")
+        out.print(f"[bold]{escaped(rendered.subject)}[/]\n")
+        out.print(escaped(rendered.text))
+        if html:
+            html.mkdir(parents=True, exist_ok=True)
+            file = html / f"{campaign}.{name}.{reader_name(role)}{rendered.language}.html"
+            file.write_text(rendered.html, "utf-8")
+            out.print(f"[dim]{file}[/]")
+
+
+def reader_name(role: str | None) -> str:
+    return f"{role}." if role else ""
+
+
+def apply(campaign: Slug = None, by: Annotated[str, typer.Option(help="Who publishes.")] = "", json: AsJson = False, at: At = None) -> None:
+    """Publish campaigns: their files become a version that new leads begin with. Unchanged files publish nothing."""
+    import getpass
+
+    from nurture import publishing
+
+    settings, engine, now = here(at)
+    done = publishing.publish(engine, settings.templates, campaign, by or getpass.getuser(), now)
+    if json:
+        print_json([{"campaign": slug, "version": number, "new": new} for slug, number, new in done])
+        return
+    for slug, number, new in done:
+        out.print(f"{slug}: version {number} {'published' if new else 'unchanged'}")
+
+
+def send(
+    campaign: Slug = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: AsJson = False,
+    at: At = None,
+) -> None:
+    """Plan what is due in published campaigns, then let the outbox leave. Run it twice: nobody gets a letter twice.
+
+    Exit code 1 when the provider stopped us or a message's fate is unknown.
+    """
+    from dataclasses import asdict
+
+    from models import campaign as kept
+    from nurture import carriers, db
+    from nurture.desk import Desk
+    from tasks import delivery, promotions, sequences
+
+    settings, engine, now = here(at)
+    with db.reading(engine) as session:
+        published = [row for row in kept.published(session) if campaign in (None, row["slug"])]
+    if not published:
+        raise typer.BadParameter(f"{campaign or 'no campaign'} is not published: nurture apply {campaign or ''}".strip())
+    plans = {}
+    for row in published:
+        noun = promotions if row["market"] == "b2c" else sequences
+        plans[row["slug"]] = noun.enrol(engine, now, row["slug"], row["version_id"]) + noun.plan(engine, now, row["slug"])
+    planned = sum(plan.planned for plan in plans.values())
+    if not json:
+        print_table(("campaign", "#entered", "#planned", "#skipped", "#waiting", "#ended"),
+                    [(slug, p.entered, p.planned, p.skipped, p.waiting, p.ended) for slug, p in plans.items()])  # fmt: skip
+    carrier = carriers.transport(settings)
+    if not yes and carrier.name != "mailbox":
+        typer.confirm(f"{planned:,} new letters are planned. Let the outbox leave through {carrier.name}?", abort=True, err=True)
+    done = delivery.deliver(engine, (lambda: now) if at else settings.clock, carrier, Desk(settings))
+    if json:
+        print_json({"plans": {slug: asdict(plan) for slug, plan in plans.items()}, "delivered": asdict(done)})
+    else:
+        out.print(f"{done.accepted:,} accepted by the {carrier.name}, {done.skipped:,} skipped, {done.refused:,} refused, "
+                  f"{done.unknown:,} unknown, {done.put_off:,} put off to a better hour")  # fmt: skip
+        if done.stopped:
+            err.print(f"[red]stopped:[/] {escaped(done.stopped)}")
+    raise typer.Exit(1 if done.stopped or done.unknown else 0)
+
+
+def pause(
+    campaign: Annotated[str | None, typer.Argument(help="One campaign. [default: everything]", show_default=False)] = None,
+    why: Annotated[str, typer.Option(help="The next reader will want to know.")] = "by hand",
+) -> None:
+    """Stop sending, at once: nothing is claimed or armed from now on. What is on its way may still arrive."""
+    import getpass
+
+    from models.campaign import set_brake
+    from nurture import db
+
+    _, engine, now = here()
+    with db.writing(engine) as session:
+        set_brake(session, f"campaign:{campaign}" if campaign else "all", why, getpass.getuser(), now)
+    out.print(f"{campaign or 'all sending'} is paused; go on with: nurture resume {campaign or ''}".rstrip())
+
+
+def resume(campaign: Annotated[str | None, typer.Argument(help="One campaign. [default: everything]", show_default=False)] = None) -> None:
+    """Go on sending what `pause`, or the provider, stopped."""
+    from models.campaign import release_brake
+    from nurture import db
+
+    _, engine, _ = here()
+    with db.writing(engine) as session:
+        was = release_brake(session, f"campaign:{campaign}" if campaign else "all")
+    out.print(f"{campaign or 'sending'} {'goes on' if was else 'was not paused'}")

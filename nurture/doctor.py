@@ -1,0 +1,111 @@
+"""The doctor: is everything in place to run, to send and to hear back? One line each, with the remedy."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, text
+
+from nurture import campaign_check, db, scoring_rules
+from nurture.settings import Settings
+
+ENOUGH_DISK = 1 << 30  # bytes: a million events and their index
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`state`: ok, note (works, but know this) or ill (will not work)."""
+
+    what: str
+    state: str
+    said: str
+    remedy: str = ""
+
+
+def examine(settings: Settings, engine: Engine) -> Iterator[Finding]:
+    """All findings, each on its own: one that fails does not hide the next."""
+    for what, look in LOOKS.items():
+        try:
+            yield look(what, settings, engine)
+        except Exception as error:  # a doctor does not faint
+            yield Finding(what, "ill", str(error).splitlines()[0] if str(error) else type(error).__name__)
+
+
+def _database(what: str, settings: Settings, engine: Engine) -> Finding:
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    has, newest = db.revision(engine)
+    if has != newest:
+        return Finding(what, "ill", f"its tables are of migration {has or 'none'}, this program wants {newest}",
+                       "any command that works with data brings it up to date; then ask again")  # fmt: skip
+    return Finding(what, "ok", f"{engine.dialect.name}, migration {has}")
+
+
+def _durable(what: str, settings: Settings, engine: Engine) -> Finding:
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            kept = connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+        else:
+            kept = connection.exec_driver_sql("SHOW synchronous_commit").scalar() != "off"
+    if not kept:
+        return Finding(what, "ill", "a committed row may be lost in a power cut, and a letter sent twice after it",
+                       "set synchronous_commit = on in postgresql.conf")  # fmt: skip
+    return Finding(what, "ok", "what is committed survives a power cut")
+
+
+def _letters(what: str, settings: Settings, engine: Engine) -> Finding:
+    problems = [p for p in campaign_check.check(settings.templates, None, settings.clock().date()) if p.weight == "error"]
+    if problems:
+        return Finding(what, "ill", f"{len(problems)} problems, the first: {problems[0]}", "nurture check")
+    return Finding(what, "ok", "every letter can be written")
+
+
+def _scoring(what: str, settings: Settings, engine: Engine) -> Finding:
+    rules = scoring_rules.read(settings.rules / "scoring.toml")
+    return Finding(what, "ok", f"scoring.toml, version {rules.version[:8]}")
+
+
+def _carrier(what: str, settings: Settings, engine: Engine) -> Finding:
+    if settings.transport == "mailbox":
+        return Finding(what, "note", f"the mailbox: nothing leaves this machine, mails are files in {settings.var / 'mailbox'}",
+                       "NURTURE_TRANSPORT=sendgrid sends for real")  # fmt: skip
+    if not settings.sendgrid_api_key.get_secret_value():
+        return Finding(what, "ill", "SendGrid without a key", "set SENDGRID_API_KEY")
+    return Finding(what, "ok", f"SendGrid at {settings.sendgrid_host}" + (", sandbox: nothing is delivered" if settings.sendgrid_sandbox else ""))
+
+
+def _events(what: str, settings: Settings, engine: Engine) -> Finding:
+    if settings.transport == "sendgrid" and not settings.sendgrid_webhook_key:
+        return Finding(what, "ill", "no key to verify SendGrid's events with: bounces and complaints would be refused",
+                       "set SENDGRID_WEBHOOK_KEY to the public key of the Event Webhook's settings page")  # fmt: skip
+    return Finding(what, "ok", f"{settings.web_url}/events/sendgrid" + ("" if settings.sendgrid_webhook_key else " (no key yet: refuses all)"))
+
+
+def _links(what: str, settings: Settings, engine: Engine) -> Finding:
+    if settings.transport == "sendgrid" and not settings.web_url.startswith("https://"):
+        return Finding(what, "ill", f"recipients cannot unsubscribe at {settings.web_url}", "set NURTURE_WEB_URL to your https address")
+    return Finding(what, "ok", f"unsubscribe and handoff pages at {settings.web_url}")
+
+
+def _brakes(what: str, settings: Settings, engine: Engine) -> Finding:
+    from models.message import brakes
+
+    with db.reading(engine) as session:
+        pulled = brakes(session)
+    if pulled:
+        said = "; ".join(f"{scope.removeprefix('campaign:')}: {why}" for scope, why in pulled.items())
+        return Finding(what, "note", f"paused: {said}", "nurture resume")
+    return Finding(what, "ok", "nothing is paused")
+
+
+def _disk(what: str, settings: Settings, engine: Engine) -> Finding:
+    settings.var.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.var).free
+    return Finding(what, "ok" if free > ENOUGH_DISK else "ill", f"{free / 1e9:,.1f} GB free below {settings.var}",
+                   "" if free > ENOUGH_DISK else "make room: a full disk stops sending")  # fmt: skip
+
+
+LOOKS: dict[str, Callable[[str, Settings, Engine], Finding]] = {
+    "database": _database, "durability": _durable, "letters": _letters, "scoring": _scoring, "carrier": _carrier,
+    "events": _events, "links": _links, "brakes": _brakes, "disk": _disk,
+}  # fmt: skip

@@ -1,0 +1,29 @@
+"""Publishing: a campaign's folder becomes a version in the database, after it has been checked."""
+
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from models import campaign as kept
+from nurture import campaign_check, campaigns, db
+from nurture.campaign_file import CampaignError
+
+
+def publish(engine: Engine, templates: Path, slug: str | None, by: str, now: datetime) -> list[tuple[str, int, bool]]:
+    """Publish one campaign, or all. Returns (campaign, version number, is it new). Raises CampaignError on the first
+    problem: nothing is published then."""
+    slugs = [slug] if slug else campaigns.slugs(templates)
+    for each in slugs:
+        campaigns.read(templates, each)  # an unknown folder says so before anything is checked
+        problems = [p for p in campaign_check.check(templates, each, now.date()) if p.weight == "error"]
+        if problems:
+            raise CampaignError(problems)
+    done = []
+    with db.writing(engine) as session:
+        for each in slugs:
+            files, terms = campaigns.files(templates, each), campaigns.read(templates, each)
+            entry = {"slug": each, "name": terms.name, "market": terms.market}
+            version_id, new = kept.publish(session, entry, campaigns.digest(files), files, by, now)
+            done.append((each, kept.version(session, version_id)["number"], new))
+    return done
