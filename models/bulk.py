@@ -19,7 +19,9 @@ def add_new(session: Session, model: type[SQLModel], rows: Sequence[Row]) -> int
     """Insert rows; one that is there already (by any unique key) changes nothing. Returns how many were new."""
     if not rows:
         return 0
-    return max(session.execute(insert_into(session, model).on_conflict_do_nothing(), rows).rowcount, 0)  # type: ignore[attr-defined]
+    statement = insert_into(session, model).on_conflict_do_nothing()
+    counted = statement.execution_options(preserve_rowcount=True)  # many rows at once are not counted otherwise
+    return int(session.execute(counted, rows).rowcount)  # type: ignore[attr-defined]
 
 
 def upsert(session: Session, model: type[SQLModel], rows: Sequence[Row], key: Sequence[str], keep: Sequence[str] = ()) -> None:

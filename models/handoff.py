@@ -4,10 +4,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, text
-from sqlmodel import Field, SQLModel
+from sqlalchemy import Index, RowMapping, Select, func, insert, select, text, update
+from sqlmodel import Field, Session, SQLModel, col
 
+from models.account import Account
+from models.activity import Activity
+from models.contact import Contact, Stage, Transition
 from models.moment import Id, Json, Moment
+from models.score import AccountScore, Score
+from models.segment import Segment
 
 
 class Decision(StrEnum):
@@ -19,8 +24,13 @@ class Decision(StrEnum):
 
 class Handoff(SQLModel, table=True):
     __table_args__ = (
-        Index("one_open_handoff", "contact_id", unique=True, sqlite_where=text("state = 'offered'"),
-              postgresql_where=text("state = 'offered'")),
+        Index(
+            "one_open_handoff",
+            "contact_id",
+            unique=True,
+            sqlite_where=text("state = 'offered'"),
+            postgresql_where=text("state = 'offered'"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
@@ -37,3 +47,87 @@ class Handoff(SQLModel, table=True):
     due_at: datetime = Field(sa_type=Moment)
     decided_at: datetime | None = Field(default=None, sa_type=Moment)
     decided_why: str | None = None  # the salesperson's reason: a rejection is a label
+
+
+STAGES = {  # what a decision makes of the lead; a lead that is further by now stays there
+    Decision.ACCEPTED: Stage.SAL,
+    Decision.REJECTED: Stage.RECYCLED,
+    Decision.RECYCLED: Stage.RECYCLED,
+}
+NOT_YET_WITH_SALES = (Stage.LEAD, Stage.MQL, Stage.RECYCLED)
+
+
+def decide(session: Session, handoff_id: int, decision: str, why: str | None, now: datetime) -> bool:
+    """Write down what the salesperson said. The first decision wins: False when there is one already."""
+    done = session.execute(
+        update(Handoff)
+        .where(col(Handoff.id) == handoff_id, col(Handoff.state) == Decision.OFFERED)
+        .values(state=decision, decided_at=now, decided_why=why)
+    )
+    if not done.rowcount:  # type: ignore[attr-defined]
+        return False
+    contact_id, stage = session.execute(
+        select(col(Contact.id), col(Contact.stage))
+        .join(Handoff, col(Handoff.contact_id) == Contact.id)
+        .where(col(Handoff.id) == handoff_id)
+        .with_for_update(of=Contact)
+    ).one()
+    to = STAGES[Decision(decision)]
+    if stage in NOT_YET_WITH_SALES and stage != to:
+        session.execute(update(Contact).where(col(Contact.id) == contact_id).values(stage=to, updated_at=now))
+        move = {"contact_id": contact_id, "stage_from": stage, "stage_to": to, "at": now}
+        session.execute(insert(Transition), [{**move, "why": f"sales: {decision}" + (f", {why}" if why else "")}])
+    return True
+
+
+def lead(session: Session, handoff_id: int) -> RowMapping | None:
+    """A handoff with its lead and the lead's account as they are now. One row by primary keys."""
+    query = _leads(Handoff.context, Handoff.reasons, Handoff.offered_at, Handoff.decided_at, Handoff.decided_why)
+    return session.execute(query.where(col(Handoff.id) == handoff_id)).mappings().first()
+
+
+def open_leads(session: Session, owner_email: str) -> list[RowMapping]:
+    """What a salesperson has not answered yet, the most urgent first: by the index on owner."""
+    query = _leads().where(col(Handoff.owner_email) == owner_email, col(Handoff.state) == Decision.OFFERED)
+    return list(session.execute(query.order_by(col(Handoff.due_at), col(Handoff.id))).mappings())
+
+
+def buying_group(session: Session, account_id: int, now: datetime, most: int = 12) -> list[RowMapping]:
+    """Who decides together at an account: role, grade and when last seen, the warmest first."""
+    seen = (
+        select(func.max(Activity.at, type_=Moment))
+        .where(col(Activity.contact_id) == Contact.id, col(Activity.at) <= now)
+        .scalar_subquery()
+    )
+    return list(
+        session.execute(
+            select(
+                col(Contact.id), col(Contact.first_name), col(Contact.last_name), col(Contact.title),
+                col(Segment.role), col(Score.grade), col(Score.score), seen.label("seen_at"),
+            )
+            .outerjoin(Segment, col(Segment.contact_id) == Contact.id)
+            .outerjoin(Score, col(Score.contact_id) == Contact.id)
+            .where(col(Contact.account_id) == account_id)
+            .order_by(func.coalesce(Score.score, 0.0).desc(), col(Contact.id))
+            .limit(most)
+        ).mappings()
+    )  # fmt: skip
+
+
+def _leads(*more: Any) -> Select[Any]:
+    return (
+        select(
+            col(Handoff.id), col(Handoff.owner_email), col(Handoff.state), col(Handoff.score), col(Handoff.grade),
+            col(Handoff.due_at), *map(col, more), col(Contact.id).label("contact_id"), col(Contact.first_name),
+            col(Contact.last_name), col(Contact.title), col(Contact.email), col(Contact.phone), col(Segment.role),
+            col(Account.id).label("account_id"), col(Account.name).label("account"), col(Account.owner_name),
+            col(Account.industry), col(Account.employees),
+            func.coalesce(Contact.country, Account.country).label("country"),
+            col(AccountScore.score).label("account_score"), col(AccountScore.completeness),
+            col(AccountScore.missing_role),
+        )
+        .join(Contact, col(Contact.id) == Handoff.contact_id)
+        .outerjoin(Segment, col(Segment.contact_id) == Contact.id)
+        .outerjoin(Account, col(Account.id) == Handoff.account_id)
+        .outerjoin(AccountScore, col(AccountScore.account_id) == Handoff.account_id)
+    )  # fmt: skip

@@ -16,6 +16,7 @@ from sqlmodel import Session, col
 from models.account import Account
 from models.address import LIFTED, Address, SuppressedBy, Suppression
 from models.bulk import add_new
+from models.contact import Contact
 from models.enrolment import Enrolment, EnrolmentState
 from models.message import SALES, Message, State
 
@@ -50,6 +51,30 @@ def suppress(session: Session, stops: Iterable[Stop]) -> int:
     return sum(_suppress(session, {a: by_address[a] for a in some}) for some in _chunks(sorted(by_address)))
 
 
+class Reader(NamedTuple):
+    """Whom a letter was written to, as far as its unsubscribe link needs to know."""
+
+    address: str
+    campaign: str
+    locale: str | None
+
+
+def reader(session: Session, message_id: int) -> Reader | None:
+    row = session.execute(
+        select(col(Message.address), col(Message.campaign), col(Contact.locale))
+        .outerjoin(Contact, col(Contact.id) == Message.contact_id)
+        .where(col(Message.id) == message_id)
+    ).first()
+    return Reader(*row) if row else None
+
+
+def suppress_once(session: Session, stop: Stop) -> bool:
+    """The same for a click on our own page: the second click finds it done and adds no line to the record."""
+    _hold(session, [stop.address])
+    said = active(Stop(*row) for row in session.execute(_record([stop.address])))
+    return stop.why not in {s.why for s in said} and bool(suppress(session, [stop]))
+
+
 def lift(session: Session, address: str, heard_from: str, now: datetime) -> bool:
     """They took their unsubscribe back; a bounce, a complaint or our own word stays. Returns whether mail may go."""
     held = _hold(session, [address])
@@ -63,7 +88,7 @@ def lift(session: Session, address: str, heard_from: str, now: datetime) -> bool
 def stop_accounts(session: Session, stops: Mapping[int, tuple[datetime, str]]) -> int:
     """Leave everybody at these accounts alone since a moment, for a reason. Returns how many were running before."""
     query = select(col(Account.id), col(Account.stopped_at)).where(col(Account.id).in_(stops)).order_by(col(Account.id))
-    held = dict(session.execute(query.with_for_update()).all())  # type: ignore[arg-type]
+    held = dict(session.execute(query.with_for_update()).all())
     earlier = sorted(i for i, at in held.items() if at is None or stops[i][0] < at)
     if not earlier:
         return 0
@@ -102,7 +127,7 @@ def _suppress(session: Session, stops: Mapping[str, set[Stop]]) -> int:
 def _hold(session: Session, addresses: Sequence[str]) -> dict[str, datetime | None]:
     """Lock the rows that arming looks at, in one order for everybody. Address → suppressed since."""
     query = select(col(Address.address), col(Address.suppressed_at)).where(col(Address.address).in_(addresses))
-    return dict(session.execute(query.order_by(col(Address.address)).with_for_update()).all())  # type: ignore[arg-type]
+    return dict(session.execute(query.order_by(col(Address.address)).with_for_update()).all())
 
 
 def _record(addresses: Sequence[str]) -> Any:
@@ -115,7 +140,7 @@ def _settle(session: Session, addresses: Sequence[str], held: Mapping[str, datet
     record: dict[str, list[Stop]] = defaultdict(list)
     for row in session.execute(_record(addresses)):
         record[row.address].append(Stop(*row))
-    now_stands = {address: standing(record[address]) for address in addresses}
+    now_stands = {address: next(iter(active(record[address])), None) for address in addresses}
     session.connection().execute(
         update(Address.__table__)  # type: ignore[attr-defined]
         .where(Address.__table__.c.address == bindparam("b_address"))  # type: ignore[attr-defined]
@@ -125,15 +150,15 @@ def _settle(session: Session, addresses: Sequence[str], held: Mapping[str, datet
     _skip(session, col(Message.address).in_([a for a, s in now_stands.items() if s]))
 
 
-def standing(record: Iterable[Stop]) -> Stop | None:
-    """The earliest stop nobody has taken back. Only an unsubscribe can be."""
+def active(record: Iterable[Stop]) -> list[Stop]:
+    """The stops nobody has taken back, earliest first. Only an unsubscribe can be taken back."""
     stands: list[Stop] = []
     for stop in sorted(record, key=lambda s: (s.at, s.why == LIFTED, s.why)):
         if stop.why == LIFTED:
             stands = [s for s in stands if s.why != SuppressedBy.UNSUBSCRIBE]
         else:
             stands.append(stop)
-    return stands[0] if stands else None
+    return stands
 
 
 def _leave(session: Session, whose: ColumnElement[bool], at: datetime) -> None:
@@ -153,7 +178,9 @@ def _skip(session: Session, whose: ColumnElement[bool]) -> None:
     Found by message_address_accepted, or by the index on account or contact: a lead has a few dozen messages.
     """
     gone = and_(
-        Enrolment.campaign == Message.campaign, Enrolment.address == Message.address, Enrolment.why == ACCOUNT_STOPPED
+        col(Enrolment.campaign) == Message.campaign,
+        col(Enrolment.address) == Message.address,
+        col(Enrolment.why) == ACCOUNT_STOPPED,
     )
     reasons = (*SKIPS.values(), ACCOUNT_STOPPED)
     rows = session.execute(

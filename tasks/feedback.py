@@ -140,7 +140,7 @@ def _stops(news: Sequence[RowMapping], messages: Mapping[int, RowMapping]) -> li
         address = to["address"] if to else e["address"]
         if address and e["kind"] in SUPPRESSES:
             why = SUPPRESSES[Kind(e["kind"])]
-            stops.append(stop.Stop(address, e["at"], why, "the provider's event", to and to["campaign"]))
+            stops.append(stop.Stop(address, e["at"], why, "the provider's event", to["campaign"] if to else None))
     return stops
 
 

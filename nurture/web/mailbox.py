@@ -1,0 +1,111 @@
+"""The mailbox: read every letter as its recipient would. Only on this machine, only while nothing leaves the house."""
+
+import re
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.parser import BytesHeaderParser
+from email.policy import default
+from pathlib import Path
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse
+
+from models import message
+from nurture.mailbox import path
+from nurture.web.desk import Desk
+from nurture.web.doorman import at_home
+from nurture.web.pages import LANGUAGES
+
+A_PAGE = 50
+LETTERS_POLICY = (  # a letter may be styled and show pictures; it runs nothing, and its links open beside it
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data: https:; frame-ancestors 'self'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+SHOWN = ("From", "To", "Reply-To", "Date", "List-Unsubscribe", "List-Unsubscribe-Post", "Message-ID", "X-Category")
+NAMES = {"en": "English", "es": "Español", "ro": "Română", "zh": "中文", "de": "Deutsch"}
+
+
+def only_here(request: Request) -> None:
+    """These pages show people's mail."""
+    if not at_home(request):
+        raise HTTPException(
+            403, "The mailbox can only be read on the machine it is on, at http://127.0.0.1, without a proxy."
+        )
+
+
+def routes(desk: Desk) -> APIRouter:
+    router = APIRouter(dependencies=[Depends(only_here)])
+    folder = desk.settings.var / "mailbox"
+
+    def file_of(message_id: str) -> Path:
+        file = path(folder, int(message_id)) if re.fullmatch(r"[1-9][0-9]{0,17}", message_id) else None
+        if file is None or not file.exists():
+            raise HTTPException(404, "There is no such letter in the mailbox.")
+        return file
+
+    @router.api_route("/mailbox", methods=["GET", "HEAD"])
+    def letters(campaign: str = "", address: str = "", language: str = "", text: str = "", page: str = "1") -> Response:
+        given = {"campaign": campaign, "address": address.strip().lower(), "language": language, "text": text}
+        wanted = {name: value.replace("\0", "")[:254] for name, value in given.items()}
+        number = int(page) if re.fullmatch(r"[1-9][0-9]{0,5}", page) else 1
+        with desk.reading() as session:
+            rows, total = message.posted(session, wanted, (number - 1) * A_PAGE, A_PAGE)
+            campaigns = message.campaigns_posted(session)
+        context = {
+            "letters": [{**row, "subject": _subject(path(folder, row["id"]))} for row in rows],
+            "total": total,
+            "wanted": wanted,
+            "campaigns": campaigns,
+            "languages": {language: NAMES[language] for language in LANGUAGES},
+            "newer": _page(wanted, number - 1) if number > 1 else None,
+            "older": _page(wanted, number + 1) if number * A_PAGE < total else None,
+        }
+        return desk.pages.page("mailbox.html", context)
+
+    @router.api_route("/mailbox/{message_id}", methods=["GET", "HEAD"])
+    def letter(message_id: str) -> Response:
+        mail = _read(file_of(message_id))
+        context = {
+            "id": int(message_id),
+            "subject": str(mail["Subject"] or "(no subject)"),
+            "headers": [(name, str(mail[name])) for name in SHOWN if mail[name]],
+            "text": _part(mail, "plain"),
+        }
+        return desk.pages.page("letter.html", context)
+
+    @router.api_route("/mailbox/{message_id}/html", methods=["GET", "HEAD"])
+    def html(message_id: str) -> Response:
+        beside = '<base target="_blank">'  # before anything the letter says: its own base would come too late
+        return HTMLResponse(
+            beside + _part(_read(file_of(message_id)), "html"), headers={"Content-Security-Policy": LETTERS_POLICY}
+        )
+
+    @router.api_route("/mailbox/{message_id}/raw", methods=["GET", "HEAD"])
+    def raw(message_id: str) -> Response:
+        file = file_of(message_id)
+        headers = {"Content-Disposition": f'attachment; filename="letter-{file.name}"'}
+        return Response(file.read_bytes(), media_type="message/rfc822", headers=headers)
+
+    return router
+
+
+def _subject(file: Path) -> str:
+    try:
+        with file.open("rb") as lines:
+            return str(BytesHeaderParser(policy=default).parse(lines)["Subject"] or "(no subject)")
+    except FileNotFoundError:
+        return "(its file is gone)"
+
+
+def _read(file: Path) -> EmailMessage:
+    return message_from_bytes(file.read_bytes(), policy=default)
+
+
+def _part(mail: EmailMessage, kind: str) -> str:
+    body = mail.get_body((kind,))
+    return str(body.get_content()) if body else ""
+
+
+def _page(wanted: dict[str, str], number: int) -> str:
+    return "/mailbox?" + urlencode({**{name: value for name, value in wanted.items() if value}, "page": number})

@@ -1,0 +1,92 @@
+"""Pages: a template and its words become an answer. Whole in one response, no script, nothing from elsewhere."""
+
+import base64
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from babel.dates import format_datetime
+from fastapi.responses import HTMLResponse
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+
+from nurture.settings import PROJECT, Settings
+
+LANGUAGES = ("en", "es", "ro", "zh", "de")
+
+
+class Pages:
+    """The pages in `templates/_pages`; an installation's own templates folder may replace any of them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.folders = [folder / "_pages" for folder in (settings.templates, PROJECT / "templates")]
+        self.environment = Environment(
+            loader=ChoiceLoader([FileSystemLoader(folder) for folder in self.folders]),
+            autoescape=True,
+            undefined=StrictUndefined,  # a misspelt placeholder is an error, not a gap on a page
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.environment.globals = {"company": settings.company, "style": self.style}
+        self.environment.filters |= {"moment": moment, "ago": ago, "ahead": ahead}
+
+    @cached_property
+    def style(self) -> str:
+        return self._file("style.css")
+
+    @cached_property
+    def words(self) -> dict[str, dict[str, str]]:
+        """What recipients read, by language; English where a language lacks a word."""
+        told = tomllib.loads(self._file("words.toml"))
+        return {language: told["en"] | told.get(language, {}) for language in LANGUAGES}
+
+    @cached_property
+    def policy(self) -> str:
+        """Our own style, named by its hash, and nothing else: no script, no frame around us."""
+        digest = base64.b64encode(hashlib.sha256(self.style.encode()).digest()).decode()
+        return (
+            f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; frame-src 'self'; form-action 'self'; "
+            "base-uri 'none'; frame-ancestors 'none'"
+        )
+
+    def page(self, template: str, context: Mapping[str, Any], status: int = 200, language: str = "en") -> HTMLResponse:
+        html = self.environment.get_template(template).render(language=language, **context)
+        headers = {"Content-Security-Policy": self.policy, "Content-Language": language, "Cache-Control": "no-store"}
+        return HTMLResponse(html, status, headers)
+
+    def _file(self, name: str) -> str:
+        path = next(folder / name for folder in self.folders if (folder / name).exists())
+        return path.read_text(encoding="utf-8")
+
+
+def language_of(locale: str | None, accepted: str | None = None) -> str:
+    """The language to speak: the lead's own, else the first their browser asks for that we know, else English."""
+    wanted = [locale] if locale else [part.partition(";")[0] for part in (accepted or "").split(",")[:20]]
+    known = (tag.strip().replace("_", "-").split("-")[0].lower() for tag in wanted)
+    return next((language for language in known if language in LANGUAGES), "en")
+
+
+def moment(value: datetime | None) -> str:
+    """Tue, 3 Mar, 10:00 UTC"""
+    return f"{format_datetime(value, 'EEE, d MMM, HH:mm', locale='en')} UTC" if value else "–"
+
+
+def ago(value: datetime, now: datetime) -> str:
+    """How long ago, in the largest unit that fits."""
+    words = _span(now - value)
+    return f"{words} ago" if words else "just now"
+
+
+def ahead(value: datetime, now: datetime) -> str:
+    words = _span(value - now)
+    return f"in {words}" if words else "now"
+
+
+def _span(gone: timedelta) -> str:
+    for unit, span in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
+        if gone >= span:
+            n = gone // span
+            return f"{n} {unit}{'s' if n > 1 else ''}"
+    return ""

@@ -1,0 +1,144 @@
+"""Sales: one lead on a phone, with its reasons, and three answers. Looking decides nothing; the first answer counts."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse
+from sqlalchemy import RowMapping
+from sqlmodel import Session
+
+from models import activity, handoff
+from models.handoff import Decision
+from nurture.links import HANDOFF, SALES
+from nurture.rules.feedback import NOT_A_FIT, NOT_NOW
+from nurture.web.body import read_body
+from nurture.web.desk import Desk
+
+MOST_BYTES = 64_000
+LONGEST_NOTE = 500
+LATELY = 8
+WORDS_FOR = {Decision.RECYCLED: NOT_NOW, Decision.REJECTED: NOT_A_FIT, Decision.ACCEPTED: {"": ""}}
+SAID = {Decision.ACCEPTED: "Accepted", Decision.RECYCLED: "Not now", Decision.REJECTED: "Not a fit"}
+DEEDS = {
+    "page_view": "Visited a page",
+    "pricing_view": "Looked at prices",
+    "download": "Downloaded",
+    "webinar": "Attended a webinar",
+    "form": "Filled in a form",
+    "demo_request": "Asked for a demo",
+    "email_open": "Opened a letter",
+    "email_click": "Followed a link",
+    "reply": "Replied",
+    "meeting": "Met us",
+}
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def routes(desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    def gone() -> Response:
+        return desk.pages.page("sales_gone.html", {}, 404)
+
+    def show(handoff_id: int, token: str, choice: str, complaint: str = "", status: int = 200) -> Response:
+        now = desk.now()
+        with desk.reading() as session:
+            lead = handoff.lead(session, handoff_id)
+            if lead is None:
+                return gone()
+            context = _lead(session, lead, now)
+        choice = choice if choice in SAID else ""
+        answer = {
+            "choice": choice,
+            "complaint": complaint,
+            "here": f"/h/{token}",
+            "mine": _path(desk.links.sales(handoff_id, now)),
+        }
+        return desk.pages.page("lead.html", context | answer, status)
+
+    @router.api_route("/h/{token}", methods=["GET", "HEAD"])
+    def look(token: str, choice: str = "") -> Response:
+        """Links in the mail bring their answer along as `choice`: it is preselected, never decided."""
+        handoff_id = desk.links.read(HANDOFF, token, desk.now())
+        return show(handoff_id, token, choice) if handoff_id else gone()
+
+    @router.post("/h/{token}")
+    async def decide(token: str, request: Request) -> Response:
+        body = await read_body(request, MOST_BYTES)
+        if body is None:
+            return Response(status_code=413)
+        return await run_in_threadpool(_decide, token, body)
+
+    def _decide(token: str, body: bytes) -> Response:
+        handoff_id = desk.links.read(HANDOFF, token, desk.now())
+        if not handoff_id:
+            return gone()
+        form = _form(body)
+        decision, reason = form.get("decision", ""), form.get("reason", "")
+        if decision not in SAID:
+            return show(handoff_id, token, "", "Please choose one of the three answers.", 422)
+        if reason not in WORDS_FOR[Decision(decision)]:
+            return show(handoff_id, token, decision, "Please say why: it teaches the score.", 422)
+        note = _CONTROLS.sub(" ", form.get("note", "")).strip()[:LONGEST_NOTE]
+        why = ": ".join(part for part in (reason, note) if part) or None
+        desk.write(lambda session: handoff.decide(session, handoff_id, decision, why, desk.now()))
+        return RedirectResponse(f"/h/{token}", 303)  # shows what stands, which may be an earlier answer
+
+    @router.api_route("/sales/{token}", methods=["GET", "HEAD"])
+    def mine(token: str) -> Response:
+        now = desk.now()
+        handoff_id = desk.links.read(SALES, token, now)
+        with desk.reading() as session:
+            one = handoff.lead(session, handoff_id) if handoff_id else None
+            if one is None:
+                return gone()
+            leads = [dict(lead) for lead in handoff.open_leads(session, one["owner_email"])]
+        for lead in leads:
+            lead |= {"name": _name(lead), "link": _path(desk.links.handoff(lead["id"], now))}
+        owner = one["owner_name"] or one["owner_email"]
+        return desk.pages.page("sales.html", {"leads": leads, "owner": owner, "now": now})
+
+    return router
+
+
+def _lead(session: Session, lead: RowMapping, now: datetime) -> dict[str, Any]:
+    group = handoff.buying_group(session, lead["account_id"], now) if lead["account_id"] else []
+    did = activity.latest(session, [lead["contact_id"]], now, LATELY).get(lead["contact_id"], [])
+    reason, _, note = (lead["decided_why"] or "").partition(": ")
+    return {
+        "now": now,
+        "lead": lead,
+        "name": _name(lead),
+        "dial": re.sub(r"[^0-9+]", "", lead["phone"] or ""),
+        "group": [{**member, "name": _name(member)} for member in group],
+        "did": [
+            {**deed, "words": DEEDS.get(deed["kind"], deed["kind"].replace("_", " ").capitalize())} for deed in did
+        ],
+        "said": SAID.get(lead["state"]),
+        "said_why": (NOT_NOW | NOT_A_FIT).get(reason, lead["decided_why"] if not note else reason),
+        "said_note": note,
+        "not_now": NOT_NOW,
+        "not_a_fit": NOT_A_FIT,
+    }
+
+
+def _name(row: Mapping[str, Any] | RowMapping) -> str:
+    return " ".join(part for part in (row["first_name"], row["last_name"]) if part) or row.get("email") or "Somebody"
+
+
+def _form(body: bytes) -> dict[str, str]:
+    """The fields of a plain HTML form; anything else is an empty one."""
+    try:
+        return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=20))
+    except ValueError:
+        return {}
+
+
+def _path(url: str) -> str:
+    """A link of ours without the host: the page works wherever it was opened."""
+    return "/" + url.split("/", 3)[3]
