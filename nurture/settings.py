@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     # handoff
     mql_score: float = 70.0
     sla: timedelta = timedelta(hours=8)  # working hours a salesperson has
+    sales_zone: str = Field("Europe/Berlin", description="where sales work: an IANA time zone …")
+    sales_country: str = Field("DE", description="… and the country whose holidays they keep")
+    handoffs_per_owner: int = Field(20, description="most leads a salesperson has to answer at a time")
 
     @property
     def database(self) -> str:
