@@ -3,28 +3,30 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 # A star says where a word may go on: "compra*" begins words, "*leiter" ends them, "*vertrieb*" may stand anywhere.
+# An underscore is any one word: "chief _ officer".
 CJK = "\u3400-\u9fff"
-TOKEN = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+|\s[-–—]+\s|[&/|;,()@:•·\[\]]")
+TOKEN = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+|(?<=\s)[-–—]+(?=\s)|[&/|;,()@:•·\[\]]")
 TABLE_TOKEN = re.compile(rf"[{CJK}]+|\*?[^\W_{CJK}]+\*?|[&_]")
-ANY = "_"  # in a phrase: any one word ("chief _ officer")
-SHORTEST_FUZZY = 7  # below this a slip turns one word into another ("leader", "lender")
-SHORTEST_PART = 4  # inside a compound
-REMEMBERED = 200_000  # words and titles kept, then forgotten together: a leak is worse than a second look
+SHORTEST_SLIP = 7  # below this a slip turns one right word into another ("leader", "lender")
+SHORTEST_PART = 4  # inside a compound; Chinese words may be shorter
+REMEMBERED = 200_000  # words kept, then forgotten together: a leak is worse than a second look
 
-# Letters that Unicode does not take apart, and the traditional forms of the signs that Chinese titles use.
+# Letters Unicode does not take apart, and traditional signs, each with the simplified one the tables use.
 LETTERS = dict(zip("ıøłđðæœß", ["i", "o", "l", "d", "d", "ae", "oe", "ss"], strict=True))
-TRADITIONAL = (  # each with the simplified form the tables use
-    "採采 購购 經经 總总 財财 務务 銷销 業业 術术 員员 開开 發发 會会 計计 書书 長长 師师 質质 檢检 產产 際际 區区 營营 運运 護护 "
-    "維维 劃划 設设 項项 專专 資资 訊讯 監监 辦办 顧顾 問问 實实 習习 場场 廣广 驗验 標标 準准 負负 責责 關关 係系 風风 險险 環环 "
-    "審审 稅税 藥药 醫医 學学 機机 電电 測测 試试 軟软 體体 數数 據据 網网 絡络 顯显 後后 倉仓 儲储 輸输 輔辅 聯联 執执 創创 東东 "
-    "華华 門门 組组 獨独 級级 應应 個个 戶户 戰战 講讲 導导 練练 線线 廠厂 車车 間间 備备 擔担 歷历 語语 貿贸 劑剂 構构 競竞 稱称 "
-    "類类 團团 隊队 單单 診诊 療疗 獸兽 築筑 譯译 編编 輯辑 記记 讀读 觀观 駕驾 駛驶 飛飞 輪轮 廚厨 廳厅 館馆 飯饭 錄录 買买 賣卖 "
-    "進进 貨货 處处 協协 調调 對对 領领 幹干 黨党 報报 紙纸 視视 戲戏 劇剧 藝艺 達达 繫系 裝装 腦脑 製制 鋼钢 鐵铁 銀银 證证 幣币 "
-    "帳账 賬账 納纳 "
-).split()
-FOLD = {**str.maketrans(LETTERS), **str.maketrans(dict(TRADITIONAL))}
+SIGNS = """
+採采購购經经總总財财務务銷销業业術术員员開开發发會会計计書书長长師师質质檢检產产際际區区營营運运護护
+維维劃划設设項项專专資资訊讯監监辦办顧顾問问實实習习場场廣广驗验標标準准負负責责關关係系風风險险環环
+審审稅税藥药醫医學学機机電电測测試试軟软體体數数據据網网絡络顯显後后倉仓儲储輸输輔辅聯联執执創创東东
+華华門门組组獨独級级應应個个戶户戰战講讲導导練练線线廠厂車车間间備备擔担歷历語语貿贸劑剂構构競竞稱称
+類类團团隊队單单診诊療疗獸兽築筑譯译編编輯辑記记讀读觀观駕驾駛驶飛飞輪轮廚厨廳厅館馆飯饭錄录買买賣卖
+進进貨货處处協协調调對对領领幹干黨党報报紙纸視视戲戏劇剧藝艺達达繫系裝装腦脑製制鋼钢鐵铁銀银證证幣币
+帳账賬账納纳
+"""
+SIGN = SIGNS.replace("\n", "")
+FOLD: dict[int, str] = {ord(a): b for a, b in (*LETTERS.items(), *zip(SIGN[::2], SIGN[1::2], strict=True))}
 
 
 def fold(text: str) -> str:
@@ -46,126 +48,152 @@ def lexemes(phrase: str) -> tuple[str, ...]:
     return tuple(f"*{one}*" if one[0] >= "\u3400" else one for one in TABLE_TOKEN.findall(fold(phrase)))
 
 
+class Piece(NamedTuple):
+    """A word, or a part of a compound, as a book knows it."""
+
+    known_as: tuple[str, ...] = ()  # the lexemes it can be, the closest first
+    alone: int | None = None  # the phrase it is by itself
+    opens: bool = False  # a longer phrase may begin here
+
+
 class Phrasebook:
     """Phrases by number. `find` names those in a list of words: the longest first, none overlapping another."""
 
     def __init__(self, phrases: Iterable[str], others: Iterable[str] = ()) -> None:
         """`others` are phrases of another book: their words are right as they are, not slips of ours."""
-        self.trie: dict = {}  # lexeme -> deeper trie; None -> the number of the phrase that ends here
-        self.lexemes: set[str] = set()
+        self.trie: dict[str | None, Any] = {}  # lexeme -> deeper trie; None -> the number of the phrase that ends here
         for number, phrase in enumerate(phrases):
             node = self.trie
             for lexeme in lexemes(phrase):
-                self.lexemes.add(lexeme)
                 node = node.setdefault(lexeme, {})
             node.setdefault(None, number)
-        self.longest = max((len(lexeme.strip("*")) for lexeme in self.lexemes), default=0)
+        self.lexemes = _all_lexemes(self.trie)
         self.others = {lexeme.strip("*") for phrase in others for lexeme in lexemes(phrase)}
+        self.longest = max((len(lexeme.strip("*")) for lexeme in self.lexemes), default=0)
+        self.gaps = "_" in self.lexemes
+        self.stems: dict[str, list[str]] = {}
+        for lexeme in sorted(self.lexemes):
+            if lexeme.endswith("*"):
+                self.stems.setdefault(lexeme.strip("*"), []).append(lexeme)
+        self.parts = _parts(self.lexemes)
         self.slips = _slips(self.lexemes)
-        self.known: dict[str, tuple[tuple[str, ...], ...]] = {}  # word -> its pieces, each with the lexemes it can be
+        self.remembered: dict[str, tuple[Piece, ...]] = {}
 
     def find(self, line: Sequence[str]) -> tuple[int, ...]:
-        known = self.known
-        pieces: list[tuple[str, ...]] = []
+        """Numbers of the phrases found, in order: ["head", "of", "sales"] -> (17, 4)."""
+        remembered = self.remembered
+        pieces: list[Piece] = []
         for word in line:
-            found = known.get(word)
-            pieces += self._learn(word) if found is None else found
+            pieces += remembered.get(word) or self._learn(word)
         hits: list[int] = []
-        at = 0
-        while at < len(pieces):
-            number, end = self._longest(self.trie, pieces, at) if pieces[at] else (None, at)
-            if number is None:
-                at += 1
-            else:
-                hits.append(number)
-                at = end
+        after = 0  # the last phrase found reaches to here
+        for at, (_, number, opens) in enumerate(pieces):
+            if at >= after:
+                if opens and at + 1 < len(pieces) and (self.gaps or pieces[at + 1].known_as):
+                    number, after = self._longest(self.trie, pieces, at)
+                if number is not None:
+                    hits.append(number)
         return tuple(hits)
 
-    def _longest(self, node: dict, pieces: list[tuple[str, ...]], at: int) -> tuple[int | None, int]:
+    def _longest(self, node: dict[str | None, Any], pieces: list[Piece], at: int) -> tuple[int | None, int]:
         best: tuple[int | None, int] = (node.get(None), at)
         if at < len(pieces):
-            for lexeme in (*pieces[at], ANY):
+            for lexeme in (*pieces[at].known_as, "_") if "_" in node else pieces[at].known_as:
                 if (deeper := node.get(lexeme)) is not None:
                     number, end = self._longest(deeper, pieces, at + 1)
                     if number is not None and end > best[1]:
                         best = (number, end)
         return best
 
-    def _learn(self, word: str) -> tuple[tuple[str, ...], ...]:
-        if len(self.known) > REMEMBERED:
-            self.known.clear()
-        self.known[word] = pieces = tuple(self._pieces(word)) or ((),)
+    def _learn(self, word: str) -> tuple[Piece, ...]:
+        if len(self.remembered) > REMEMBERED:
+            self.remembered.clear()
+        found = self._take_apart(word) or [()]
+        nodes = [[self.trie[lexeme] for lexeme in known_as if lexeme in self.trie] for known_as in found]
+        self.remembered[word] = pieces = tuple(
+            Piece(
+                known_as,
+                next((node[None] for node in begins if None in node), None),
+                any(set(n) - {None} for n in begins),
+            )
+            for known_as, begins in zip(found, nodes, strict=True)
+        )
         return pieces
 
-    def _pieces(self, word: str) -> list[tuple[str, ...]]:
+    def _take_apart(self, word: str) -> list[tuple[str, ...]]:
         """A word as the table knows it: whole, by its stem, as a compound, or as the word it was meant to be."""
         if word in self.lexemes:
             return [(word, *self._stems(word))]
-        pieces: list[tuple[str, ...]] = []
+        found: list[tuple[str, ...]] = []
         at = 0
         while at < len(word):
-            if found := self._at(word, at):
-                pieces.append(found)
-                at += len(found[0].strip("*"))
-            else:
-                at += 1
-        if not pieces and len(word) >= SHORTEST_FUZZY and word not in self.others and (meant := self._meant(word)):
-            pieces = [(meant,)]
-        return pieces
+            known_as = self._part(word, at) if at else tuple(self._stems(word)) or self._part(word, 0)
+            if known_as:
+                found.append(known_as)
+            at += len(known_as[0].strip("*")) if known_as else 1
+        if not found and len(word) >= SHORTEST_SLIP and word not in self.others and (meant := self._meant(word)):
+            return [(meant,)]
+        return found
 
     def _stems(self, word: str) -> list[str]:
-        ends = range(min(len(word), self.longest), 0, -1)
-        stems = [stem for end in ends for stem in (f"{word[:end]}*", f"*{word[:end]}*") if stem in self.lexemes]
-        return stems + [ending for ending in (f"*{word}",) if ending in self.lexemes]
+        stems = [stem for end in range(min(len(word), self.longest), 0, -1) for stem in self.stems.get(word[:end], ())]
+        return [*stems, f"*{word}"] if f"*{word}" in self.lexemes else stems
 
-    def _at(self, word: str, at: int) -> tuple[str, ...]:
-        if at == 0:
-            return tuple(self._stems(word))
-        chinese = word[0] >= "\u3400"
-        for end in range(min(len(word), at + self.longest), at, -1):
-            part = word[at:end]
-            if len(part) < SHORTEST_PART and not chinese:
-                break
-            if f"*{part}*" in self.lexemes:
-                return (f"*{part}*",)
-            if end == len(word) and f"*{part}" in self.lexemes:
-                return (f"*{part}",)
+    def _part(self, word: str, at: int) -> tuple[str, ...]:
+        """The longest lexeme that stands at this place inside a compound."""
+        for part, ends in self.parts.get(word[at : at + _key(word)], ()):
+            if word.startswith(part, at) and (not ends or at + len(part) == len(word)):
+                return (f"*{part}" if ends else f"*{part}*",)
         return ()
 
     def _meant(self, word: str) -> str | None:
         """The long word of the table that one slip (a letter lost, added, changed, swapped) turned into this."""
-        for end in range(len(word), SHORTEST_FUZZY - 2, -1):
+        for end in range(len(word), SHORTEST_SLIP - 2, -1):
             start = word[:end]
             for variant in (start, *_without_one(start)):
                 for lexeme in self.slips.get(variant, ()):
-                    bare = lexeme.strip("*")
-                    if (end == len(word) or lexeme.endswith("*")) and _one_slip(start, bare):
+                    if (end == len(word) or lexeme.endswith("*")) and _one_slip(start, lexeme.strip("*")):
                         return lexeme
         return None
 
 
-def _slips(lexemes: set[str]) -> dict[str, list[str]]:
+def _all_lexemes(trie: dict[str | None, Any]) -> set[str]:
+    return {found for lexeme, deeper in trie.items() if lexeme for found in (lexeme, *_all_lexemes(deeper))}
+
+
+def _key(word: str) -> int:
+    return 1 if word[0] >= "\u3400" else SHORTEST_PART
+
+
+def _parts(known: set[str]) -> dict[str, list[tuple[str, bool]]]:
+    """First letters -> the lexemes that may stand inside a word, the longest first, and whether they must end it."""
+    parts: dict[str, list[tuple[str, bool]]] = {}
+    for lexeme in sorted(known, key=lambda one: (-len(one.strip("*")), one)):
+        part = lexeme.strip("*")
+        if lexeme.startswith("*") and len(part) >= _key(part):
+            parts.setdefault(part[: _key(part)], []).append((part, not lexeme.endswith("*")))
+    return parts
+
+
+def _slips(known: set[str]) -> dict[str, list[str]]:
+    """Every long lexeme under itself and under what is left of it without one letter."""
     slips: dict[str, list[str]] = {}
-    for lexeme in sorted(lexemes):  # sorted: two runs must find the same word
+    for lexeme in sorted(known):  # sorted: two runs must find the same word
         bare = lexeme.strip("*")
-        if len(bare) >= SHORTEST_FUZZY and not lexeme.startswith("*"):
+        if len(bare) >= SHORTEST_SLIP and not lexeme.startswith("*"):
             for variant in (bare, *_without_one(bare)):
                 slips.setdefault(variant, []).append(lexeme)
     return slips
 
 
 def _without_one(word: str) -> list[str]:
-    return [word[:i] + word[i + 1 :] for i in range(len(word))]
+    return [word[:i] + word[i + 1 :] for i in range(2, len(word))]
 
 
 def _one_slip(a: str, b: str) -> bool:
-    if a[0] != b[0]:
-        return False  # people seldom miss the first letter; another first letter is usually another word
+    """Neither in the first two letters nor in the last: there, another letter is usually another word."""
+    if a[:2] != b[:2] or a[-1] != b[-1]:
+        return False
     start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    rest_a, rest_b = a[start:], b[start:]
-    return (
-        rest_a[1:] == rest_b[1:]
-        or rest_a[1:] == rest_b
-        or rest_a == rest_b[1:]
-        or (rest_a[1::-1] + rest_a[2:] == rest_b)
-    )
+    a, b = a[start:], b[start:]
+    return a[1:] == b[1:] or a[1:] == b or a == b[1:] or a[1::-1] + a[2:] == b
