@@ -36,8 +36,8 @@ def _database(what: str, settings: Settings, engine: Engine) -> Finding:
         connection.execute(text("SELECT 1"))
     has, newest = db.revision(engine)
     if has != newest:
-        return Finding(what, "ill", f"its tables are of migration {has or 'none'}, this program wants {newest}",
-                       "any command that works with data brings it up to date; then ask again")  # fmt: skip
+        said = f"its tables are of migration {has}, this program wants {newest}" if has else "still empty"
+        return Finding(what, "note", said, "the first command that works with data makes or mends the tables")
     return Finding(what, "ok", f"{engine.dialect.name}, migration {has}")
 
 
@@ -54,7 +54,9 @@ def _durable(what: str, settings: Settings, engine: Engine) -> Finding:
 
 
 def _letters(what: str, settings: Settings, engine: Engine) -> Finding:
-    problems = [p for p in campaign_check.check(settings.templates, None, settings.clock().date()) if p.weight == "error"]
+    problems = [
+        p for p in campaign_check.check(settings.templates, None, settings.clock().date()) if p.weight == "error"
+    ]
     if problems:
         return Finding(what, "ill", f"{len(problems)} problems, the first: {problems[0]}", "nurture check")
     return Finding(what, "ok", "every letter can be written")
@@ -62,7 +64,7 @@ def _letters(what: str, settings: Settings, engine: Engine) -> Finding:
 
 def _scoring(what: str, settings: Settings, engine: Engine) -> Finding:
     rules = scoring_rules.read(settings.rules / "scoring.toml")
-    return Finding(what, "ok", f"scoring.toml, version {rules.version[:8]}")
+    return Finding(what, "ok", f"scoring.toml, version {rules.version}")
 
 
 def _carrier(what: str, settings: Settings, engine: Engine) -> Finding:
@@ -71,25 +73,41 @@ def _carrier(what: str, settings: Settings, engine: Engine) -> Finding:
                        "NURTURE_TRANSPORT=sendgrid sends for real")  # fmt: skip
     if not settings.sendgrid_api_key.get_secret_value():
         return Finding(what, "ill", "SendGrid without a key", "set SENDGRID_API_KEY")
-    return Finding(what, "ok", f"SendGrid at {settings.sendgrid_host}" + (", sandbox: nothing is delivered" if settings.sendgrid_sandbox else ""))
+    return Finding(
+        what,
+        "ok",
+        f"SendGrid at {settings.sendgrid_host}"
+        + (", sandbox: nothing is delivered" if settings.sendgrid_sandbox else ""),
+    )
 
 
 def _events(what: str, settings: Settings, engine: Engine) -> Finding:
     if settings.transport == "sendgrid" and not settings.sendgrid_webhook_key:
         return Finding(what, "ill", "no key to verify SendGrid's events with: bounces and complaints would be refused",
                        "set SENDGRID_WEBHOOK_KEY to the public key of the Event Webhook's settings page")  # fmt: skip
-    return Finding(what, "ok", f"{settings.web_url}/events/sendgrid" + ("" if settings.sendgrid_webhook_key else " (no key yet: refuses all)"))
+    return Finding(
+        what,
+        "ok",
+        f"{settings.web_url}/events/sendgrid" + ("" if settings.sendgrid_webhook_key else " (no key yet: refuses all)"),
+    )
 
 
 def _links(what: str, settings: Settings, engine: Engine) -> Finding:
     if settings.transport == "sendgrid" and not settings.web_url.startswith("https://"):
-        return Finding(what, "ill", f"recipients cannot unsubscribe at {settings.web_url}", "set NURTURE_WEB_URL to your https address")
+        return Finding(
+            what,
+            "ill",
+            f"recipients cannot unsubscribe at {settings.web_url}",
+            "set NURTURE_WEB_URL to your https address",
+        )
     return Finding(what, "ok", f"unsubscribe and handoff pages at {settings.web_url}")
 
 
 def _brakes(what: str, settings: Settings, engine: Engine) -> Finding:
     from models.message import brakes
 
+    if db.revision(engine)[0] is None:
+        return Finding(what, "ok", "nothing is paused")
     with db.reading(engine) as session:
         pulled = brakes(session)
     if pulled:

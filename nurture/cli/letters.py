@@ -7,7 +7,9 @@ import typer
 
 from nurture.cli.console import AsJson, At, err, escaped, here, out, print_json, print_table
 
-Slug = Annotated[str | None, typer.Argument(help="A campaign's folder below templates/. [default: all]", show_default=False)]
+Slug = Annotated[
+    str | None, typer.Argument(help="A campaign's folder below templates/. [default: all]", show_default=False)
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -35,7 +37,11 @@ def check(campaign: Slug = None, json: AsJson = False) -> None:
             mark = "[red]✗[/]" if problem.weight == "error" else "[yellow]![/]"
             where = f"{problem.file}:{problem.line}" if problem.line else problem.file
             out.print(f"{mark} {escaped(where)}: {escaped(problem.what)}\n    {escaped(problem.mend)}")
-        out.print(f"{len(errors)} problems, {len(problems) - len(errors)} warnings" if problems else "[green]✓[/] every letter can be written")
+        out.print(
+            f"{len(errors)} problems, {len(problems) - len(errors)} warnings"
+            if problems
+            else "[green]✓[/] every letter can be written"
+        )
     raise typer.Exit(1 if errors else 0)
 
 
@@ -49,8 +55,7 @@ def preview(
 ) -> None:
     """Show letters as Zoë O'Brien of Foo & Søns <GmbH> would get them."""
     from nurture import campaigns
-    from nurture.campaign_check import sample
-    from nurture.letters import Letterbook
+    from nurture.letters import Letterbook, sample
     from nurture.settings import settings
 
     ours = settings()
@@ -60,7 +65,8 @@ def preview(
     for step in terms.steps:
         if letter in (None, step.letter):
             reader = role or (step.roles[0] if step.roles else None)
-            written.append((step.letter, book.render(campaign, step.letter, reader, locale, sample(terms, reader, locale))))
+            values = sample.values(terms, sample.ZOE | {"role": reader, "locale": locale})
+            written.append((step.letter, book.render(campaign, step.letter, reader, locale, values)))
     if not written:
         raise typer.BadParameter(f"{campaign} has the letters {', '.join(step.letter for step in terms.steps)}")
     if json:
@@ -82,7 +88,12 @@ def reader_name(role: str | None) -> str:
     return f"{role}." if role else ""
 
 
-def apply(campaign: Slug = None, by: Annotated[str, typer.Option(help="Who publishes.")] = "", json: AsJson = False, at: At = None) -> None:
+def apply(
+    campaign: Slug = None,
+    by: Annotated[str, typer.Option(help="Who publishes.")] = "",
+    json: AsJson = False,
+    at: At = None,
+) -> None:
     """Publish campaigns: their files become a version that new leads begin with. Unchanged files publish nothing."""
     import getpass
 
@@ -118,18 +129,24 @@ def send(
     with db.reading(engine) as session:
         published = [row for row in kept.published(session) if campaign in (None, row["slug"])]
     if not published:
-        raise typer.BadParameter(f"{campaign or 'no campaign'} is not published: nurture apply {campaign or ''}".strip())
+        raise typer.BadParameter(
+            f"{campaign or 'no campaign'} is not published: nurture apply {campaign or ''}".strip()
+        )
     plans = {}
     for row in published:
         noun = promotions if row["market"] == "b2c" else sequences
-        plans[row["slug"]] = noun.enrol(engine, now, row["slug"], row["version_id"]) + noun.plan(engine, now, row["slug"])
+        plans[row["slug"]] = noun.enrol(engine, now, row["slug"], row["version_id"]) + noun.plan(
+            engine, now, row["slug"]
+        )
     planned = sum(plan.planned for plan in plans.values())
     if not json:
         print_table(("campaign", "#entered", "#planned", "#skipped", "#waiting", "#ended"),
                     [(slug, p.entered, p.planned, p.skipped, p.waiting, p.ended) for slug, p in plans.items()])  # fmt: skip
     carrier = carriers.transport(settings)
     if not yes and carrier.name != "mailbox":
-        typer.confirm(f"{planned:,} new letters are planned. Let the outbox leave through {carrier.name}?", abort=True, err=True)
+        typer.confirm(
+            f"{planned:,} new letters are planned. Let the outbox leave through {carrier.name}?", abort=True, err=True
+        )
     done = delivery.deliver(engine, (lambda: now) if at else settings.clock, carrier, Desk(settings))
     if json:
         print_json({"plans": {slug: asdict(plan) for slug, plan in plans.items()}, "delivered": asdict(done)})
@@ -142,7 +159,9 @@ def send(
 
 
 def pause(
-    campaign: Annotated[str | None, typer.Argument(help="One campaign. [default: everything]", show_default=False)] = None,
+    campaign: Annotated[
+        str | None, typer.Argument(help="One campaign. [default: everything]", show_default=False)
+    ] = None,
     why: Annotated[str, typer.Option(help="The next reader will want to know.")] = "by hand",
 ) -> None:
     """Stop sending, at once: nothing is claimed or armed from now on. What is on its way may still arrive."""
@@ -157,7 +176,11 @@ def pause(
     out.print(f"{campaign or 'all sending'} is paused; go on with: nurture resume {campaign or ''}".rstrip())
 
 
-def resume(campaign: Annotated[str | None, typer.Argument(help="One campaign. [default: everything]", show_default=False)] = None) -> None:
+def resume(
+    campaign: Annotated[
+        str | None, typer.Argument(help="One campaign. [default: everything]", show_default=False)
+    ] = None,
+) -> None:
     """Go on sending what `pause`, or the provider, stopped."""
     from models.campaign import release_brake
     from nurture import db
