@@ -149,11 +149,9 @@ class Phrasebook:
     def _meant(self, word: str) -> str | None:
         """The long word of the table that one slip (a letter lost, added, changed, swapped) turned into this."""
         for end in range(len(word), SHORTEST_SLIP - 2, -1):
-            start = word[:end]
-            for variant in (start, *_without_one(start)):
-                for lexeme in self.slips.get(variant, ()):
-                    if (end == len(word) or lexeme.endswith("*")) and _one_slip(start, lexeme.strip("*")):
-                        return lexeme
+            for meant, lexeme in self.slips.get((word[:2], word[end - 1]), ()):
+                if (end == len(word) or lexeme.endswith("*")) and _one_slip(word[:end], meant):
+                    return lexeme
         return None
 
 
@@ -175,24 +173,18 @@ def _parts(known: set[str]) -> dict[str, list[tuple[str, bool]]]:
     return parts
 
 
-def _slips(known: set[str]) -> dict[str, list[str]]:
-    """Every long lexeme under itself and under what is left of it without one letter."""
-    slips: dict[str, list[str]] = {}
+def _slips(known: set[str]) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """The long lexemes by their first two letters and their last: there, a slip usually makes another right word."""
+    slips: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for lexeme in sorted(known):  # sorted: two runs must find the same word
         bare = lexeme.strip("*")
         if len(bare) >= SHORTEST_SLIP and not lexeme.startswith("*"):
-            for variant in (bare, *_without_one(bare)):
-                slips.setdefault(variant, []).append(lexeme)
+            slips.setdefault((bare[:2], bare[-1]), []).append((bare, lexeme))
     return slips
 
 
-def _without_one(word: str) -> list[str]:
-    return [word[:i] + word[i + 1 :] for i in range(2, len(word))]
-
-
 def _one_slip(a: str, b: str) -> bool:
-    """Neither in the first two letters nor in the last: there, another letter is usually another word."""
-    if a[:2] != b[:2] or a[-1] != b[-1]:
+    if abs(len(a) - len(b)) > 1:
         return False
     start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
     a, b = a[start:], b[start:]

@@ -76,6 +76,8 @@ def role_given(title: str, department: str, seniority: str, tables: TitleTables)
     The title still tells which function of the department it is: "Other" alone is finance as well as production.
     """
     jobs = _jobs(title, tables)
+    if not jobs and department == "Other":
+        return UNKNOWN, 0.0
     if any(_level([tables.levels[number].says for number in job.levels]).serves for job in jobs):
         department = "Administrative"
     rows = [tables.functions[number] for job in jobs for number in job.functions]
@@ -144,7 +146,7 @@ def _reading(jobs: tuple[Job, ...], tables: TitleTables) -> TitleReading:
         role, role_confidence, why = UNKNOWN, 0.0, "the job is past"
         department_confidence, seniority_confidence = department_confidence / 2, seniority_confidence / 2
     persona = tables.persona_of[function, seniority, role]
-    rows += [tables.levels[number] for job, _ in told for number in job.levels]
+    levels = [tables.levels[number] for job, _ in told for number in job.levels]
     return TitleReading(
         department=department,
         department_confidence=round(department_confidence, 3),
@@ -156,7 +158,7 @@ def _reading(jobs: tuple[Job, ...], tables: TitleTables) -> TitleReading:
         persona_confidence=round(persona.confidence * min(department_confidence, seniority_confidence), 3),
         function=function,
         evidence=(
-            *dict.fromkeys(row.evidence for row in rows if row.says != "link"),
+            *{id(row): row.evidence for row in (*rows, *levels) if row.says != "link"}.values(),
             Evidence(why, f"role {role}", "roles.toml"),
         ),
     )
