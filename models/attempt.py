@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, bindparam, func, insert, select, text, update
+from sqlalchemy import Index, bindparam, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 from sqlmodel import Field, SQLModel, col
 
@@ -149,7 +149,8 @@ def finish(session: Session, attempt_id: str, state: AttemptState, fates: Sequen
     )
     if not done.rowcount:  # type: ignore[attr-defined]
         return False
-    table, mine = message.TABLE, (message.TABLE.c.attempt_id == attempt_id, message.TABLE.c.state.in_((State.ARMED, State.UNKNOWN)))
+    table = message.TABLE  # `or_`, not `in_`: many rows in one statement know no expanding lists
+    mine = (table.c.attempt_id == attempt_id, or_(table.c.state == State.ARMED, table.c.state == State.UNKNOWN))
     if not fates:
         accepted = state == AttemptState.ACCEPTED
         session.execute(update(table).where(*mine).values(

