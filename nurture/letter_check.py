@@ -11,6 +11,8 @@ from nurture.toml_file import Problem
 LONGEST_SUBJECT = 60  # characters a phone shows
 HEAVIEST = 100_000  # bytes; Gmail cuts a letter at 102 kB, and with it the unsubscribe line
 BADLY = re.compile(r"\S {2,}\S| [,.;:!?](?= |\n|$)|\(\s*\)|^\s*,", re.MULTILINE)  # what a missing name leaves behind
+TOUCH = re.compile(r"\w\w[.!?][A-ZÀ-Þ]\w{0,20}")
+ADDRESS = re.compile(r"(?<!\S)\S{0,80}?(?:://|@)\S*")
 LINK = re.compile(r"(https?://[^\s/]+\S*|mailto:\S+@\S+|tel:[+\d].*)", re.IGNORECASE)
 
 
@@ -23,7 +25,10 @@ def letter_problems(
     middles = {word for name in names for word in name.split(".")[1:-1]}
     roles_here = sorted({*roles, *(word for word in middles if word in sample.ROLES)})
     locales = [book.words.default, *sorted(word for word in middles if word not in sample.ROLES)]
-    yield from _placeholders(book, campaign, folder, names)
+    misspelt = list(_placeholders(book, campaign, folder, names))
+    yield from misspelt
+    if misspelt:
+        return  # rendering would say the same again
     seen = set()
     for role in (None, *roles_here):
         for locale in locales:
@@ -42,6 +47,8 @@ def letter_problems(
                 continue
             yield from _subject(choice.subject, rendered)
             yield from _html(book, choice.html, rendered)
+            yield from _touching(choice.text, rendered.text)
+            yield from _touching(choice.html, Page.of(rendered.html).words)
             if slug != sample.CAMPAIGN.slug:
                 yield from _law(choice.text, rendered.text, choice.html, rendered.html)
                 yield from _unnamed(choice.subject, rendered.subject, unnamed.subject)
@@ -106,8 +113,17 @@ def _unnamed(file: str, named: str, unnamed: str) -> Iterator[Problem]:
             yield Problem(file, None, what, "guard the placeholder with {% if … %}", "warning")
 
 
+def _touching(file: str, words: str) -> Iterator[Problem]:
+    """A tag at a line's end takes the line's end with it, and two sentences touch."""
+    if bad := TOUCH.search(ADDRESS.sub("", words)):
+        mend = "write {% endif %} and the next words in one line, with a blank between"
+        yield Problem(file, None, f"two sentences touch: “{bad[0]}”", mend, "warning")
+
+
 class Page(HTMLParser):
     """What a reader sees and can press."""
+
+    INLINE = frozenset({"a", "strong", "b", "em", "i", "span"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,6 +144,8 @@ class Page(HTMLParser):
         self.inside = "preheader" if found.get("class") == "preheader" else tag
         if "href" in found:
             self.links.append(found["href"] or "")
+        if tag not in self.INLINE:
+            self.words += "\n"
         if tag == "img":
             self.images.append((found.get("src") or "", found.get("alt")))
 

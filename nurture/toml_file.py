@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
 from nurture.rules.campaign import Span
@@ -76,7 +76,8 @@ class Reader:
             return default
         value = table[key]
         kinds = kind if isinstance(kind, tuple) else (kind,)
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        narrower = next((k for k in (bool, datetime) if isinstance(value, k)), None)  # a bool is an int to Python
+        if not isinstance(value, kinds) or (narrower and narrower not in kinds):
             self.wrong(
                 (*path, key), f"{dotted(path, key)} should be {_said(kinds)}, not {_shown(value)}", "correct the value"
             )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError
+from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, UndefinedError
 
 from nurture.letters import formats, placeholders, words
 from nurture.letters.sandbox import Sandbox
@@ -133,7 +133,10 @@ class Letterbook:
             content = words.read_content(self.files, tongue, self.words.default)
             shared = self.tongues[tongue] = {"words": self.words.of(tongue), "content": content, "language": tongue}
         values = {**shared, **context}
-        values[formats.LOCALE] = formats.known(locale if formats.language(locale) == tongue else tongue)
+        exact = (
+            locale if formats.language(locale) == tongue and locale != tongue else shared["words"].get("locale", tongue)
+        )
+        values[formats.LOCALE] = formats.known(exact)
         person = values.get("person")
         if type(person) is dict and "greeting" not in person:
             market = (values.get("campaign") or {}).get("market", "b2b")
@@ -156,9 +159,9 @@ class Letterbook:
             RecursionError,
             AttributeError,
         ) as error:
-            raise self._explained(error, path) from error
+            raise self._explained(error, path, values) from error
 
-    def _explained(self, error: Exception, path: str) -> LetterError:
+    def _explained(self, error: Exception, path: str, values: Mapping[str, Any]) -> LetterError:
         """Jinja's error with the file and line of the template, not of the compiled code."""
         if isinstance(error, TemplateNotFound):
             return LetterError(
@@ -172,6 +175,8 @@ class Letterbook:
             return LetterError(path, None, str(error), "correct the template or the link")
         frames = traceback.extract_tb(error.__traceback__)
         file, line = next(((f.filename, f.lineno) for f in reversed(frames) if f.filename in self.files), (path, None))
+        if isinstance(error, UndefinedError):  # Jinja is vague about lines within {% with %}
+            line = next((at for at, what in self.misspelt(file or path, values) if what == str(error)), line)
         mend = next((mend for sign, mend in MENDS.items() if sign in str(error)), "correct the template")
         return LetterError(file, line, str(error) or type(error).__name__, mend)
 

@@ -13,6 +13,9 @@ from jinja2 import Undefined, pass_context
 from jinja2.exceptions import SecurityError
 
 STYLES = ("short", "medium", "long", "full")
+DAYS = {  # a day without its year, in full; babel knows some countries' way and shortens the rest
+    "en": "EEEE, MMMM d", "es": "EEEE d 'de' MMMM", "ro": "EEEE, d MMMM", "zh": "M月d日EEEE", "de": "EEEE, d. MMMM",
+}  # fmt: skip
 LOCALE = "locale"  # the name in a letter's values that says how its reader writes numbers
 
 
@@ -36,7 +39,10 @@ def language(locale: str) -> str:
 @lru_cache(4096)
 def _date(value: date, style: str, locale: str) -> str:
     if style == "day":  # "Friday, March 20": what a reader puts in a calendar
-        return format_skeleton("MMMMEEEEd", datetime(value.year, value.month, value.day), locale=locale, tzinfo=None)  # noqa: DTZ001
+        tongue = language(locale)
+        if tongue in DAYS and (locale == tongue or "MMMMEEEEd" not in Locale.parse(locale).datetime_skeletons):
+            return format_date(value, DAYS[tongue], locale=locale)
+        return format_skeleton("MMMMEEEEd", datetime(value.year, value.month, value.day), locale=locale)  # noqa: DTZ001
     return format_date(value, style, locale=locale)
 
 
@@ -86,7 +92,8 @@ def _numbers(context: Any, value: Any, digits: int = 0) -> str:
 
 @lru_cache(4096)
 def _format_number(value: Any, digits: int, locale: str) -> str:
-    return format_decimal(value, format="#,##0" + ("." + "0" * digits if digits > 0 else ""), locale=locale)
+    whole = Locale.parse(locale).decimal_formats[None].pattern.partition(".")[0]  # India groups 12,34,567
+    return format_decimal(value, format=whole + ("." + "0" * digits if digits > 0 else ""), locale=locale)
 
 
 @pass_context

@@ -35,7 +35,7 @@ MEND: dict[type[nodes.Node], str] = {
     nodes.Import: 'use {% include "_partials/…" %} with {% with %}',
     nodes.FromImport: 'use {% include "_partials/…" %} with {% with %}',
 }
-CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 TESTS = ("defined", "undefined", "none", "eq", "ne", "lt", "le", "gt", "ge", "in", "string", "number")
 LOOP = frozenset({"index", "index0", "first", "last", "length", "revindex", "previtem", "nextitem"})
 NAMES = ("person", "account", "owner", "campaign", "offer", "sender", "company", "unsubscribe_url", "web_url", "today",

@@ -20,7 +20,7 @@ class Words:
 
     def of(self, tongue: str) -> dict[str, Any]:
         """A language's words; what it lacks it takes from the default language."""
-        return {**self.by_language.get(self.default, {}), **self.by_language.get(tongue, {})}
+        return {**self.by_language.get(self.default, {}), "locale": tongue, **self.by_language.get(tongue, {})}
 
 
 def read_words(files: Mapping[str, str]) -> Words:
