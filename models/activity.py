@@ -16,7 +16,7 @@ class Activity(SQLModel, table=True):
     """Append-only. `dedupe` is a 64-bit hash of the source's own id, or of (contact, kind, at, detail)."""
 
     __table_args__ = (
-        Index("activity_contact_at", "contact_id", "at"),  # one lead's history, newest first
+        Index("activity_contact_at", "contact_id", "at", "kind"),  # one lead's history, all that a score reads
         Index("activity_at", "at"),  # the last 30 days of everybody
     )
 
@@ -42,26 +42,38 @@ class Deeds(NamedTuple):
     last_at: datetime
 
 
-def deeds(session: Session, first: int, last: int, half_lives: Mapping[str, float], now: datetime) -> list[Deeds]:
-    """What the contacts `first` to `last` did, summed up per kind: a few rows per contact, not all their activities.
+def deeds(session: Session, markets: Mapping[int, str], half_lives: Mapping[str, Mapping[str, float]],
+          now: datetime) -> dict[int, list[Deeds]]:
+    """What some contacts (id → market) did, summed up per kind: a few rows each instead of all their activities.
 
-    One walk over `activity_contact_at` from the first contact to the last, then a sort of what was found. Kinds without
-    a half-life are left out, and what happens after `now` is not known yet.
+    `half_lives`: market → kind → days; other kinds are left out, and what happens after `now` is not known yet. One walk
+    along `activity_contact_at` from the first contact to the last, without a look at the table, then a sort of what
+    was found: give contacts whose ids lie together.
     """
-    if not half_lives:
-        return []
+    if not markets:
+        return {}
     age: ColumnElement[float] = days_between(col(Activity.at), literal(now, Moment))
-    halvings = age / case(dict(half_lives), value=col(Activity.kind), else_=1.0)
-    weight = case((halvings < 40, func.pow(0.5, halvings, type_=Float)), else_=0.0)  # PostgreSQL refuses to underflow
+    weights = {}
+    for market, days in half_lives.items():
+        halvings = age / case(dict(days), value=col(Activity.kind), else_=1.0)
+        least = case((halvings < 40, func.pow(0.5, halvings, type_=Float)), else_=0.0)  # PostgreSQL minds an underflow
+        weights[market] = func.sum(least).label(f"weight_{market}")
     lately = [func.sum(case((col(Activity.at) > now - timedelta(days=days), 1), else_=0)) for days in (7, 30)]
+    kinds = sorted({kind for days in half_lives.values() for kind in days})
     rows = session.execute(
-        select(col(Activity.contact_id), col(Activity.kind), func.sum(weight), func.count(), *lately,
-               func.max(col(Activity.at), type_=Moment))
-        .where(col(Activity.contact_id).between(first, last), col(Activity.at) <= now,
-               col(Activity.kind).in_(list(half_lives)))
+        select(col(Activity.contact_id), col(Activity.kind), func.count(), *lately,
+               func.max(col(Activity.at), type_=Moment), *weights.values())
+        .where(col(Activity.contact_id).between(min(markets), max(markets)), col(Activity.at) <= now,
+               col(Activity.kind).in_(kinds))
         .group_by(col(Activity.contact_id), col(Activity.kind))
-    )
-    return [Deeds(*row) for row in rows]
+    )  # fmt: skip
+    place = {market: 6 + number for number, market in enumerate(weights)}
+    found: dict[int, list[Deeds]] = {}
+    for row in rows:
+        market = markets.get(row[0])
+        if market in place and row[1] in half_lives[market]:
+            found.setdefault(row[0], []).append(Deeds(row[0], row[1], row[place[market]], *row[2:6]))
+    return found
 
 
 def latest(session: Session, contact_ids: list[int], now: datetime, most: int = 5) -> dict[int, list[dict[str, Any]]]:

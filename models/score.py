@@ -41,8 +41,8 @@ class AccountScore(SQLModel, table=True):
     scored_at: datetime = Field(sa_type=Moment)
 
 
-def leads(session: Session, market: str, first: int, last: int, most: int, now: datetime) -> list[dict[str, Any]]:
-    """What the rules look at, for the next `most` contacts of a market from id `first` on, along the primary key."""
+def leads(session: Session, first: int, last: int, most: int, now: datetime) -> list[dict[str, Any]]:
+    """What the rules look at, for the next `most` contacts from id `first` to `last`, along the primary key."""
     rows = session.execute(
         select(
             col(Contact.id), col(Contact.market), col(Contact.address), col(Contact.title), col(Contact.locale),
@@ -54,7 +54,7 @@ def leads(session: Session, market: str, first: int, last: int, most: int, now: 
         )
         .outerjoin(Account, col(Account.id) == Contact.account_id)
         .outerjoin(Segment, col(Segment.contact_id) == Contact.id)
-        .where(col(Contact.id).between(first, last), col(Contact.market) == market, col(Contact.created_at) <= now)
+        .where(col(Contact.id).between(first, last), col(Contact.created_at) <= now)
         .order_by(col(Contact.id))
         .limit(most)
     )

@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from nurture.rules.scoring import AccountRules, Band, Grades, Kind, Rules, Sheet, Table, TitleWords, Worth
+from nurture.rules.scoring import AccountRules, Band, Grades, Kind, Rules, Sheet, Table, TitleWords, Worth, plain
 from nurture.rules.titles import ROLES
 from nurture.toml_file import REQUIRED, Problem, Reader, lines
 from nurture.toml_file import Path as Keys
@@ -134,7 +134,7 @@ def _table(file: Reader, parent: Mapping[str, Any], path: Keys, key: str, column
                 file.wrong((*path, value), what, "a number belongs to one band: from-to, both included, or from+")
             bands.append(Band(low, high, worth))
         else:
-            exact[value.casefold()] = worth
+            exact[plain(value)] = worth
     otherwise = exact.pop("*", None)
     return Table(column, exact, tuple(bands), otherwise)
 

@@ -1,6 +1,5 @@
 """Scoring: every lead and every account gets a score, a grade and the reasons."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -13,7 +12,6 @@ from models import activity
 from models import order as orders
 from models import score as scores
 from models.account import Account
-from models.activity import Deeds
 from models.bulk import share
 from models.contact import Contact
 from nurture import db
@@ -24,6 +22,7 @@ from tasks.order import order
 
 CHUNK = 4_000  # leads in memory at once; an account is never cut
 ACCOUNTS = 2_000
+BEST = frozenset({"A1", "A2", "B1", "B2"})
 
 
 @dataclass(frozen=True)
@@ -43,30 +42,27 @@ class AccountsScored:
 def score(engine: Engine, now: datetime, rules: Rules, shard: int = 0, shards: int = 1) -> Scored:
     """Score one shard's leads as of `now`: nothing later is known. Run again, the same scores."""
     leads = active = best = 0
+    half_lives = {market: scoring.half_lives(sheet) for market, sheet in rules.markets.items()}
     with db.reading(engine) as session:
-        first, last = share(session, Contact, shard, shards)
-    for market, sheet in rules.markets.items():
-        start, half_lives = first, scoring.half_lives(sheet)
-        while start <= last:
-            with db.reading(engine) as session:
-                rows = scores.leads(session, market, start, last, CHUNK, now)
-                if not rows:
-                    break
-                end = rows[-1]["id"]
-                done = _by_contact(activity.deeds(session, rows[0]["id"], end, half_lives, now))
-                bought = orders.purchases(session, rows[0]["id"], end, now) if market == "b2c" else {}
-            if market == "b2c":
-                rows = [row | shopping(bought.get(row["id"]), now) for row in rows]
-            verdicts = [scoring.score(row, done.get(row["id"], ()), rules, now) for row in rows]
-            with db.writing(engine) as session:
-                scores.write(session, [
-                    {"contact_id": row["id"], "version": rules.version, "scored_at": now, **verdict._asdict()}
-                    for row, verdict in zip(rows, verdicts, strict=True)
-                ])  # fmt: skip
-            leads += len(rows)
-            active += sum(verdict.last_activity_at is not None for verdict in verdicts)
-            best += sum(verdict.grade in ("A1", "A2", "B1", "B2") for verdict in verdicts)
-            start = end + 1
+        start, last = share(session, Contact, shard, shards)
+    while start <= last:
+        with db.reading(engine) as session:
+            rows = scores.leads(session, start, last, CHUNK, now)
+            if not rows:
+                break
+            done = activity.deeds(session, {row["id"]: row["market"] for row in rows}, half_lives, now)
+            bought = orders.purchases(session, rows[0]["id"], rows[-1]["id"], now)
+        verdicts = [
+            (row["id"], scoring.score(row | shopping(bought.get(row["id"]), now), done.get(row["id"], ()), rules, now))
+            for row in rows
+        ]
+        with db.writing(engine) as session:
+            written = {"version": rules.version, "scored_at": now}
+            scores.write(session, [{"contact_id": one, **written, **verdict._asdict()} for one, verdict in verdicts])
+        leads += len(rows)
+        active += sum(verdict.last_activity_at is not None for _, verdict in verdicts)
+        best += sum(verdict.grade in BEST for _, verdict in verdicts)
+        start = rows[-1]["id"] + 1
     return Scored(leads, active, best)
 
 
@@ -91,14 +87,7 @@ def score_accounts(engine: Engine, now: datetime, rules: Rules, shard: int = 0, 
 
 
 def shopping(bought: orders.Purchases | None, now: datetime) -> dict[str, Any]:
-    """The columns a shopper's fit looks at."""
+    """The columns a shopper's fit looks at; none without an order."""
     if bought is None:
-        return {"recency_days": None, "frequency": None, "spent": None}
+        return {}
     return {"recency_days": (now - bought.last_at).days, "frequency": bought.lately, "spent": bought.cents // 100}
-
-
-def _by_contact(done: list[Deeds]) -> Mapping[int, list[Deeds]]:
-    found: dict[int, list[Deeds]] = {}
-    for deeds in done:
-        found.setdefault(deeds.contact_id, []).append(deeds)
-    return found

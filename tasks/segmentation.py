@@ -10,7 +10,6 @@ from sqlalchemy import Engine
 from models import activity, contact, opportunity
 from models import order as orders
 from models import segment as segments
-from models.activity import Deeds
 from models.bulk import share
 from models.contact import Contact, Market
 from nurture import db
@@ -20,7 +19,7 @@ from nurture.rules.titles import TitleTables, load_tables, read_title
 from tasks.order import order
 
 CHUNK = 4_000
-CONTENT = dict.fromkeys(segmentation.READ, 30.0)  # kinds we count; the half-life plays no part here
+CONTENT = {market.value: dict.fromkeys(segmentation.READ, 30.0) for market in Market}  # half-lives play no part here
 
 
 @dataclass(frozen=True)
@@ -55,11 +54,8 @@ def segment(
             people = segments.people(session, start, last, CHUNK, now)
             if not people:
                 break
-            start, end = people[0]["id"], people[-1]["id"]
-            done: dict[int, list[Deeds]] = {}
-            for deeds in activity.deeds(session, start, end, CONTENT, now):
-                done.setdefault(deeds.contact_id, []).append(deeds)
-            bought = orders.purchases(session, start, end, now)
+            done = activity.deeds(session, {person["id"]: person["market"] for person in people}, CONTENT, now)
+            bought = orders.purchases(session, people[0]["id"], people[-1]["id"], now)
             deals = opportunity.deals(session, {person["account_id"] for person in people}, now)
         rows: list[dict[str, Any]] = []
         moves: list[dict[str, Any]] = []
@@ -83,5 +79,5 @@ def segment(
         with db.writing(engine) as session:
             segments.write(session, rows)
             moved += contact.move(session, moves, now)
-        contacts, changed, start = contacts + len(people), changed + len(rows), end + 1
+        contacts, changed, start = contacts + len(people), changed + len(rows), people[-1]["id"] + 1
     return Segmented(contacts, changed, confirmed, moved)

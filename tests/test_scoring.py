@@ -74,6 +74,12 @@ def test_a_role_we_are_half_sure_of_gives_half_the_points() -> None:
     assert "probably authorizer in a 500-person manufacturer" in texts(unsure)
 
 
+def test_values_are_recognised_however_they_are_written() -> None:
+    ways = ("Food & Beverage", "food and beverage", " FOOD  &  BEVERAGE ")
+    assert {texts(scored(ZOE | {"industry": way}))[0] for way in ways} == {"authorizer in a 500-person food maker"}
+    assert texts(scored(ZOE | {"industry": "Beekeeping"}))[0] == "authorizer in a 500-person company"
+
+
 def test_a_trait_of_the_file_can_earn_points() -> None:
     text = SHIPPED.read_text() + '\n[b2b.fit.traits.budget]\nsay = "budget {value}"\n"10000+" = 3\n'
     rules = scoring_rules.read_text(text)

@@ -20,8 +20,9 @@ def tenths(points: float) -> int:
 def settle(claims: Iterable[Because], most: int) -> tuple[int, list[Because]]:
     """What a part of the score comes to, and the claims as far as they count.
 
-    No part goes above `most` or below nothing. The strongest praise is counted first, so the weakest is cut short;
-    then blame is taken from what is there. The points of the answer therefore add up to the part.
+    No part goes above `most` or below nothing. The strongest praise is counted first, so the weakest is cut short or
+    falls away; then blame is taken from what is there, and is said even where nothing is left to take. The points of
+    the answer therefore add up to the part.
     """
     total = 0
     counted: list[Because] = []
@@ -30,7 +31,8 @@ def settle(claims: Iterable[Because], most: int) -> tuple[int, list[Because]]:
         if claim.tenths > 0:
             points = min(claim.tenths, most - total)
             total += points
-            counted.append(claim if points == claim.tenths else claim._replace(tenths=points))
+            if points:
+                counted.append(claim if points == claim.tenths else claim._replace(tenths=points))
     for claim in ranked:
         if claim.tenths <= 0:
             points = max(claim.tenths, -total)

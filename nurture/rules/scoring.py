@@ -43,9 +43,7 @@ class Table:
     def worth(self, value: Any) -> Worth | None:
         if value is None or value == "":
             return None
-        if self.values and (found := self.values.get(value if isinstance(value, str) else str(value))):
-            return found
-        if self.values and (found := self.values.get(str(value).strip().casefold())):
+        if self.values and (found := self.values.get(plain(value))):
             return found
         if self.bands and (number := _number(value)) is not None:
             for band in self.bands:
@@ -233,6 +231,11 @@ def engage(done: Iterable[Deeds], sheet: Sheet, now: datetime) -> tuple[int, lis
                 claims.append(Because(f"no activity for {days} days", tenths(blame), "engagement"))
                 break
     return *because.settle(claims, tenths(sheet.engagement_most)), last_at
+
+
+def plain(value: Any) -> str:
+    """A value as tables compare it: "Food & Beverage " is "food and beverage"."""
+    return " ".join(str(value).casefold().replace("&", " and ").split())
 
 
 def half_lives(sheet: Sheet) -> dict[str, float]:

@@ -307,7 +307,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("activity", schema=None) as batch_op:
         batch_op.create_index("activity_at", ["at"], unique=False)
-        batch_op.create_index("activity_contact_at", ["contact_id", "at"], unique=False)
+        batch_op.create_index("activity_contact_at", ["contact_id", "at", "kind"], unique=False)
 
     op.create_table(
         "enrolment",
