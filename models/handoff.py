@@ -4,14 +4,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, RowMapping, Select, func, insert, select, text, update
+from sqlalchemy import Index, RowMapping, Select, func, select, text, update
 from sqlmodel import Field, Session, SQLModel, col
 
 from models.account import Account
-from models.activity import Activity
-from models.contact import Contact, Stage, Transition
+from models.contact import Contact, Stage, move
 from models.moment import Id, Json, Moment
-from models.score import AccountScore, Score
+from models.score import AccountScore
 from models.segment import Segment
 
 
@@ -66,17 +65,15 @@ def decide(session: Session, handoff_id: int, decision: str, why: str | None, no
     )
     if not done.rowcount:  # type: ignore[attr-defined]
         return False
-    contact_id, stage = session.execute(
+    lead = session.execute(
         select(col(Contact.id), col(Contact.stage))
         .join(Handoff, col(Handoff.contact_id) == Contact.id)
         .where(col(Handoff.id) == handoff_id)
         .with_for_update(of=Contact)
     ).one()
-    to = STAGES[Decision(decision)]
-    if stage in NOT_YET_WITH_SALES and stage != to:
-        session.execute(update(Contact).where(col(Contact.id) == contact_id).values(stage=to, updated_at=now))
-        move = {"contact_id": contact_id, "stage_from": stage, "stage_to": to, "at": now}
-        session.execute(insert(Transition), [{**move, "why": f"sales: {decision}" + (f", {why}" if why else "")}])
+    to, said = STAGES[Decision(decision)], f"sales: {decision}" + (f", {why}" if why else "")
+    if lead.stage in NOT_YET_WITH_SALES and lead.stage != to:
+        move(session, [{"contact_id": lead.id, "stage_from": lead.stage, "stage_to": to, "why": said}], now)
     return True
 
 
@@ -90,28 +87,6 @@ def open_leads(session: Session, owner_email: str) -> list[RowMapping]:
     """What a salesperson has not answered yet, the most urgent first: by the index on owner."""
     query = _leads().where(col(Handoff.owner_email) == owner_email, col(Handoff.state) == Decision.OFFERED)
     return list(session.execute(query.order_by(col(Handoff.due_at), col(Handoff.id))).mappings())
-
-
-def buying_group(session: Session, account_id: int, now: datetime, most: int = 12) -> list[RowMapping]:
-    """Who decides together at an account: role, grade and when last seen, the warmest first."""
-    seen = (
-        select(func.max(Activity.at, type_=Moment))
-        .where(col(Activity.contact_id) == Contact.id, col(Activity.at) <= now)
-        .scalar_subquery()
-    )
-    return list(
-        session.execute(
-            select(
-                col(Contact.id), col(Contact.first_name), col(Contact.last_name), col(Contact.title),
-                col(Segment.role), col(Score.grade), col(Score.score), seen.label("seen_at"),
-            )
-            .outerjoin(Segment, col(Segment.contact_id) == Contact.id)
-            .outerjoin(Score, col(Score.contact_id) == Contact.id)
-            .where(col(Contact.account_id) == account_id)
-            .order_by(func.coalesce(Score.score, 0.0).desc(), col(Contact.id))
-            .limit(most)
-        ).mappings()
-    )  # fmt: skip
 
 
 def _leads(*more: Any) -> Select[Any]:

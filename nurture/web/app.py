@@ -12,8 +12,8 @@ from nurture import db
 from nurture.links import links_for
 from nurture.settings import Settings
 from nurture.web import events, mailbox, sales, unsubscribe
-from nurture.web.desk import Desk
 from nurture.web.doorman import HEADERS, Doorman, at_home
+from nurture.web.hall import Hall
 from nurture.web.pages import Pages
 
 log = logging.getLogger("nurture.web")
@@ -22,17 +22,17 @@ log = logging.getLogger("nurture.web")
 def create_app(settings: Settings, engine: Engine) -> FastAPI:
     """The doors on this database. The mailbox is one of them only while mail goes to the mailbox."""
     app = FastAPI(title="nurture", openapi_url=None, docs_url=None, redoc_url=None)
-    desk = Desk(settings, engine, settings.clock, links_for(settings), Pages(settings))
-    app.include_router(events.routes(desk))
-    app.include_router(unsubscribe.routes(desk))
-    app.include_router(sales.routes(desk))
+    hall = Hall(settings, engine, settings.clock, links_for(settings), Pages(settings))
+    app.include_router(events.routes(hall))
+    app.include_router(unsubscribe.routes(hall))
+    app.include_router(sales.routes(hall))
     if settings.transport == "mailbox":
-        app.include_router(mailbox.routes(desk))
+        app.include_router(mailbox.routes(hall))
 
     @app.api_route("/", methods=["GET", "HEAD"])
     def home(request: Request) -> Response:
         doors = {"mailbox": settings.transport == "mailbox", "prefect_port": settings.prefect_port}
-        return desk.pages.page("home.html", {"at_home": at_home(request), **doors})
+        return hall.pages.page("home.html", {"at_home": at_home(request), **doors})
 
     @app.api_route("/health", methods=["GET", "HEAD"])
     def health() -> Response:

@@ -26,13 +26,7 @@ log = logging.getLogger("nurture.web")
 
 def masked(path: str) -> str:
     """A path as the log may keep it: without anybody's token, and on one line."""
-    return (
-        _TOKEN.sub(r"/\1/…", path)
-        .encode("ascii", "backslashreplace")
-        .decode()
-        .replace("\n", "\\n")
-        .replace("\r", "\\r")
-    )
+    return _TOKEN.sub(r"/\1/…", path.encode("unicode_escape").decode("ascii"))
 
 
 def at_home(request: Request) -> bool:

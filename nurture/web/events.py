@@ -8,15 +8,15 @@ from fastapi.concurrency import run_in_threadpool
 from models import event
 from nurture.sendgrid.events import SIGNATURE, TIMESTAMP, NotEvents, genuine, public_keys, read_events
 from nurture.web.body import read_body
-from nurture.web.desk import Desk
+from nurture.web.hall import Hall
 
 MOST_BYTES = 4_000_000  # SendGrid posts up to 768 kB
 log = logging.getLogger("nurture.web")
 
 
-def routes(desk: Desk) -> APIRouter:
+def routes(hall: Hall) -> APIRouter:
     router = APIRouter()
-    keys = public_keys(desk.settings.sendgrid_webhook_key)
+    keys = public_keys(hall.settings.sendgrid_webhook_key)
     if not keys:
         log.warning("SENDGRID_WEBHOOK_KEY is empty: events from SendGrid are refused until it is set")
 
@@ -33,10 +33,10 @@ def routes(desk: Desk) -> APIRouter:
         if not genuine(keys, signature, timestamp, body):
             return 403
         try:
-            rows = read_events(body, desk.now())
+            rows = read_events(body, hall.now())
         except NotEvents:
             return 400
-        new = desk.write(lambda session: event.keep(session, rows))
+        new = hall.write(lambda session: event.keep(session, rows))
         log.info("%d events, %d of them new", len(rows), new)
         return 204
 

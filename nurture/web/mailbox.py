@@ -13,8 +13,8 @@ from fastapi.responses import HTMLResponse
 
 from models import message
 from nurture.mailbox import path
-from nurture.web.desk import Desk
 from nurture.web.doorman import at_home
+from nurture.web.hall import Hall
 from nurture.web.pages import LANGUAGES
 
 A_PAGE = 50
@@ -34,9 +34,9 @@ def only_here(request: Request) -> None:
         )
 
 
-def routes(desk: Desk) -> APIRouter:
+def routes(hall: Hall) -> APIRouter:
     router = APIRouter(dependencies=[Depends(only_here)])
-    folder = desk.settings.var / "mailbox"
+    folder = hall.settings.var / "mailbox"
 
     def file_of(message_id: str) -> Path:
         file = path(folder, int(message_id)) if re.fullmatch(r"[1-9][0-9]{0,17}", message_id) else None
@@ -49,7 +49,7 @@ def routes(desk: Desk) -> APIRouter:
         given = {"campaign": campaign, "address": address.strip().lower(), "language": language, "text": text}
         wanted = {name: value.replace("\0", "")[:254] for name, value in given.items()}
         number = int(page) if re.fullmatch(r"[1-9][0-9]{0,5}", page) else 1
-        with desk.reading() as session:
+        with hall.reading() as session:
             rows, total = message.posted(session, wanted, (number - 1) * A_PAGE, A_PAGE)
             campaigns = message.campaigns_posted(session)
         context = {
@@ -61,7 +61,7 @@ def routes(desk: Desk) -> APIRouter:
             "newer": _page(wanted, number - 1) if number > 1 else None,
             "older": _page(wanted, number + 1) if number * A_PAGE < total else None,
         }
-        return desk.pages.page("mailbox.html", context)
+        return hall.pages.page("mailbox.html", context)
 
     @router.api_route("/mailbox/{message_id}", methods=["GET", "HEAD"])
     def letter(message_id: str) -> Response:
@@ -72,7 +72,7 @@ def routes(desk: Desk) -> APIRouter:
             "headers": [(name, str(mail[name])) for name in SHOWN if mail[name]],
             "text": _part(mail, "plain"),
         }
-        return desk.pages.page("letter.html", context)
+        return hall.pages.page("letter.html", context)
 
     @router.api_route("/mailbox/{message_id}/html", methods=["GET", "HEAD"])
     def html(message_id: str) -> Response:

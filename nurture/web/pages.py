@@ -3,10 +3,11 @@
 import base64
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 from fastapi.responses import HTMLResponse
@@ -30,7 +31,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self.environment.globals = {"company": settings.company, "style": self.style}
-        self.environment.filters |= {"moment": moment, "ago": ago, "ahead": ahead}
+        self.environment.filters |= {"moment": moments(ZoneInfo(settings.sales_zone)), "ago": ago, "ahead": ahead}
 
     @cached_property
     def style(self) -> str:
@@ -68,9 +69,13 @@ def language_of(locale: str | None, accepted: str | None = None) -> str:
     return next((language for language in known if language in LANGUAGES), "en")
 
 
-def moment(value: datetime | None) -> str:
-    """Tue, 3 Mar, 10:00 UTC"""
-    return f"{format_datetime(value, 'EEE, d MMM, HH:mm', locale='en')} UTC" if value else "–"
+def moments(zone: ZoneInfo) -> Callable[[datetime | None], str]:
+    """How we write a moment, on the clock of our own people: Tue, 3 Mar, 10:00 CET"""
+
+    def moment(value: datetime | None) -> str:
+        return format_datetime(value, "EEE, d MMM, HH:mm z", zone, locale="en_GB") if value else "–"
+
+    return moment
 
 
 def ago(value: datetime, now: datetime) -> str:

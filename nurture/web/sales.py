@@ -12,17 +12,23 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import RowMapping
 from sqlmodel import Session
 
-from models import activity, handoff
+from models import activity, call_list, handoff
 from models.handoff import Decision
 from nurture.links import HANDOFF, SALES
 from nurture.rules.feedback import NOT_A_FIT, NOT_NOW
 from nurture.web.body import read_body
-from nurture.web.desk import Desk
+from nurture.web.hall import Hall
 
 MOST_BYTES = 64_000
 LONGEST_NOTE = 500
 LATELY = 8
+MOST_MEMBERS = 12
 WORDS_FOR = {Decision.RECYCLED: NOT_NOW, Decision.REJECTED: NOT_A_FIT, Decision.ACCEPTED: {"": ""}}
+CHOICES = {
+    "accept": Decision.ACCEPTED,
+    "recycle": Decision.RECYCLED,
+    "reject": Decision.REJECTED,
+}  # in the mail's links
 SAID = {Decision.ACCEPTED: "Accepted", Decision.RECYCLED: "Not now", Decision.REJECTED: "Not a fit"}
 DEEDS = {
     "page_view": "Visited a page",
@@ -39,33 +45,32 @@ DEEDS = {
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def routes(desk: Desk) -> APIRouter:
+def routes(hall: Hall) -> APIRouter:
     router = APIRouter()
 
     def gone() -> Response:
-        return desk.pages.page("sales_gone.html", {}, 404)
+        return hall.pages.page("sales_gone.html", {}, 404)
 
     def show(handoff_id: int, token: str, choice: str, complaint: str = "", status: int = 200) -> Response:
-        now = desk.now()
-        with desk.reading() as session:
+        now = hall.now()
+        with hall.reading() as session:
             lead = handoff.lead(session, handoff_id)
             if lead is None:
                 return gone()
             context = _lead(session, lead, now)
-        choice = choice if choice in SAID else ""
         answer = {
             "choice": choice,
             "complaint": complaint,
             "here": f"/h/{token}",
-            "mine": _path(desk.links.sales(handoff_id, now)),
+            "mine": _path(hall.links.sales(handoff_id, now)),
         }
-        return desk.pages.page("lead.html", context | answer, status)
+        return hall.pages.page("lead.html", context | answer, status)
 
     @router.api_route("/h/{token}", methods=["GET", "HEAD"])
     def look(token: str, choice: str = "") -> Response:
         """Links in the mail bring their answer along as `choice`: it is preselected, never decided."""
-        handoff_id = desk.links.read(HANDOFF, token, desk.now())
-        return show(handoff_id, token, choice) if handoff_id else gone()
+        handoff_id = hall.links.read(HANDOFF, token, hall.now())
+        return show(handoff_id, token, CHOICES.get(choice, "")) if handoff_id else gone()
 
     @router.post("/h/{token}")
     async def decide(token: str, request: Request) -> Response:
@@ -75,7 +80,7 @@ def routes(desk: Desk) -> APIRouter:
         return await run_in_threadpool(_decide, token, body)
 
     def _decide(token: str, body: bytes) -> Response:
-        handoff_id = desk.links.read(HANDOFF, token, desk.now())
+        handoff_id = hall.links.read(HANDOFF, token, hall.now())
         if not handoff_id:
             return gone()
         form = _form(body)
@@ -86,28 +91,29 @@ def routes(desk: Desk) -> APIRouter:
             return show(handoff_id, token, decision, "Please say why: it teaches the score.", 422)
         note = _CONTROLS.sub(" ", form.get("note", "")).strip()[:LONGEST_NOTE]
         why = ": ".join(part for part in (reason, note) if part) or None
-        desk.write(lambda session: handoff.decide(session, handoff_id, decision, why, desk.now()))
+        hall.write(lambda session: handoff.decide(session, handoff_id, decision, why, hall.now()))
         return RedirectResponse(f"/h/{token}", 303)  # shows what stands, which may be an earlier answer
 
     @router.api_route("/sales/{token}", methods=["GET", "HEAD"])
     def mine(token: str) -> Response:
-        now = desk.now()
-        handoff_id = desk.links.read(SALES, token, now)
-        with desk.reading() as session:
+        now = hall.now()
+        handoff_id = hall.links.read(SALES, token, now)
+        with hall.reading() as session:
             one = handoff.lead(session, handoff_id) if handoff_id else None
             if one is None:
                 return gone()
             leads = [dict(lead) for lead in handoff.open_leads(session, one["owner_email"])]
         for lead in leads:
-            lead |= {"name": _name(lead), "link": _path(desk.links.handoff(lead["id"], now))}
+            lead |= {"name": _name(lead), "link": _path(hall.links.handoff(lead["id"], now))}
         owner = one["owner_name"] or one["owner_email"]
-        return desk.pages.page("sales.html", {"leads": leads, "owner": owner, "now": now})
+        return hall.pages.page("sales.html", {"leads": leads, "owner": owner, "now": now})
 
     return router
 
 
 def _lead(session: Session, lead: RowMapping, now: datetime) -> dict[str, Any]:
-    group = handoff.buying_group(session, lead["account_id"], now) if lead["account_id"] else []
+    account = lead["account_id"]
+    group = call_list.members(session, [account]).get(account, [])[:MOST_MEMBERS] if account else []
     did = activity.latest(session, [lead["contact_id"]], now, LATELY).get(lead["contact_id"], [])
     reason, _, note = (lead["decided_why"] or "").partition(": ")
     return {

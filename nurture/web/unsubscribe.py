@@ -5,26 +5,26 @@ from fastapi import APIRouter, Request, Response
 from models import stop
 from models.address import SuppressedBy
 from nurture.links import UNSUBSCRIBE
-from nurture.web.desk import Desk
+from nurture.web.hall import Hall
 from nurture.web.pages import language_of
 
 
-def routes(desk: Desk) -> APIRouter:
+def routes(hall: Hall) -> APIRouter:
     router = APIRouter()
 
     def reader(token: str) -> stop.Reader | None:
         """Whose letter this link came in. All links we cannot follow are alike to whoever tries them."""
-        message_id = desk.links.read(UNSUBSCRIBE, token, desk.now())
+        message_id = hall.links.read(UNSUBSCRIBE, token, hall.now())
         if message_id is None:
             return None
-        with desk.reading() as session:
+        with hall.reading() as session:
             return stop.reader(session, message_id)
 
     def page(request: Request, who: stop.Reader | None, state: str, token: str, status: int = 200) -> Response:
         language = language_of(who and who.locale, request.headers.get("accept-language"))
-        words = desk.pages.words[language]
+        words = hall.pages.words[language]
         context = {"words": words, "state": state, "here": f"/u/{token}"}
-        return desk.pages.page("unsubscribe.html", context, status, language)
+        return hall.pages.page("unsubscribe.html", context, status, language)
 
     @router.api_route("/u/{token}", methods=["GET", "HEAD"])
     def ask(token: str, request: Request) -> Response:
@@ -35,20 +35,20 @@ def routes(desk: Desk) -> APIRouter:
     @router.post("/u/{token}")
     def leave(token: str, request: Request) -> Response:
         """Always 200, at once, any number of times. The body is not read: the POST itself is the wish."""
-        who, now = reader(token), desk.now()
+        who, now = reader(token), hall.now()
         if who is None:
             return page(request, None, "unknown", "")
         said = stop.Stop(who.address, now, SuppressedBy.UNSUBSCRIBE, "unsubscribe page", who.campaign)
-        desk.write(lambda session: stop.suppress_once(session, said))
+        hall.write(lambda session: stop.suppress_once(session, said))
         return page(request, who, "gone", token)
 
     @router.post("/u/{token}/back")
     def come_back(token: str, request: Request) -> Response:
         """It was a mistake: recorded, and mail may go again, unless something else forbids it."""
-        who, now = reader(token), desk.now()
+        who, now = reader(token), hall.now()
         if who is None:
             return page(request, None, "unknown", "")
-        free = desk.write(lambda session: stop.lift(session, who.address, "unsubscribe page", now))
+        free = hall.write(lambda session: stop.lift(session, who.address, "unsubscribe page", now))
         return page(request, who, "back" if free else "stays", token)
 
     return router

@@ -1,4 +1,4 @@
-"""The desk: what every page needs, in one hand."""
+"""The hall behind every door: settings, database, clock, links and pages, in one hand."""
 
 import logging
 from collections.abc import Callable
@@ -23,7 +23,7 @@ log = logging.getLogger("nurture.web")
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Hall:
     settings: Settings
     engine: Engine
     clock: Clock
