@@ -96,6 +96,7 @@ class _Work:
         self.engine, self.now, self.sheet, self.opened, self.rejects = engine, now, sheet, opened, rejects
         self.read = RowReader(sheet, opened.header)
         self.seen = Seen()
+        self.bad: list[tuple[Row, list[Fault]]] = []  # of this chunk, until it is written in the order of the file
         self.rows = self.rejected = self.repeated = self.incomplete = 0
         self.created = self.changed = self.unchanged = 0
 
@@ -113,7 +114,7 @@ class _Work:
             else:
                 if faults:
                     self.incomplete += 1
-                    self.rejects.write(row, faults)
+                    self.bad.append((row, faults))
                 good.append(Good(row, values))
         fresh, stopped = self._first_of_each(good)
         with db.writing(self.engine) as session:
@@ -126,6 +127,9 @@ class _Work:
             self._reject(
                 row, [Fault(row.line, source.title if source else "", shortened(str(values.get(name, ""))), why)]
             )
+        for row, faults in sorted(self.bad, key=lambda bad: bad[0].line):
+            self.rejects.write(row, faults)
+        self.bad.clear()
         self.created += taken.created
         self.changed += taken.changed
         self.unchanged += taken.unchanged
@@ -159,7 +163,7 @@ class _Work:
 
     def _reject(self, row: Row, faults: list[Fault]) -> None:
         self.rejected += 1
-        self.rejects.write(row, faults)
+        self.bad.append((row, faults))
 
     def result(self) -> Imported:
         return Imported(self.sheet.kind, self.rows, self.rows - self.rejected, self.rejected, self.unchanged,
