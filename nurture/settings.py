@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="empty: SQLite in `var`; or postgresql+psycopg://…")
     templates: Path = Field(PROJECT / "templates", description="campaign folders")
     rules: Path = Field(PROJECT / "templates", description="scoring.toml and personas.toml")
+    timetable: Path = Field(PROJECT / "prefect.yaml", description="deployments and their schedules")
     clock_file: Path | None = Field(None, description="a simulated clock (the demo's)")
 
     # who we are: on every letter

@@ -1,0 +1,28 @@
+"""A run that comes too late says so instead of acting: nobody wants this morning's run at night."""
+
+from datetime import datetime, timedelta
+
+from prefect import State, runtime
+from prefect.states import Completed
+
+from nurture import clock
+
+
+def too_late(most: int, at: datetime | None = None) -> State[None] | None:
+    """The state "Skipped" when the run starts more than `most` minutes after its time, else None.
+
+    Not for a run with `at`: whoever names the moment to act as wants that run, whenever it starts.
+    """
+    planned = runtime.flow_run.scheduled_start_time
+    late = clock.wall() - planned
+    if at is not None or late <= timedelta(minutes=most):
+        return None
+    return skipped(late, most)
+
+
+def skipped(late: timedelta, most: int) -> State[None]:
+    """What a late run ends as. Completed, for nothing is wrong: the next run finds what this one would have done."""
+    return Completed(
+        name="Skipped",
+        message=f"{late // timedelta(minutes=1):,} min late (at most {most:,}): nothing was done, the next run will",
+    )

@@ -1,0 +1,33 @@
+"""When offers to consumers are decided: every morning; the letters leave in the evening hours their campaign names."""
+
+from prefect import State
+
+from flows import board
+from flows.campaigns import chosen, counts, play
+from flows.lateness import too_late
+from flows.run import At, Minutes, Shards, Slug, done, moment, noun, raise_trouble
+from nurture import db
+from tasks.promotions import enrol, plan
+
+
+@noun("plan {campaign}")
+def promotions(campaign: Slug = None, shards: Shards = 1, most_late: Minutes = 180, at: At = None) -> State[None]:
+    """Every morning: the audience enters, and who gets the offer, who waits and who is held out is decided.
+
+    Nothing leaves here: letters go to the outbox, and delivery takes them from there.
+
+    Args:
+        campaign: One published campaign, by the name of its folder. Empty: every published one.
+        shards: How many parts the leads are cut into. The parts run side by side; more than one pays on PostgreSQL.
+        most_late: A run that starts more than this many minutes late does nothing and ends Skipped.
+        at: The moment to act as. Empty: now.
+    """
+    if skipped := too_late(most_late, at):
+        return skipped
+    engine, now = db.here(), moment(at)
+
+    rows, troubles = play(engine, now, chosen(engine, "b2c", campaign), shards, enrol, plan)
+
+    board.table("promotions", rows, "Campaigns planned; every skip stands in the ledger with its reason")
+    raise_trouble(troubles)
+    return done(counts(rows), "entered", "planned", "skipped", "waiting")

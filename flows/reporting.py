@@ -1,0 +1,32 @@
+"""When the books are closed: every night."""
+
+from prefect import State
+
+from flows import board
+from flows.lateness import too_late
+from flows.run import At, Minutes, Slug, Trouble, done, moment, noun
+from nurture import db
+from nurture.rules.reporting import GROUPS
+from tasks.reporting import report
+
+
+@noun("report on {campaign}")
+def reporting(campaign: Slug = None, most_late: Minutes = 240, at: At = None) -> State[None]:
+    """Every night: the ledger of every campaign, which must add up, and the funnel.
+
+    Args:
+        campaign: One campaign, by the name of its folder. Empty: all.
+        most_late: A run that starts more than this many minutes late does nothing and ends Skipped.
+        at: The moment to act as. Empty: now.
+    """
+    if skipped := too_late(most_late, at):
+        return skipped
+
+    found = report.task(db.here(), moment(at), campaign)
+
+    board.page("reporting", found.markdown(), "The ledger and the funnel")
+    if not found.adds_up:
+        raise Trouble(
+            "The ledger does not add up: a message is in no group or in two. Nothing is lost; please report it."
+        )
+    return done({name: sum(getattr(line, name) for line in found.lines) for name in ("planned", *GROUPS)})

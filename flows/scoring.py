@@ -1,0 +1,30 @@
+"""When leads are scored: every night."""
+
+from prefect import State
+
+from flows import board
+from flows.lateness import too_late
+from flows.run import At, Minutes, Shards, done, moment, noun, over, total
+from nurture import db, scoring_rules
+from nurture.settings import settings
+from tasks.scoring import score, score_accounts
+
+
+@noun("score everybody in {shards} parts")
+def scoring(shards: Shards = 1, most_late: Minutes = 240, at: At = None) -> State[None]:
+    """Every night: every lead and every account gets a score, a grade and the reasons.
+
+    Args:
+        shards: How many parts the leads are cut into. The parts run side by side; more than one pays on PostgreSQL.
+        most_late: A run that starts more than this many minutes late does nothing and ends Skipped.
+        at: The moment to act as. Empty: now.
+    """
+    if skipped := too_late(most_late, at):
+        return skipped
+    engine, now, rules = db.here(), moment(at), scoring_rules.read(settings().rules / "scoring.toml")
+
+    leads = total(over(shards, score, engine, now, rules))
+    accounts = total(over(shards, score_accounts, engine, now, rules))
+
+    board.table("scoring", [{"rules": rules.version, **leads, **accounts}], "Leads and accounts scored")
+    return done(leads | accounts, "leads", "best", "accounts")

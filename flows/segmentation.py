@@ -1,0 +1,27 @@
+"""When leads get their role, persona and segment: every night, before they are scored."""
+
+from prefect import State
+
+from flows import board
+from flows.lateness import too_late
+from flows.run import At, Minutes, Shards, done, moment, noun, over, total
+from nurture import db
+from tasks.segmentation import segment
+
+
+@noun("segment everybody in {shards} parts")
+def segmentation(shards: Shards = 1, most_late: Minutes = 240, at: At = None) -> State[None]:
+    """Every night: titles become roles and personas, orders become kinds of shoppers, deals move stages.
+
+    Args:
+        shards: How many parts the contacts are cut into. The parts run side by side; more than one pays on PostgreSQL.
+        most_late: A run that starts more than this many minutes late does nothing and ends Skipped.
+        at: The moment to act as. Empty: now.
+    """
+    if skipped := too_late(most_late, at):
+        return skipped
+
+    counts = total(over(shards, segment, db.here(), moment(at)))
+
+    board.table("segmentation", [counts], "Contacts segmented; confirmed ones stay as a person left them")
+    return done(counts, "contacts", "changed", "moved")
