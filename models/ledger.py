@@ -23,15 +23,18 @@ def counts(session: Session, campaign: str | None = None) -> list[RowMapping]:
     """How many messages of each version, step and letter are in each state for each reason. Walks `message_ledger`."""
     # every handoff mail has a letter of its own (its key is what forbids a second one): here they are one step
     letter = case((col(Message.handoff_id).is_not(None), "handoff"), else_=col(Message.letter)).label("letter")
-    question = (
-        select(col(Message.campaign), func.coalesce(CampaignVersion.number, 0).label("version"), col(Message.step), letter,
-               col(Message.state), col(Message.reason), func.count().label("n"))
-        .outerjoin(CampaignVersion, col(CampaignVersion.id) == Message.version_id)
-        .group_by(col(Message.campaign), func.coalesce(CampaignVersion.number, 0), col(Message.step), letter,
-                  col(Message.state), col(Message.reason))
-        .order_by(col(Message.campaign), func.coalesce(CampaignVersion.number, 0), col(Message.step), letter)
-    )
-    return list(session.execute(question.where(col(Message.campaign) == campaign) if campaign else question).mappings())
+    messages = select(
+        col(Message.campaign), func.coalesce(CampaignVersion.number, 0).label("version"), col(Message.step), letter,
+        col(Message.state), col(Message.reason),
+    ).outerjoin(CampaignVersion, col(CampaignVersion.id) == Message.version_id)
+    if campaign:
+        messages = messages.where(col(Message.campaign) == campaign)
+    each = messages.subquery()
+    return list(session.execute(
+        select(*each.c, func.count().label("n"))
+        .group_by(*each.c)
+        .order_by(each.c.campaign, each.c.version, each.c.step, each.c.letter)
+    ).mappings())
 
 
 def names(session: Session, campaign: str, group: str | None = None, letter: str | None = None) -> list[RowMapping]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import Connection, Engine, make_url, text
@@ -18,6 +19,9 @@ os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_ENABLED", "false")  # an acciden
 
 from models import metadata
 from nurture import db
+
+if TYPE_CHECKING:
+    from tests.house import House
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -100,3 +104,13 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 def now() -> datetime:
     """Monday, 2 March 2026, 08:00 UTC: the first morning of the demo."""
     return datetime(2026, 3, 2, 8, tzinfo=UTC)
+
+
+@pytest.fixture
+def house(engine: Engine, tmp_path: Path, now: datetime) -> Iterator["House"]:
+    """All of nurture on one database, with people at the other ends of the wires."""
+    from tests.house import House
+
+    house = House(engine, tmp_path, now)
+    with house.web:
+        yield house
