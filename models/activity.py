@@ -42,22 +42,17 @@ class Deeds(NamedTuple):
     last_at: datetime
 
 
-def deeds(session: Session, markets: Mapping[int, str], half_lives: Mapping[str, Mapping[str, float]],
+def deeds(session: Session, markets: Mapping[int, str], half_lives: Mapping[str, Mapping[str, float | None]],
           now: datetime) -> dict[int, list[Deeds]]:
     """What some contacts (id → market) did, summed up per kind: a few rows each instead of all their activities.
 
-    `half_lives`: market → kind → days; other kinds are left out, and what happens after `now` is not known yet. One walk
-    along `activity_contact_at` from the first contact to the last, without a look at the table, then a sort of what
-    was found: give contacts whose ids lie together.
+    `half_lives`: market → kind → days, None for never; other kinds are left out, and so is what happens after `now`.
+    One walk along `activity_contact_at` from the first contact to the last, without a look at the table, then a sort
+    of what was found: give contacts whose ids lie together.
     """
     if not markets:
         return {}
-    age: ColumnElement[float] = days_between(col(Activity.at), literal(now, Moment))
-    weights = {}
-    for market, days in half_lives.items():
-        halvings = age / case(dict(days), value=col(Activity.kind), else_=1.0)
-        least = case((halvings < 40, func.pow(0.5, halvings, type_=Float)), else_=0.0)  # PostgreSQL minds an underflow
-        weights[market] = func.sum(least).label(f"weight_{market}")
+    weights = {market: _weight(fading, now).label(f"weight_{market}") for market, fading in half_lives.items()}
     lately = [func.sum(case((col(Activity.at) > now - timedelta(days=days), 1), else_=0)) for days in (7, 30)]
     kinds = sorted({kind for days in half_lives.values() for kind in days})
     rows = session.execute(
@@ -74,6 +69,20 @@ def deeds(session: Session, markets: Mapping[int, str], half_lives: Mapping[str,
         if market in place and row[1] in half_lives[market]:
             found.setdefault(row[0], []).append(Deeds(row[0], row[1], row[place[market]], *row[2:6]))
     return found
+
+
+def _weight(half_lives: Mapping[str, float | None], now: datetime) -> ColumnElement[float]:
+    """The sum of deeds, each halved after every half-life, and nothing any more after thirty of them.
+
+    So that a power never comes so near to nothing that PostgreSQL calls it an error.
+    """
+    age = days_between(col(Activity.at), literal(now, Moment))
+    fading = [
+        (and_(col(Activity.kind) == kind, col(Activity.at) > now - timedelta(days=30 * days)), func.pow(0.5, age / days))
+        for kind, days in half_lives.items() if days is not None
+    ]  # fmt: skip
+    lasting = [(col(Activity.kind) == kind, 1.0) for kind, days in half_lives.items() if days is None]
+    return func.sum(case(*fading, *lasting, else_=0.0), type_=Float)
 
 
 def latest(session: Session, contact_ids: list[int], now: datetime, most: int = 5) -> dict[int, list[dict[str, Any]]]:

@@ -23,6 +23,7 @@ COLUMNS = {  # what a fit table may look at, besides title_words, domains and tr
 BAND = re.compile(r"(-?\d+)(?:-(\d+)|\+)")
 SAY = {"role": "{value}", "persona": "{value}", "industry": "{value} company"}  # else "column value"
 NUMBER = (int, float)
+TEN_YEARS = 3650
 
 
 class ScoringRulesError(Exception):
@@ -159,7 +160,7 @@ def _kind(file: Reader, kinds: dict[str, Any], path: Keys, name: str) -> Kind:
     points = _number(file, entry, path, "points", REQUIRED) or 0
     half_life = _number(file, entry, path, "half_life", REQUIRED)
     most = _number(file, entry, path, "most", abs(points))
-    if half_life is not None and half_life <= 0:
+    if half_life is not None and not 0 < half_life <= TEN_YEARS:
         file.wrong(path, f"half_life of {name} is {half_life:g}", "write the days after which an activity counts half")
     if most < 0:
         file.wrong(path, f"most of {name} is {most:g}", "write it without the minus; it limits the points either way")

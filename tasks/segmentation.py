@@ -19,7 +19,7 @@ from nurture.rules.titles import TitleTables, load_tables, read_title
 from tasks.order import order
 
 CHUNK = 4_000
-CONTENT = {market.value: dict.fromkeys(segmentation.READ, 30.0) for market in Market}  # half-lives play no part here
+CONTENT = {market.value: dict.fromkeys(segmentation.READ) for market in Market}
 
 
 @dataclass(frozen=True)

@@ -248,6 +248,13 @@ def test_what_happens_later_is_not_known_yet(engine: Engine) -> None:
     assert after[30]["fit"] > before[30]["fit"] == 0
 
 
+def test_what_is_long_ago_counts_for_nothing(engine: Engine) -> None:
+    a_town(engine)
+    act(engine, (10, "email_open", datetime(1970, 1, 1, tzinfo=UTC)))
+    score(engine, NOW, RULES)
+    assert rows(engine, Score)[10]["engagement"] == 0
+
+
 def test_a_contact_not_known_yet_has_no_score(engine: Engine) -> None:
     a_town(engine)
     with db.writing(engine) as session:
@@ -326,6 +333,7 @@ def test_the_shipped_file_has_no_mistakes() -> None:
         ('"qq.com"', '"someone@qq.com"', "“someone@qq.com” is no domain"),
         ("half_life = 45", "half_live = 45", "did you mean half_life?"),
         ("half_life = 45", "half_life = 0", "the days after which an activity counts half"),
+        ("half_life = 45", "half_life = 1e9", "the days after which an activity counts half"),
         ('"60"  = -5', '"60"  = 5', "write a minus: -5"),
         ('"60"  = -5', '"two months"  = -5', "“two months” is no number of days"),
         ("people        = 55", "people        = 50", "people, group and recency make 95 points"),
