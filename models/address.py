@@ -38,8 +38,9 @@ class Suppression(SQLModel, table=True):
     campaign: str | None = None
 
 
-def suppress(session: Session, addresses: Iterable[str], why: str, heard_from: str, now: datetime,
-             campaign: str | None = None) -> int:
+def suppress(
+    session: Session, addresses: Iterable[str], why: str, heard_from: str, now: datetime, campaign: str | None = None
+) -> int:
     """Write no more to these (normalised) addresses, from this commit on; their waiting messages are skipped.
 
     Returns how many were free before. `models.stop` does it, and takes it back.

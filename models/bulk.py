@@ -24,7 +24,9 @@ def add_new(session: Session, model: type[SQLModel], rows: Sequence[Row]) -> int
     return int(session.execute(counted, rows).rowcount)  # type: ignore[attr-defined]
 
 
-def upsert(session: Session, model: type[SQLModel], rows: Sequence[Row], key: Sequence[str], keep: Sequence[str] = ()) -> None:
+def upsert(
+    session: Session, model: type[SQLModel], rows: Sequence[Row], key: Sequence[str], keep: Sequence[str] = ()
+) -> None:
     """Insert rows or, where `key` is there already, overwrite the other columns given, except those in `keep`.
 
     All rows name the same columns. Two rows with one key in one call: the database decides (PostgreSQL refuses), so
@@ -34,8 +36,11 @@ def upsert(session: Session, model: type[SQLModel], rows: Sequence[Row], key: Se
         return
     statement = insert_into(session, model)
     changing = {c: statement.excluded[c] for c in rows[0] if c not in key and c not in keep}
-    statement = (statement.on_conflict_do_update(index_elements=list(key), set_=changing) if changing
-                 else statement.on_conflict_do_nothing(index_elements=list(key)))
+    statement = (
+        statement.on_conflict_do_update(index_elements=list(key), set_=changing)
+        if changing
+        else statement.on_conflict_do_nothing(index_elements=list(key))
+    )
     session.execute(statement, rows)
 
 

@@ -53,19 +53,36 @@ def release_brake(session: Session, scope: str) -> bool:
     return bool(session.execute(delete(Brake).where(col(Brake.scope) == scope)).rowcount)  # type: ignore[attr-defined]
 
 
-def publish(session: Session, campaign: dict[str, Any], digest: str, files: dict[str, str], by: str, now: datetime) -> tuple[int, bool]:
+def publish(
+    session: Session, campaign: dict[str, Any], digest: str, files: dict[str, str], by: str, now: datetime
+) -> tuple[int, bool]:
     """Store the files as a version, unless this very content is one already. Returns (version id, was it new).
 
     `campaign`: slug, name, market. New enrolments begin with this version; those under way keep theirs.
     """
     slug = campaign["slug"]
     add_new(session, Campaign, [{**campaign, "created_at": now}])
-    last = session.execute(select(func.max(CampaignVersion.number)).where(col(CampaignVersion.campaign) == slug)).scalar()
-    new = add_new(session, CampaignVersion, [{
-        "campaign": slug, "number": (last or 0) + 1, "digest": digest, "files": files, "published_at": now, "published_by": by,
-    }])
+    last = session.execute(
+        select(func.max(CampaignVersion.number)).where(col(CampaignVersion.campaign) == slug)
+    ).scalar()
+    new = add_new(
+        session,
+        CampaignVersion,
+        [
+            {
+                "campaign": slug,
+                "number": (last or 0) + 1,
+                "digest": digest,
+                "files": files,
+                "published_at": now,
+                "published_by": by,
+            }
+        ],
+    )
     found = session.execute(
-        select(col(CampaignVersion.id)).where(col(CampaignVersion.campaign) == slug, col(CampaignVersion.digest) == digest)
+        select(col(CampaignVersion.id)).where(
+            col(CampaignVersion.campaign) == slug, col(CampaignVersion.digest) == digest
+        )
     ).scalar_one()
     upsert(session, Campaign, [{**campaign, "version_id": found, "created_at": now}], key=["slug"], keep=["created_at"])
     return found, bool(new)
@@ -73,16 +90,26 @@ def publish(session: Session, campaign: dict[str, Any], digest: str, files: dict
 
 def version(session: Session, version_id: int) -> RowMapping:
     """One published version with its files."""
-    return session.execute(
-        select(*CampaignVersion.__table__.c).where(col(CampaignVersion.id) == version_id)  # type: ignore[attr-defined]
-    ).mappings().one()
+    return (
+        session.execute(
+            select(*CampaignVersion.__table__.c).where(col(CampaignVersion.id) == version_id)  # type: ignore[attr-defined]
+        )
+        .mappings()
+        .one()
+    )
 
 
 def published(session: Session, market: str | None = None) -> list[RowMapping]:
     """Every campaign with the version that new enrolments begin with."""
     question = (
-        select(col(Campaign.slug), col(Campaign.name), col(Campaign.market), col(Campaign.version_id),
-               col(CampaignVersion.number), col(CampaignVersion.published_at))
+        select(
+            col(Campaign.slug),
+            col(Campaign.name),
+            col(Campaign.market),
+            col(Campaign.version_id),
+            col(CampaignVersion.number),
+            col(CampaignVersion.published_at),
+        )
         .join(CampaignVersion, col(CampaignVersion.id) == Campaign.version_id)
         .order_by(col(Campaign.slug))
     )

@@ -23,7 +23,7 @@ class Consent(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where a lead stands. B2B: lead → mql → sal → sql → opportunity → customer, or recycled. B2C: aware → … → lapsed."""
+    """Where a lead stands. B2B: lead → mql → sal → sql → opportunity → customer, recycled; B2C: aware → … → lapsed."""
 
     LEAD = "lead"
     MQL = "mql"

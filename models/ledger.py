@@ -24,24 +24,40 @@ def counts(session: Session, campaign: str | None = None) -> list[RowMapping]:
     # every handoff mail has a letter of its own (its key is what forbids a second one): here they are one step
     letter = case((col(Message.handoff_id).is_not(None), "handoff"), else_=col(Message.letter)).label("letter")
     messages = select(
-        col(Message.campaign), func.coalesce(CampaignVersion.number, 0).label("version"), col(Message.step), letter,
-        col(Message.state), col(Message.reason),
+        col(Message.campaign),
+        func.coalesce(CampaignVersion.number, 0).label("version"),
+        col(Message.step),
+        letter,
+        col(Message.state),
+        col(Message.reason),
     ).outerjoin(CampaignVersion, col(CampaignVersion.id) == Message.version_id)
     if campaign:
         messages = messages.where(col(Message.campaign) == campaign)
     each = messages.subquery()
-    return list(session.execute(
-        select(*each.c, func.count().label("n"))
-        .group_by(*each.c)
-        .order_by(each.c.campaign, each.c.version, each.c.step, each.c.letter)
-    ).mappings())
+    return list(
+        session.execute(
+            select(*each.c, func.count().label("n"))
+            .group_by(*each.c)
+            .order_by(each.c.campaign, each.c.version, each.c.step, each.c.letter)
+        ).mappings()
+    )
 
 
 def names(session: Session, campaign: str, group: str | None = None, letter: str | None = None) -> list[RowMapping]:
     """Each person behind the figures: who, which letter, which state and why, newest decision last."""
     question = (
-        select(col(Message.id), col(Message.letter), col(Message.address), col(Message.state), col(Message.reason),
-               col(Message.detail), col(Message.planned_at), col(Message.not_before), col(Message.accepted_at), col(Message.outcome))
+        select(
+            col(Message.id),
+            col(Message.letter),
+            col(Message.address),
+            col(Message.state),
+            col(Message.reason),
+            col(Message.detail),
+            col(Message.planned_at),
+            col(Message.not_before),
+            col(Message.accepted_at),
+            col(Message.outcome),
+        )
         .where(col(Message.campaign) == campaign)
         .order_by(col(Message.step), col(Message.address))
     )
@@ -74,15 +90,20 @@ def people(session: Session) -> dict[str, dict[str, int]]:
         found.setdefault(campaign, {})["entered"] = n
     first = (  # when each contact got the campaign's first letter
         select(col(Message.campaign), col(Message.contact_id), func.min(Message.accepted_at).label("at"))
-        .where(col(Message.state) == State.ACCEPTED, col(Message.campaign) != SALES, col(Message.contact_id).is_not(None))
+        .where(
+            col(Message.state) == State.ACCEPTED, col(Message.campaign) != SALES, col(Message.contact_id).is_not(None)
+        )
         .group_by(col(Message.campaign), col(Message.contact_id))
         .subquery()
     )
     for campaign, n in session.execute(select(first.c.campaign, func.count()).group_by(first.c.campaign)):
         found.setdefault(campaign, {})["mailed"] = n
     handed = (
-        select(first.c.campaign, func.count(col(Handoff.contact_id).distinct()),
-               func.count(case((col(Handoff.state) == Decision.ACCEPTED, col(Handoff.contact_id))).distinct()))
+        select(
+            first.c.campaign,
+            func.count(col(Handoff.contact_id).distinct()),
+            func.count(case((col(Handoff.state) == Decision.ACCEPTED, col(Handoff.contact_id))).distinct()),
+        )
         .join(Handoff, col(Handoff.contact_id) == first.c.contact_id)
         .where(col(Handoff.offered_at) >= first.c.at)
         .group_by(first.c.campaign)
@@ -107,13 +128,19 @@ def stages(session: Session) -> list[RowMapping]:
         .group_by(col(Transition.stage_to))
         .subquery()
     )
-    return list(session.execute(
-        select(col(Contact.market), col(Contact.stage), func.count().label("here"),
-               func.coalesce(func.max(came.c.came), 0).label("came"))
-        .outerjoin(came, came.c.stage_to == Contact.stage)
-        .group_by(col(Contact.market), col(Contact.stage))
-        .order_by(col(Contact.market), func.count().desc())
-    ).mappings())
+    return list(
+        session.execute(
+            select(
+                col(Contact.market),
+                col(Contact.stage),
+                func.count().label("here"),
+                func.coalesce(func.max(came.c.came), 0).label("came"),
+            )
+            .outerjoin(came, came.c.stage_to == Contact.stage)
+            .group_by(col(Contact.market), col(Contact.stage))
+            .order_by(col(Contact.market), func.count().desc())
+        ).mappings()
+    )
 
 
 def deals(session: Session, now: datetime) -> dict[str, Any]:

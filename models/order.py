@@ -40,9 +40,14 @@ def purchases(session: Session, first: int, last: int, now: datetime) -> dict[in
     """What the contacts `first` to `last` bought; nobody without an order. One walk over `orders_contact_at`."""
     lately = col(Order.at) > now - timedelta(days=365)
     rows = session.execute(
-        select(col(Order.contact_id), func.min(col(Order.at), type_=Moment), func.max(col(Order.at), type_=Moment),
-               func.count(), func.sum(case((lately, 1), else_=0)),
-               func.sum(case((lately, col(Order.amount_cents)), else_=0)))
+        select(
+            col(Order.contact_id),
+            func.min(col(Order.at), type_=Moment),
+            func.max(col(Order.at), type_=Moment),
+            func.count(),
+            func.sum(case((lately, 1), else_=0)),
+            func.sum(case((lately, col(Order.amount_cents)), else_=0)),
+        )
         .where(col(Order.contact_id).between(first, last), col(Order.at) <= now)
         .group_by(col(Order.contact_id))
     )

@@ -46,11 +46,25 @@ def people(session: Session, first: int, last: int, most: int, now: datetime) ->
     """The next `most` contacts from id `first` on with the segment they have: a walk along the primary key."""
     rows = session.execute(
         select(
-            col(Contact.id), col(Contact.market), col(Contact.title), col(Contact.stage), col(Contact.account_id),
-            col(Segment.role), col(Segment.title_role), col(Segment.role_confidence), col(Segment.persona),
-            col(Segment.persona_confidence), col(Segment.department), col(Segment.seniority), col(Segment.evidence),
-            col(Segment.shopper), col(Segment.recency_days), col(Segment.frequency), col(Segment.monetary_cents),
-            col(Segment.confirmed_by), col(Segment.segmented_at),
+            col(Contact.id),
+            col(Contact.market),
+            col(Contact.title),
+            col(Contact.stage),
+            col(Contact.account_id),
+            col(Segment.role),
+            col(Segment.title_role),
+            col(Segment.role_confidence),
+            col(Segment.persona),
+            col(Segment.persona_confidence),
+            col(Segment.department),
+            col(Segment.seniority),
+            col(Segment.evidence),
+            col(Segment.shopper),
+            col(Segment.recency_days),
+            col(Segment.frequency),
+            col(Segment.monetary_cents),
+            col(Segment.confirmed_by),
+            col(Segment.segmented_at),
         )
         .outerjoin(Segment, col(Segment.contact_id) == Contact.id)
         .where(col(Contact.id).between(first, last), col(Contact.created_at) <= now)
@@ -67,7 +81,8 @@ def write(session: Session, segments: Sequence[dict[str, Any]]) -> None:
     statement = insert_into(session, Segment)
     changing = {name: statement.excluded[name] for name in segments[0] if name != "contact_id"}
     session.execute(
-        statement.on_conflict_do_update(index_elements=["contact_id"], set_=changing,
-                                        where=col(Segment.confirmed_by).is_(None)),
+        statement.on_conflict_do_update(
+            index_elements=["contact_id"], set_=changing, where=col(Segment.confirmed_by).is_(None)
+        ),
         segments,
     )

@@ -1,4 +1,4 @@
-"""Who is meant: the predicates of campaign.toml, checked against the audience view and spoken in the database's dialect."""
+"""Who is meant: predicates of campaign.toml, checked against the audience view, spoken in the database's dialect."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -28,13 +28,23 @@ def engine_for(url: str) -> Engine:
         event.listen(engine, "begin", _sqlite_begin)
         return engine
     options = "-c idle_in_transaction_session_timeout=15000 -c lock_timeout=10000 -c statement_timeout=120000"
-    return create_engine(url.replace("postgresql://", "postgresql+psycopg://"), connect_args={"options": options},
-                         pool_pre_ping=True, hide_parameters=True)
+    return create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://"),
+        connect_args={"options": options},
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
 
 
 def _sqlite_manners(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # SQLAlchemy's "begin" event writes the BEGIN, see below
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "cache_size=-65536"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "busy_timeout=30000",
+        "cache_size=-65536",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -48,8 +48,12 @@ def _durable(what: str, settings: Settings, engine: Engine) -> Finding:
         else:
             kept = connection.exec_driver_sql("SHOW synchronous_commit").scalar() != "off"
     if not kept:
-        return Finding(what, "ill", "a committed row may be lost in a power cut, and a letter sent twice after it",
-                       "set synchronous_commit = on in postgresql.conf")  # fmt: skip
+        return Finding(
+            what,
+            "ill",
+            "a committed row may be lost in a power cut, and a letter sent twice after it",
+            "set synchronous_commit = on in postgresql.conf",
+        )
     return Finding(what, "ok", "what is committed survives a power cut")
 
 
@@ -69,8 +73,12 @@ def _scoring(what: str, settings: Settings, engine: Engine) -> Finding:
 
 def _carrier(what: str, settings: Settings, engine: Engine) -> Finding:
     if settings.transport == "mailbox":
-        return Finding(what, "note", f"the mailbox: nothing leaves this machine, mails are files in {settings.var / 'mailbox'}",
-                       "NURTURE_TRANSPORT=sendgrid sends for real")  # fmt: skip
+        return Finding(
+            what,
+            "note",
+            f"the mailbox: nothing leaves this machine, mails are files below {settings.var}",
+            "NURTURE_TRANSPORT=sendgrid sends for real",
+        )
     if not settings.sendgrid_api_key.get_secret_value():
         return Finding(what, "ill", "SendGrid without a key", "set SENDGRID_API_KEY")
     return Finding(
@@ -83,8 +91,12 @@ def _carrier(what: str, settings: Settings, engine: Engine) -> Finding:
 
 def _events(what: str, settings: Settings, engine: Engine) -> Finding:
     if settings.transport == "sendgrid" and not settings.sendgrid_webhook_key:
-        return Finding(what, "ill", "no key to verify SendGrid's events with: bounces and complaints would be refused",
-                       "set SENDGRID_WEBHOOK_KEY to the public key of the Event Webhook's settings page")  # fmt: skip
+        return Finding(
+            what,
+            "ill",
+            "no key to verify SendGrid's events with: bounces and complaints would be refused",
+            "set SENDGRID_WEBHOOK_KEY to the public key of the Event Webhook's settings page",
+        )
     return Finding(
         what,
         "ok",
@@ -119,11 +131,22 @@ def _brakes(what: str, settings: Settings, engine: Engine) -> Finding:
 def _disk(what: str, settings: Settings, engine: Engine) -> Finding:
     settings.var.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.var).free
-    return Finding(what, "ok" if free > ENOUGH_DISK else "ill", f"{free / 1e9:,.1f} GB free below {settings.var}",
-                   "" if free > ENOUGH_DISK else "make room: a full disk stops sending")  # fmt: skip
+    return Finding(
+        what,
+        "ok" if free > ENOUGH_DISK else "ill",
+        f"{free / 1e9:,.1f} GB free below {settings.var}",
+        "" if free > ENOUGH_DISK else "make room: a full disk stops sending",
+    )
 
 
 LOOKS: dict[str, Callable[[str, Settings, Engine], Finding]] = {
-    "database": _database, "durability": _durable, "letters": _letters, "scoring": _scoring, "carrier": _carrier,
-    "events": _events, "links": _links, "brakes": _brakes, "disk": _disk,
-}  # fmt: skip
+    "database": _database,
+    "durability": _durable,
+    "letters": _letters,
+    "scoring": _scoring,
+    "carrier": _carrier,
+    "events": _events,
+    "links": _links,
+    "brakes": _brakes,
+    "disk": _disk,
+}

@@ -46,10 +46,15 @@ def why(session: Session, now: datetime, address: str, slug: str) -> Because:
     campaign = campaigns.read_files(campaigns_kept.version(session, version)["files"], slug)
     person = _person(session, address, campaign.market)
     letters = _letters(session, slug, person["address"])
-    entered = session.execute(
-        select(*Enrolment.__table__.c)  # type: ignore[attr-defined]
-        .where(col(Enrolment.campaign) == slug, col(Enrolment.address) == person["address"])
-    ).mappings().first()
+    entered = (
+        session.execute(
+            select(*Enrolment.__table__.c).where(  # type: ignore[attr-defined]
+                col(Enrolment.campaign) == slug, col(Enrolment.address) == person["address"]
+            )
+        )
+        .mappings()
+        .first()
+    )
     name = " ".join(filter(None, (person["first_name"], person["last_name"]))) or person["address"]
     if entered is None:
         return _outside(session, now, campaign, person, name)
@@ -59,8 +64,17 @@ def why(session: Session, now: datetime, address: str, slug: str) -> Because:
     status, sentence = _now(session, now, campaign, entered, letters, name)
     last = _status(letters[-1]) if letters else status
     told = "; ".join([*parts, sentence]) if sentence else "; ".join(parts)
-    return Because(last, f"{told}.", {"address": person["address"], "campaign": slug, "version": entered["version_id"],
-                                      "enrolment": entered["state"], "letters": [dict(row) for row in letters]})  # fmt: skip
+    return Because(
+        last,
+        f"{told}.",
+        {
+            "address": person["address"],
+            "campaign": slug,
+            "version": entered["version_id"],
+            "enrolment": entered["state"],
+            "letters": [dict(row) for row in letters],
+        },
+    )
 
 
 def _person(session: Session, address: str, market: str) -> RowMapping:
@@ -72,12 +86,23 @@ def _person(session: Session, address: str, market: str) -> RowMapping:
 
 
 def _letters(session: Session, slug: str, address: str) -> list[RowMapping]:
-    return list(session.execute(
-        select(col(Message.letter), col(Message.step), col(Message.state), col(Message.reason), col(Message.detail),
-               col(Message.planned_at), col(Message.not_before), col(Message.accepted_at), col(Message.outcome))
-        .where(col(Message.campaign) == slug, col(Message.address) == address)
-        .order_by(func.coalesce(Message.accepted_at, Message.planned_at), col(Message.step))
-    ).mappings())
+    return list(
+        session.execute(
+            select(
+                col(Message.letter),
+                col(Message.step),
+                col(Message.state),
+                col(Message.reason),
+                col(Message.detail),
+                col(Message.planned_at),
+                col(Message.not_before),
+                col(Message.accepted_at),
+                col(Message.outcome),
+            )
+            .where(col(Message.campaign) == slug, col(Message.address) == address)
+            .order_by(func.coalesce(Message.accepted_at, Message.planned_at), col(Message.step))
+        ).mappings()
+    )
 
 
 def _day(moment: datetime, person: Mapping[str, Any]) -> str:
@@ -112,8 +137,14 @@ def _told(row: Mapping[str, Any], name: str, person: Mapping[str, Any]) -> str:
             return f"{letter} to {name} waits for {_day(row['not_before'], person)}{waits}"
 
 
-def _now(session: Session, now: datetime, campaign: Campaign, entered: Mapping[str, Any], letters: list[RowMapping],
-         name: str) -> tuple[str, str]:  # fmt: skip
+def _now(
+    session: Session,
+    now: datetime,
+    campaign: Campaign,
+    entered: Mapping[str, Any],
+    letters: list[RowMapping],
+    name: str,
+) -> tuple[str, str]:
     if entered["state"] != EnrolmentState.ACTIVE:
         if entered["why"] == SENTENCES[Reason.FINISHED] or (letters and letters[-1]["state"] == State.SKIPPED):
             return "left", ""
@@ -126,7 +157,10 @@ def _now(session: Session, now: datetime, campaign: Campaign, entered: Mapping[s
         case Skip():
             return "held_back", f"{said.letter!r} will not be sent to {name}: {said.sentence()}"
         case Exit():
-            return "left", "" if letters and said.reason is Reason.FINISHED else f"{name} leaves the campaign: {said.sentence()}"
+            return (
+                "left",
+                "" if letters and said.reason is Reason.FINISHED else f"{name} leaves the campaign: {said.sentence()}",
+            )
         case Wait(reason=Reason.EARLIER_LETTER_OPEN):
             return "waiting", ""
         case Wait():
@@ -135,7 +169,8 @@ def _now(session: Session, now: datetime, campaign: Campaign, entered: Mapping[s
 
 def _member(session: Session, now: datetime, campaign: Campaign, entered: Mapping[str, Any]) -> Member:
     row = next(
-        part[0] for part in enrolments.active(session, campaign.slug, entered["version_id"], 0, 1, address=entered["address"])
+        part[0]
+        for part in enrolments.active(session, campaign.slug, entered["version_id"], 0, 1, address=entered["address"])
     )
     had = enrolments.letters_had(session, campaign.slug, [entered["address"]]).get(entered["address"], [])
     whens = {step.letter: step.when for step in campaign.steps if step.when}
@@ -150,23 +185,32 @@ def _member(session: Session, now: datetime, campaign: Campaign, entered: Mappin
 def _outside(session: Session, now: datetime, campaign: Campaign, person: RowMapping, name: str) -> Because:
     facts: dict[str, Any] = {"address": person["address"], "campaign": campaign.slug}
     if person["market"] != campaign.market:
-        return Because("never_qualified", f"{name} never qualified: {campaign.slug} is for {campaign.market}, "
-                                          f"and {name} is known as a {person['market']} lead only.", facts)  # fmt: skip
+        return Because(
+            "never_qualified",
+            f"{name} never qualified: {campaign.slug} is for {campaign.market}, "
+            f"and {name} is known as a {person['market']} lead only.",
+            facts,
+        )
     missing = audience.failing(session, now, campaign.audience, person["id"])
     if missing:
         said = "; ".join(
             f"{_values(values)} (the audience wants {text})" if values else text for text, values in missing
         )
-        return Because("never_qualified", f"{name} never qualified: {said}.", facts | {"missing": [text for text, _ in missing]})
+        return Because(
+            "never_qualified", f"{name} never qualified: {said}.", facts | {"missing": [text for text, _ in missing]}
+        )
     roles = {role for step in campaign.steps for role in step.roles}
     row = session.execute(audience.matching(session, now, f"contact_id = {person['id']}", "role")).first()
     role = row.role if row else None
     if roles and all(step.roles for step in campaign.steps) and role not in roles:
-        return Because("never_qualified", f"{name} never qualified: no letter of {campaign.slug} is meant for "
-                                          f"{'the role ' + role if role else 'somebody of unknown role'}.", facts)  # fmt: skip
+        return Because(
+            "never_qualified",
+            f"{name} never qualified: no letter of {campaign.slug} is meant for "
+            f"{'the role ' + role if role else 'somebody of unknown role'}.",
+            facts,
+        )
     return Because("not_yet", f"{name} qualifies and enters {campaign.slug} at its next run.", facts)
 
 
 def _values(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} is {'unknown' if value is None else value}" for name, value in values.items())
-

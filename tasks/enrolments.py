@@ -44,9 +44,7 @@ def enter(engine: Engine, now: datetime, slug: str, version_id: int) -> Planned:
     roles = () if any(not step.roles for step in campaign.steps) else {r for step in campaign.steps for r in step.roles}
     with db.writing(engine) as session:
         who = audience.condition(campaign.audience, session)
-        return Planned(
-            entered=enrolments.enrol(session, slug, version_id, campaign.market, who, sorted(roles), now)
-        )
+        return Planned(entered=enrolments.enrol(session, slug, version_id, campaign.market, who, sorted(roles), now))
 
 
 def edition(session: Session, slug: str, version_id: int) -> Campaign:
@@ -84,7 +82,9 @@ def _members(session: Session, slug: str, rows: Iterable[RowMapping], holding: d
     ]
 
 
-def _spread(session: Session, sends: list[tuple[Member, Send]], campaign: Campaign, now: datetime) -> list[tuple[Member, Send]]:
+def _spread(
+    session: Session, sends: list[tuple[Member, Send]], campaign: Campaign, now: datetime
+) -> list[tuple[Member, Send]]:
     if campaign.market != "b2b" or not sends:
         return sends
     accounts = sorted({member.account_id for member, _ in sends if member.account_id is not None})

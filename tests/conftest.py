@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--record", action="store_true", help="write the golden copies of letters anew; then read the diff")
+    parser.addoption(
+        "--record", action="store_true", help="write the golden copies of letters anew; then read the diff"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -24,12 +24,27 @@ from tests.doubles.sendgrid.webhook import Signer, wire_form
 
 PROVIDER = Signer("the walk's provider")
 MAPPINGS = {
-    "accounts": 'kind = "accounts"\n[columns]\nkey = "account"\nname = "name"\nindustry = "industry"\nemployees = "employees"\n'
-                'country = "country"\nowner_email = "owner"\n',
-    "contacts": 'kind = "contacts"\n[columns]\nkey = "email"\nemail = "email"\naccount = "account"\nfirst_name = "first"\n'
-                'last_name = "last"\ntitle = "title"\n[constants]\nmarket = "b2b"\nconsent = "granted"\n',
-    "activities": 'kind = "activities"\n[columns]\ncontact = "email"\nkind = "what"\nat = "when"\n[constants]\nmarket = "b2b"\n',
-}  # fmt: skip
+    "accounts": """
+        kind = "accounts"
+        [columns]
+        key = "account"
+        name = "name"
+        industry = "industry"
+        employees = "employees"
+        country = "country"
+        owner_email = "owner"
+    """,
+    "contacts": """
+        kind = "contacts"
+        columns = {key="email", email="email", account="account", first_name="first", last_name="last", title="title"}
+        constants = {market="b2b", consent="granted"}
+    """,
+    "activities": """
+        kind = "activities"
+        columns = {contact="email", kind="what", at="when"}
+        constants = {market="b2b"}
+    """,
+}
 
 
 @dataclass
@@ -42,8 +57,13 @@ class House:
     def __post_init__(self) -> None:
         clock = self.folder / "clock"
         clock.write_text(self.now.isoformat())
-        self.settings = Settings(var=self.folder, clock_file=clock, web_url="http://testserver",
-                                 sendgrid_webhook_key=PROVIDER.public_key, _env_file=None)  # type: ignore[call-arg]  # fmt: skip
+        self.settings = Settings(
+            var=self.folder,
+            clock_file=clock,
+            web_url="http://testserver",
+            sendgrid_webhook_key=PROVIDER.public_key,
+            _env_file=None,
+        )  # type: ignore[call-arg]
         self.desk, self.mailbox = Desk(self.settings), Mailbox(self.folder / "mailbox")
         self.web = TestClient(create_app(self.settings, self.engine))
 
@@ -97,11 +117,20 @@ class House:
 
     def provider_tells(self, what: str, mail: EmailMessage, **more: Any) -> int:
         """SendGrid posts a signed event about a mail; then we act on it."""
-        said = {"event": what, "email": mail["To"].addresses[0].addr_spec, "timestamp": int(self.now.timestamp()),
-                "sg_event_id": f"{what}-{self.now:%d%H%M}", "sg_message_id": "m.1", "nt_message": mail["X-Nt-Message"],
-                "nt_attempt": mail["X-Nt-Attempt"], "useragent": "Mozilla/5.0"} | more  # fmt: skip
+        said = {
+            "event": what,
+            "email": mail["To"].addresses[0].addr_spec,
+            "timestamp": int(self.now.timestamp()),
+            "sg_event_id": f"{what}-{self.now:%d%H%M}",
+            "sg_message_id": "m.1",
+            "nt_message": mail["X-Nt-Message"],
+            "nt_attempt": mail["X-Nt-Attempt"],
+            "useragent": "Mozilla/5.0",
+        } | more
         body, stamp = wire_form([said]), str(int(datetime.now(UTC).timestamp()))
-        answer = self.web.post("/events/sendgrid", content=body, headers={SIGNATURE: PROVIDER.sign(stamp, body), TIMESTAMP: stamp})
+        answer = self.web.post(
+            "/events/sendgrid", content=body, headers={SIGNATURE: PROVIDER.sign(stamp, body), TIMESTAMP: stamp}
+        )
         feedback.apply(self.engine, self.now)
         return answer.status_code
 

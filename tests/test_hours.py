@@ -48,7 +48,9 @@ def test_the_send_window_is_the_recipients(moment: str, zone: str, opens: str) -
 
 def test_a_wait_of_business_days_ends_with_the_night_before_the_day() -> None:
     sent = datetime(2026, 4, 2, 12, tzinfo=UTC)
-    assert wait_over(sent, Span(business_days=4), ZoneInfo("Europe/Berlin"), "DE") == datetime(2026, 4, 9, 22, tzinfo=UTC)
+    assert wait_over(sent, Span(business_days=4), ZoneInfo("Europe/Berlin"), "DE") == datetime(
+        2026, 4, 9, 22, tzinfo=UTC
+    )
     assert wait_over(sent, Span(time=timedelta(days=2)), ZoneInfo("Europe/Berlin"), "DE") == sent + timedelta(days=2)
 
 
@@ -59,7 +61,9 @@ def test_a_zone_nobody_has_heard_of_is_the_countrys() -> None:
     assert zone_of(None).key == "UTC"
 
 
-ZONES = sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix", "right")))
+ZONES = sorted(
+    name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix", "right"))
+)
 
 
 @given(

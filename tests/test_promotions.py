@@ -44,4 +44,6 @@ def test_the_held_out_are_planned_and_skipped_so_that_the_ledger_can_name_them()
     whole = replace(SALE, holdout=1.0)
     assert next_offer(ANA, whole, NOON) == Skip(Reason.HOLDOUT, "", "offer", 0)
     gone = next_offer(replace(ANA, suppressed_why="unsubscribe"), whole, NOON)
-    assert gone == Skip(Reason.UNSUBSCRIBED, "", "offer", 0)  # whoever could not be mailed anyway is not part of the comparison
+    assert gone == Skip(
+        Reason.UNSUBSCRIBED, "", "offer", 0
+    )  # whoever could not be mailed anyway is not part of the comparison

@@ -14,17 +14,33 @@ from nurture.rules.sequences import Member, Past, next_letter, stagger
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 PUMPS = Campaign(
-    slug="pumps", name="Pumps", market="b2b", goal="opportunity", audience="1 = 1", account=AccountPolicy(max_contacts_per_day=2),
+    slug="pumps",
+    name="Pumps",
+    market="b2b",
+    goal="opportunity",
+    audience="1 = 1",
+    account=AccountPolicy(max_contacts_per_day=2),
     steps=(
         Step("why-now", ("specifier", "user")),
         Step("roi-case", ("authorizer", "specifier"), Span(business_days=4), when="account_clicks_30d >= 1"),
         Step("next-step", (), Span(time=timedelta(days=3))),
     ),
-)  # fmt: skip
+)
 ZOE = Member(
-    enrolment_id=1, contact_id=1, address="zoe@foo.example", account_id=7, role="specifier", stage="lead", consent="granted",
-    suppressed_why=None, account_stopped_why=None, open_opportunities=0, country="DE", time_zone=None, entered_at=NOW,
-)  # fmt: skip
+    enrolment_id=1,
+    contact_id=1,
+    address="zoe@foo.example",
+    account_id=7,
+    role="specifier",
+    stage="lead",
+    consent="granted",
+    suppressed_why=None,
+    account_stopped_why=None,
+    open_opportunities=0,
+    country="DE",
+    time_zone=None,
+    entered_at=NOW,
+)
 HAD_WHY = replace(ZOE, past=(Past("why-now", State.ACCEPTED, NOW),))
 
 
@@ -51,7 +67,10 @@ def test_the_second_letter_waits_for_the_first() -> None:
 def test_the_wait_is_counted_in_her_business_days() -> None:
     wait = next_letter(HAD_WHY, PUMPS, NOW + timedelta(days=3))
     assert (wait.reason, wait.until) == (Reason.WAIT_NOT_OVER, datetime(2026, 3, 5, 23, tzinfo=UTC))  # Friday begins
-    assert next_letter(replace(HAD_WHY, holds=frozenset({"roi-case"})), PUMPS, NOW + timedelta(days=4)).letter == "roi-case"
+    assert (
+        next_letter(replace(HAD_WHY, holds=frozenset({"roi-case"})), PUMPS, NOW + timedelta(days=4)).letter
+        == "roi-case"
+    )
 
 
 def test_a_condition_is_waited_for_with_patience_and_then_passed_over_for_good() -> None:

@@ -4,8 +4,13 @@ from datetime import datetime, timedelta
 
 from tests.house import House, link
 
-ACCOUNTS = "account,name,industry,employees,country,owner\nfoo,Foo & Søns <GmbH>,Manufacturing,500,DE,sam@seller.example\n"
-CONTACTS = "email,account,first,last,title\nzoe@foo.example,foo,Zoë,O'Brien,Head of Maintenance\nnot an address,foo,Bo,Lund,CEO\n"
+ACCOUNTS = """account,name,industry,employees,country,owner
+foo,Foo & Søns <GmbH>,Manufacturing,500,DE,sam@seller.example
+"""
+CONTACTS = """email,account,first,last,title
+zoe@foo.example,foo,Zoë,O'Brien,Head of Maintenance
+not an address,foo,Bo,Lund,CEO
+"""
 VISITS = "email,what,when\n" + "".join(
     f"zoe@foo.example,{what},2026-03-0{day}T10:00:00Z\n"
     for what, day in (("pricing_view", 2), ("pricing_view", 3), ("pricing_view", 4), ("demo_request", 4))

@@ -16,7 +16,9 @@ def add_to(app: typer.Typer) -> None:
 
 def ledger(
     campaign: Annotated[str | None, typer.Argument(help="One campaign. [default: all]", show_default=False)] = None,
-    who: Annotated[str | None, typer.Option(help="Name the people of a group: accepted, skipped, refused, unknown or waiting.")] = None,
+    who: Annotated[
+        str | None, typer.Option(help="Name the people of a group: accepted, skipped, refused, unknown or waiting.")
+    ] = None,
     json: AsJson = False,
     at: At = None,
 ) -> None:
@@ -35,7 +37,10 @@ def ledger(
         if json:
             print_json(rows)
         else:
-            print_table(("letter", "address", "state", "why"), [(r["letter"], r["address"], r["state"], r["detail"] or r["reason"]) for r in rows])
+            print_table(
+                ("letter", "address", "state", "why"),
+                [(r["letter"], r["address"], r["state"], r["detail"] or r["reason"]) for r in rows],
+            )
         return
     done = report(engine, now, campaign)
     if json:
@@ -43,11 +48,33 @@ def ledger(
     else:
         print_table(
             ("campaign", "#v", "step", *(f"#{group}" for group in GROUPS), "why skipped or refused"),
-            [(title(line.campaign), line.version, line.letter, *(getattr(line, group) for group in GROUPS), because(line.reasons)) for line in done.lines],
+            [
+                (
+                    title(line.campaign),
+                    line.version,
+                    line.letter,
+                    *(getattr(line, group) for group in GROUPS),
+                    because(line.reasons),
+                )
+                for line in done.lines
+            ],
         )
-        names = ("entered", "mailed", "delivered", "opened", "clicked", "replied", "unsubscribed", "handed_over", "taken", "bought")
-        print_table(("funnel", *(f"#{name.replace('_', ' ')}" for name in names)),
-                    [(row["campaign"], *(row.get(name, 0) for name in names)) for row in done.funnel])  # fmt: skip
+        names = (
+            "entered",
+            "mailed",
+            "delivered",
+            "opened",
+            "clicked",
+            "replied",
+            "unsubscribed",
+            "handed_over",
+            "taken",
+            "bought",
+        )
+        print_table(
+            ("funnel", *(f"#{name.replace('_', ' ')}" for name in names)),
+            [(row["campaign"], *(row.get(name, 0) for name in names)) for row in done.funnel],
+        )
     raise typer.Exit(0 if done.adds_up and not any(line.unknown for line in done.lines) else 1)
 
 

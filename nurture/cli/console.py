@@ -62,7 +62,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
         table.add_column(name.lstrip("#"), justify="right" if figure else "left", no_wrap=figure,
                          overflow="fold")  # fmt: skip
     for row in rows:
-        table.add_row(*(f"{value:,}" if isinstance(value, int) else escaped("" if value is None else str(value)) for value in row))
+        table.add_row(
+            *(f"{value:,}" if isinstance(value, int) else escaped("" if value is None else str(value)) for value in row)
+        )
     Console(highlight=False).print(table)
 
 

@@ -44,23 +44,38 @@ def import_(
 
     settings, engine, now = here(at)
     sheet = mappings.read(mapping)
-    with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rows]:,} rows"), TimeRemainingColumn(),
-                  console=err, transient=True) as bar:  # fmt: skip
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[rows]:,} rows"),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+    ) as bar:
         task = bar.add_task(file.name, rows=0, total=None)
         done = import_file(
-            engine, now, file, sheet, rejects or settings.var / "rejects",
+            engine,
+            now,
+            file,
+            sheet,
+            rejects or settings.var / "rejects",
             progress=lambda rows, read, size: bar.update(task, completed=read, total=size or None, rows=rows),
-        )  # fmt: skip
+        )
     if json:
         print_json(asdict(done))
     else:
-        out.print(f"{file.name}: {done.rows:,} {done.kind}: {done.good:,} good ({done.unchanged:,} unchanged), {done.rejected:,} rejected")
+        out.print(
+            f"{file.name}: {done.rows:,} {done.kind}: {done.good:,} good ({done.unchanged:,} unchanged), "
+            f"{done.rejected:,} rejected"
+        )
         if done.rejected:
             out.print(f"  why, line by line: {done.rejects_file}")
     raise typer.Exit(1 if done.rejected else 0)
 
 
-def score(json: AsJson = False, at: At = None, top: Annotated[int, typer.Option(help="How many to show.")] = 10) -> None:
+def score(
+    json: AsJson = False, at: At = None, top: Annotated[int, typer.Option(help="How many to show.")] = 10
+) -> None:
     """Segment and score everybody now, and show the best leads with their reasons."""
     from models import score as scores
     from nurture import db, scoring_rules
@@ -78,7 +93,16 @@ def score(json: AsJson = False, at: At = None, top: Annotated[int, typer.Option(
         return
     print_table(
         ("#score", "grade", "lead", "account", "role", "why"),
-        [(round(row["score"]), row["grade"], row["name"], row["account"], row["role"],
-          "; ".join(reason["text"] for reason in row["reasons"][:3])) for row in best],
+        [
+            (
+                round(row["score"]),
+                row["grade"],
+                row["name"],
+                row["account"],
+                row["role"],
+                "; ".join(reason["text"] for reason in row["reasons"][:3]),
+            )
+            for row in best
+        ],
         title=f"{scored.leads:,} leads scored; the best {len(best)}",
-    )  # fmt: skip
+    )

@@ -70,8 +70,19 @@ def preview(
     if not written:
         raise typer.BadParameter(f"{campaign} has the letters {', '.join(step.letter for step in terms.steps)}")
     if json:
-        print_json([{"letter": name, "subject": r.subject, "language": r.language, "variant": r.variant, "text": r.text,
-                     "html": r.html} for name, r in written])  # fmt: skip
+        print_json(
+            [
+                {
+                    "letter": name,
+                    "subject": r.subject,
+                    "language": r.language,
+                    "variant": r.variant,
+                    "text": r.text,
+                    "html": r.html,
+                }
+                for name, r in written
+            ]
+        )
         return
     for name, rendered in written:
         out.rule(f"{name} ({rendered.variant}, {rendered.language})")
@@ -140,8 +151,10 @@ def send(
         )
     planned = sum(plan.planned for plan in plans.values())
     if not json:
-        print_table(("campaign", "#entered", "#planned", "#skipped", "#waiting", "#ended"),
-                    [(slug, p.entered, p.planned, p.skipped, p.waiting, p.ended) for slug, p in plans.items()])  # fmt: skip
+        print_table(
+            ("campaign", "#entered", "#planned", "#skipped", "#waiting", "#ended"),
+            [(slug, p.entered, p.planned, p.skipped, p.waiting, p.ended) for slug, p in plans.items()],
+        )
     carrier = carriers.transport(settings)
     if not yes and carrier.name != "mailbox":
         typer.confirm(
@@ -151,8 +164,10 @@ def send(
     if json:
         print_json({"plans": {slug: asdict(plan) for slug, plan in plans.items()}, "delivered": asdict(done)})
     else:
-        out.print(f"{done.accepted:,} accepted by the {carrier.name}, {done.skipped:,} skipped, {done.refused:,} refused, "
-                  f"{done.unknown:,} unknown, {done.put_off:,} put off to a better hour")  # fmt: skip
+        out.print(
+            f"{done.accepted:,} accepted by the {carrier.name}, {done.skipped:,} skipped, {done.refused:,} refused, "
+            f"{done.unknown:,} unknown, {done.put_off:,} put off to a better hour"
+        )
         if done.stopped:
             err.print(f"[red]stopped:[/] {escaped(done.stopped)}")
     raise typer.Exit(1 if done.stopped or done.unknown else 0)

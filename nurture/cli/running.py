@@ -14,7 +14,9 @@ def add_to(app: typer.Typer) -> None:
 
 def demo(
     days: Annotated[int, typer.Option(help="Simulated days.", min=1, max=21)] = 21,
-    stay: Annotated[bool | None, typer.Option(help="Keep the pages open at the end. [default: at a terminal]", show_default=False)] = None,
+    stay: Annotated[
+        bool | None, typer.Option(help="Keep the pages open at the end. [default: at a terminal]", show_default=False)
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Three weeks of an example company in two minutes: real work under Prefect, simulated people, nothing leaves."""

@@ -1,4 +1,4 @@
-"""What a campaign is: steps, roles, waits, hours, caps, offer. Plain values, read from campaign.toml by nurture.campaigns."""
+"""What a campaign is: steps, roles, waits, hours, caps, offer. Plain values; nurture.campaigns reads them."""
 
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta

@@ -25,5 +25,7 @@ def next_offer(member: Member, campaign: Campaign, now: datetime) -> Send | Skip
         return decision
     last = end_of(campaign.offer.ends_on, zone_of(member.country, member.time_zone))
     if decision.not_before > last:
-        return Skip(Reason.EXPIRED, f"the offer ended on {campaign.offer.ends_on:%-d %B}", decision.letter, decision.step)
+        return Skip(
+            Reason.EXPIRED, f"the offer ended on {campaign.offer.ends_on:%-d %B}", decision.letter, decision.step
+        )
     return replace(decision, not_after=min(decision.not_after, last))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.message import LEDGER, SALES, State
-from nurture.rules.reasons import SENTENCES, Reason
+from nurture.rules.reasons import SENTENCES
 
 GROUPS = ("accepted", "skipped", "refused", "unknown", "waiting")
 
@@ -33,8 +33,15 @@ class Line:
     def as_json(self) -> dict[str, Any]:
         """The documented line of `nurture ledger --json`."""
         figures = {group: getattr(self, group) for group in GROUPS}
-        return {"campaign": self.campaign, "version": self.version, "step": self.step, "letter": self.letter,
-                "planned": self.planned, **figures, "reasons": dict(sorted(self.reasons.items()))}  # fmt: skip
+        return {
+            "campaign": self.campaign,
+            "version": self.version,
+            "step": self.step,
+            "letter": self.letter,
+            "planned": self.planned,
+            **figures,
+            "reasons": dict(sorted(self.reasons.items())),
+        }
 
 
 def ledger(counts: Iterable[Mapping[str, Any]]) -> list[Line]:
@@ -59,24 +66,54 @@ def title(campaign: str) -> str:
 
 def because(reasons: Mapping[str, int]) -> str:
     """The reasons of a line in words, most frequent first: "120 has not agreed to be mailed"."""
+    words: Mapping[str, str] = {reason.value: said for reason, said in SENTENCES.items()}
     ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{n:,} {SENTENCES[Reason(reason)] if reason in Reason else reason}" for reason, n in ranked)
+    return ", ".join(f"{n:,} {words.get(reason, reason)}" for reason, n in ranked)
 
 
 def markdown(lines: Iterable[Line], funnel: Iterable[Mapping[str, Any]]) -> str:
     """The ledger and the funnel as a page for Prefect: figures only, no people."""
     lines = list(lines)
-    page = ["## Ledger", "", "planned = accepted + skipped + refused + unknown + waiting", "",
-            "| campaign | v | step | letter | planned | accepted | skipped | refused | unknown | waiting | why skipped or refused |",
-            "|---|---|---|---|--:|--:|--:|--:|--:|--:|---|"]  # fmt: skip
+    page = [
+        "## Ledger",
+        "",
+        "planned = accepted + skipped + refused + unknown + waiting",
+        "",
+        "| campaign | v | step | letter | planned | accepted | skipped | refused | unknown | waiting | why not sent |",
+        "|---|---|---|---|--:|--:|--:|--:|--:|--:|---|",
+    ]
     for line in lines:
         figures = " | ".join(f"{getattr(line, name):,}" for name in ("planned", *GROUPS))
-        page.append(f"| {title(line.campaign)} | {line.version} | {line.step + 1} | {line.letter} | {figures} | {because(line.reasons)} |")
+        place = f"{title(line.campaign)} | {line.version} | {line.step + 1} | {line.letter}"
+        page.append(f"| {place} | {figures} | {because(line.reasons)} |")
     total = " | ".join(f"**{sum(getattr(line, name) for line in lines):,}**" for name in ("planned", *GROUPS))
-    page += [f"| **all** | | | | {total} | {'' if all(line.adds_up for line in lines) else '**does not add up**'} |", ""]
-    columns = ("campaign", "entered", "mailed", "delivered", "opened", "clicked", "replied", "unsubscribed", "handed_over", "taken", "bought")
-    page += ["## Funnel", "", "| " + " | ".join(name.replace("_", " ") for name in columns) + " |",
-             "|---" + "|--:" * (len(columns) - 1) + "|"]  # fmt: skip
+    page += [
+        f"| **all** | | | | {total} | {'' if all(line.adds_up for line in lines) else '**does not add up**'} |",
+        "",
+    ]
+    columns = (
+        "campaign",
+        "entered",
+        "mailed",
+        "delivered",
+        "opened",
+        "clicked",
+        "replied",
+        "unsubscribed",
+        "handed_over",
+        "taken",
+        "bought",
+    )
+    page += [
+        "## Funnel",
+        "",
+        "| " + " | ".join(name.replace("_", " ") for name in columns) + " |",
+        "|---" + "|--:" * (len(columns) - 1) + "|",
+    ]
     for row in funnel:
-        page.append("| " + " | ".join(f"{row.get(name, 0):,}" if name != "campaign" else str(row[name]) for name in columns) + " |")
+        page.append(
+            "| "
+            + " | ".join(f"{row.get(name, 0):,}" if name != "campaign" else str(row[name]) for name in columns)
+            + " |"
+        )
     return "\n".join(page)

@@ -75,7 +75,9 @@ def _over(member: Member, campaign: Campaign) -> Exit | None:
     if campaign.market == Market.B2B:
         stops = campaign.account.stop_all_on
         if member.account_stopped_why in (*stops, "owner"):
-            return Exit(Reason.ACCOUNT_STOPPED, f"the account's sequence was stopped ({_words(member.account_stopped_why)})")
+            return Exit(
+                Reason.ACCOUNT_STOPPED, f"the account's sequence was stopped ({_words(member.account_stopped_why)})"
+            )
         if "opportunity_open" in stops and member.open_opportunities:
             return Exit(Reason.ACCOUNT_STOPPED, "the account has an open opportunity")
         if member.stage == Stage.CUSTOMER and campaign.goal == "opportunity":
