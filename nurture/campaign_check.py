@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nurture.campaign_file import ROLES, CampaignError, look
-from nurture.campaign_folder import files, slugs
+from nurture.campaign_folder import SHARED, files, slugs
 from nurture.letter_check import letter_problems
 from nurture.letters import Letterbook, sample
 from nurture.letters.words import CONTENT_FILE, WORDS_FILE
@@ -46,6 +46,10 @@ def _campaign(templates: Path, slug: str, today: date | None) -> Iterator[Proble
     if broken or campaign is None:
         return
     book = Letterbook(texts)
+    for path in sorted(texts):
+        if path.startswith(SHARED) and not path.endswith(".toml"):
+            for line, what in book.misspelt(path, sample.values(campaign)):
+                yield Problem(path, line, what, "correct the placeholder")
     folders = sorted(name for name in book.letters if name.startswith(f"{slug}/"))
     for folder in folders:
         letter = folder.partition("/")[2]
@@ -61,9 +65,9 @@ def _campaign(templates: Path, slug: str, today: date | None) -> Iterator[Proble
                 "warning",
             )
     if campaign.offer and today and campaign.offer.ends_on < today:
-        line = lines(texts[f"{slug}/campaign.toml"]).get(("offer", "ends_on"))
+        at = lines(texts[f"{slug}/campaign.toml"]).get(("offer", "ends_on"))
         what = f"the offer ended on {campaign.offer.ends_on:%Y-%m-%d}; nobody gets a letter"
-        yield Problem(f"{slug}/campaign.toml", line, what, "set a later day, or retire the campaign")
+        yield Problem(f"{slug}/campaign.toml", at, what, "set a later day, or retire the campaign")
 
 
 def _shared(texts: Mapping[str, str]) -> Iterator[Problem]:

@@ -10,11 +10,14 @@ from nurture.letters.sandbox import Sandbox
 
 
 def misspelt(sandbox: Sandbox, source: str, path: str, values: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
-    """(line, what is wrong) for each placeholder that `values` does not know."""
+    """(line, what is wrong) for each placeholder that `values` does not know.
+
+    A partial is given names by the {% with %} around it: there only what stands after a dot can be judged.
+    """
     tree = sandbox.parse(source, path, path)
     given = meta.find_undeclared_variables(tree)  # not those the template sets itself
     for name in tree.find_all(nodes.Name):
-        if name.ctx == "load" and name.name in given and name.name not in values:
+        if name.ctx == "load" and name.name in given - values.keys() and not path.startswith("_partials/"):
             yield name.lineno, _unknown(name.name, values)
     parts: list[nodes.Getattr | nodes.Getitem] = [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]
     for part in parts:
