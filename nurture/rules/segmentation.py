@@ -66,7 +66,7 @@ def segment(
         "seniority": reading.seniority,
         "shopper": None, "recency_days": None, "frequency": None, "monetary_cents": None,
     }  # fmt: skip
-    if (earned := champion(done, was, now, rules)):
+    if role in RISES and (earned := champion(done, was, now, rules)):
         found |= {"role": Role.CHAMPION.value, "role_confidence": rules.confidence}
         said.insert(0, earned)
     return found | {"evidence": "; ".join(said) or None}
