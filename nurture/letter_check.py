@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 
 from nurture.letters import Letterbook, LetterError, Rendered, sample
+from nurture.letters.book import LACKING
 from nurture.rules.campaign import Campaign
 from nurture.toml_file import Problem
 
@@ -42,7 +43,7 @@ def letter_problems(
                 bare = sample.values(campaign, {**sample.NOBODY, "role": role, "locale": locale})
                 unnamed = book.render(slug, letter, role, locale, bare)
             except LetterError as error:
-                if "part of the letter is missing" not in error.what:  # said once per letter, by the check of its files
+                if error.what != LACKING:  # said once per letter, by the check of its files
                     yield Problem(error.file, error.line, error.what, error.mend)
                 continue
             yield from _subject(choice.subject, rendered)

@@ -19,8 +19,9 @@ TEMPLATES = PROJECT / "templates"
 
 @pytest.fixture
 def templates(tmp_path: Path) -> Path:
-    """Our own templates, to plant mistakes in."""
-    return Path(shutil.copytree(TEMPLATES, tmp_path / "templates"))
+    """Our own templates to plant mistakes in, without two of the five languages: it is quicker."""
+    fewer = shutil.ignore_patterns("*.ro.*", "*.zh.*", "_pages")
+    return Path(shutil.copytree(TEMPLATES, tmp_path / "templates", ignore=fewer))
 
 
 def change(file: Path, old: str, new: str) -> int:

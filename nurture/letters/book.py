@@ -12,6 +12,9 @@ from nurture.letters.sandbox import Sandbox
 from nurture.letters.sheet import Filled, Kind, Sheet, Unsafe
 
 PARTS: dict[Kind, tuple[str, str]] = {"subject": ("subject", "txt"), "text": ("body", "txt"), "html": ("body", "html")}
+MISTAKES = (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError, AttributeError)
+LACKING = "this part of the letter is missing"
+MOST_CHOICES = 10_000
 MENDS = {
     "is not known here": "correct the placeholder",
     "None": "guard the placeholder",
@@ -89,6 +92,8 @@ class Letterbook:
         key = (campaign, letter, role, locale)
         choice = self.choices.get(key)
         if choice is None:
+            if len(self.choices) >= MOST_CHOICES:
+                self.choices.clear()  # a file of leads may bring any number of invented locales
             choice = self.choices[key] = self.choose(*key)
         values = self._values(choice.language, locale, context)
         return Composed(
@@ -105,17 +110,13 @@ class Letterbook:
         folder = f"{campaign}/{letter}"
         names = self.letters.get(folder)
         if not names:
-            raise LetterError(
-                folder, None, f"the letter “{letter}” does not exist", f"make the folder {folder}/ or correct the step"
-            )
+            mend = f"make the folder {folder}/ or correct the step"
+            raise LetterError(folder, None, f"the letter “{letter}” does not exist", mend)
         default = self.words.default
         theirs = [f".{name}" for name in words.languages(locale)]
-        house = [f".{default}", ""]
-        rounds = (
-            [(default, theirs + house[1:])]
-            if formats.language(locale) == default
-            else [(formats.language(locale), theirs), (default, house)]
-        )
+        rounds = [(formats.language(locale), theirs), (default, [f".{default}", ""])]
+        if formats.language(locale) == default:
+            rounds = [(default, [*theirs, ""])]
         for tongue, endings in rounds:
             found = {kind: _first(names, stem, suffix, role, endings) for kind, (stem, suffix) in PARTS.items()}
             if all(found.values()):
@@ -123,9 +124,7 @@ class Letterbook:
                 variant = ".".join(html.rpartition("/")[2].split(".")[1:-1]) or "plain"
                 return Choice(subject, text, html, variant, tongue)
         lacking = next(f"{stem}.{suffix}" for kind, (stem, suffix) in PARTS.items() if not found[kind])
-        raise LetterError(
-            f"{folder}/{lacking}", None, "this part of the letter is missing", f"write {folder}/{lacking}"
-        )
+        raise LetterError(f"{folder}/{lacking}", None, LACKING, f"write {folder}/{lacking}")
 
     def _values(self, tongue: str, locale: str, context: Mapping[str, Any]) -> dict[str, Any]:
         shared = self.tongues.get(tongue)
@@ -133,10 +132,8 @@ class Letterbook:
             content = words.read_content(self.files, tongue, self.words.default)
             shared = self.tongues[tongue] = {"words": self.words.of(tongue), "content": content, "language": tongue}
         values = {**shared, **context}
-        exact = (
-            locale if formats.language(locale) == tongue and locale != tongue else shared["words"].get("locale", tongue)
-        )
-        values[formats.LOCALE] = formats.known(exact)
+        theirs = formats.language(locale) == tongue and locale != tongue  # their country is known: write as it does
+        values[formats.LOCALE] = formats.known(locale if theirs else shared["words"].get("locale", tongue))
         person = values.get("person")
         if type(person) is dict and "greeting" not in person:
             market = (values.get("campaign") or {}).get("market", "b2b")
@@ -150,43 +147,32 @@ class Letterbook:
                 environment = self.markup if kind == "html" else self.plain
                 sheet = self.sheets[path] = Sheet(environment.get_template(path), kind)
             return sheet.fill(values)
-        except (
-            TemplateError,
-            ArithmeticError,
-            TypeError,
-            ValueError,
-            LookupError,
-            RecursionError,
-            AttributeError,
-        ) as error:
+        except MISTAKES as error:
             raise self._explained(error, path, values) from error
 
     def _explained(self, error: Exception, path: str, values: Mapping[str, Any]) -> LetterError:
         """Jinja's error with the file and line of the template, not of the compiled code."""
         if isinstance(error, TemplateNotFound):
-            return LetterError(
-                path, self.line_of(path, str(error.name)), f"{error.name} does not exist", "correct the name"
-            )
+            line = self.line_of(path, str(error.name))
+            return LetterError(path, line, f"{error.name} does not exist", "correct the name")
         if isinstance(error, TemplateSyntaxError):
-            return LetterError(
-                error.filename or error.name or path, error.lineno, str(error.message), "correct the template"
-            )
+            file = error.filename or error.name or path
+            return LetterError(file, error.lineno, str(error.message), "correct the template")
         if isinstance(error, Unsafe):
             return LetterError(path, None, str(error), "correct the template or the link")
-        frames = traceback.extract_tb(error.__traceback__)
-        file, line = next(((f.filename, f.lineno) for f in reversed(frames) if f.filename in self.files), (path, None))
+        frames = reversed(traceback.extract_tb(error.__traceback__))
+        file, line = next(((f.filename, f.lineno) for f in frames if f.filename in self.files), (path, None))
         if isinstance(error, UndefinedError):  # Jinja is vague about lines within {% with %}
-            line = next((at for at, what in self.misspelt(file or path, values) if what == str(error)), line)
+            line = next((at for at, what in self.misspelt(file, values) if what == str(error)), line)
         mend = next((mend for sign, mend in MENDS.items() if sign in str(error)), "correct the template")
         return LetterError(file, line, str(error) or type(error).__name__, mend)
 
     def misspelt(self, path: str, context: Mapping[str, Any]) -> list[tuple[int, str]]:
         """(line, what) for each placeholder in a file that these values do not know, in whatever branch it stands."""
         sandbox = self.markup if path.endswith(".html") else self.plain
+        values = self._values(self.words.default, self.words.default, context)
         try:
-            return list(
-                placeholders.misspelt(sandbox, self.files[path], path, self._values(self.words.default, "en", context))
-            )
+            return list(placeholders.misspelt(sandbox, self.files[path], path, values))
         except TemplateSyntaxError:
             return []  # said when the letter is rendered
 
