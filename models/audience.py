@@ -77,6 +77,7 @@ def audience(now: datetime) -> Select[Any]:
             col(Address.suppressed_why),
             # what kind of person
             col(Segment.role),
+            col(Segment.title_role),
             zero(Segment.role_confidence, 0.0).label("role_confidence"),
             col(Segment.persona),
             col(Segment.department),

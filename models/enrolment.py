@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, UniqueConstraint, bindparam, func, literal, select, update
+from sqlalchemy import ColumnElement, RowMapping, UniqueConstraint, bindparam, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import Field, SQLModel, col
 
@@ -59,7 +59,7 @@ def enrol(
     view = audience(now).subquery("audience")
     conditions = [who, view.c.market == market]
     if roles:
-        conditions.append(view.c.role.in_(roles))
+        conditions.append(or_(view.c.role.in_(roles), view.c.title_role.in_(roles)))
     entering = select(
         literal(slug),
         literal(version_id),
@@ -103,6 +103,7 @@ def active(
             col(Enrolment.account_id),
             col(Enrolment.entered_at),
             col(Segment.role),
+            col(Segment.title_role),
             col(Contact.stage),
             col(Contact.consent),
             col(Address.suppressed_why),

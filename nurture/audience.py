@@ -29,8 +29,8 @@ def problems(predicate: str) -> list[str]:
     """What is wrong with a predicate, in the words of its author; empty when it can be asked."""
     try:
         tree = sqlglot.parse_one(f"SELECT 1 WHERE {predicate}")
-    except sqlglot.errors.ParseError as error:
-        first = error.errors[0] if error.errors else {}
+    except sqlglot.errors.SqlglotError as error:
+        first = (getattr(error, "errors", None) or [{}])[0]
         near = str(first.get("highlight") or "").strip()
         return [f"cannot be read near {near!r}: write it like  industry = 'Chemicals' AND clicks_30d >= 1"]
     where = tree.args.get("where")
@@ -101,7 +101,8 @@ def failing(session: Session, now: datetime, predicate: str, contact_id: int) ->
     view = audience(now).subquery("audience")
     person = session.execute(select(*view.c).where(view.c.contact_id == contact_id)).mappings().one()
     found = []
-    for part in sqlglot.parse_one(f"SELECT 1 WHERE {predicate}").args["where"].this.flatten():
+    whole = sqlglot.parse_one(f"SELECT 1 WHERE {predicate}").args["where"].this
+    for part in whole.flatten() if isinstance(whole, exp.And) else [whole]:
         text = part.sql()
         holds = session.execute(
             select(view.c.contact_id).where(condition(text, session), view.c.contact_id == contact_id)
@@ -109,6 +110,4 @@ def failing(session: Session, now: datetime, predicate: str, contact_id: int) ->
         if holds is None:
             spoken_of = dict.fromkeys(column.name.lower() for column in part.find_all(exp.Column))
             found.append((text, {name: person[name] for name in spoken_of}))
-        if not isinstance(part.parent, exp.And):
-            break
     return found

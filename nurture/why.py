@@ -200,15 +200,11 @@ def _outside(session: Session, now: datetime, campaign: Campaign, person: RowMap
             "never_qualified", f"{name} never qualified: {said}.", facts | {"missing": [text for text, _ in missing]}
         )
     roles = {role for step in campaign.steps for role in step.roles}
-    row = session.execute(audience.matching(session, now, f"contact_id = {person['id']}", "role")).first()
-    role = row.role if row else None
-    if roles and all(step.roles for step in campaign.steps) and role not in roles:
-        return Because(
-            "never_qualified",
-            f"{name} never qualified: no letter of {campaign.slug} is meant for "
-            f"{'the role ' + role if role else 'somebody of unknown role'}.",
-            facts,
-        )
+    row = session.execute(audience.matching(session, now, f"contact_id = {person['id']}", "role", "title_role")).one()
+    if all(step.roles for step in campaign.steps) and not roles & set(row):
+        whom = f"the role {row.role}" if row.role else "somebody of unknown role"
+        sentence = f"{name} never qualified: no letter of {campaign.slug} is meant for {whom}."
+        return Because("never_qualified", sentence, facts)
     return Because("not_yet", f"{name} qualifies and enters {campaign.slug} at its next run.", facts)
 
 

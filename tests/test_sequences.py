@@ -57,6 +57,11 @@ def test_a_letter_meant_for_other_roles_is_passed_over() -> None:
     assert next_letter(replace(ZOE, role="purchaser"), PUMPS, NOW + timedelta(days=3)).letter == "next-step"
 
 
+def test_a_champion_still_gets_what_is_meant_for_her_title() -> None:
+    champion = replace(ZOE, role="champion", title_role="specifier")
+    assert next_letter(champion, PUMPS, NOW).letter == "why-now"
+
+
 def test_the_second_letter_waits_for_the_first() -> None:
     on_its_way = replace(ZOE, past=(Past("why-now", State.WAITING, NOW),))
     assert next_letter(on_its_way, PUMPS, NOW + timedelta(days=30)) == Wait(Reason.EARLIER_LETTER_OPEN)

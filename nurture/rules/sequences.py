@@ -42,6 +42,7 @@ class Member:
     country: str | None
     time_zone: str | None
     entered_at: datetime
+    title_role: str | None = None  # what the title alone says: a champion is still a specifier
     past: tuple[Past, ...] = ()
     holds: frozenset[str] = frozenset()
 
@@ -90,7 +91,7 @@ def _words(why: str | None) -> str:
 
 
 def _meant_for(step: Step, member: Member) -> bool:
-    return not step.roles or member.role in step.roles
+    return not step.roles or bool({member.role, member.title_role} & set(step.roles))
 
 
 def _due(member: Member, campaign: Campaign, number: int, step: Step, now: datetime) -> Send | Skip | Wait:
