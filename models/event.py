@@ -63,7 +63,8 @@ def unapplied(session: Session, most: int) -> list[RowMapping]:
 
     Another worker's events are passed over on PostgreSQL; on SQLite there is no other writer meanwhile.
     """
-    query = select(Event.__table__).where(col(Event.applied_at).is_(None)).order_by(col(Event.id)).limit(most)  # type: ignore[attr-defined]
+    columns = (Event.id, Event.key, Event.kind, Event.at, Event.address, Event.message_id, Event.attempt_id, Event.url)
+    query = select(*map(col, columns)).where(col(Event.applied_at).is_(None)).order_by(col(Event.id)).limit(most)
     return list(session.execute(query.with_for_update(skip_locked=True)).mappings())
 
 
@@ -78,8 +79,11 @@ def of_messages(session: Session, message_ids: Collection[int]) -> list[RowMappi
 
 
 def applied(session: Session, ids: Collection[int], now: datetime) -> None:
-    session.execute(update(Event).where(col(Event.id).in_(ids)).values(applied_at=now))
+    done = update(Event).where(col(Event.id).in_(ids)).values(applied_at=now)
+    session.execute(done.execution_options(synchronize_session=False))
 
 
 def are_machines(session: Session, keys: Collection[str]) -> None:
-    session.execute(update(Event).where(col(Event.key).in_(keys), col(Event.machine).is_(False)).values(machine=True))
+    if keys:
+        late = update(Event).where(col(Event.key).in_(keys), col(Event.machine).is_(False)).values(machine=True)
+        session.execute(late.execution_options(synchronize_session=False))

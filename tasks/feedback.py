@@ -18,7 +18,7 @@ from nurture.rules.feedback import ACTIVITIES, STOPS_ACCOUNT, SUPPRESSES, Heard,
 from tasks.order import order
 
 AT_A_TIME = 500
-PAUSE = 0.01  # seconds. SQLite's waiting writers are not served in turn: without it the webhook would never get one
+PAUSE = 0.02  # seconds. SQLite does not serve its waiting writers in turn: without it the webhook would starve
 LATELY = timedelta(days=7)  # meetings come by file, not as events; a week of them is looked at each time
 
 

@@ -90,27 +90,24 @@ def test_both_keys_are_good_while_keys_change(door: TestClient, engine: Engine) 
     assert len(kept(engine)) == 2
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"signature": None},
-        {"at": None},
-        {"signature": ""},
-        {"at": ""},
-        {"at": "1772438401"},
-        {"signature": "not base64!"},
-        {"signature": base64.b64encode(b"not DER").decode()},
-        {"signature": THEIRS.sign("1772438400", wire_form([an_event()]))},
-        {"signature": OURS.sign("1772438400", wire_form([an_event()]).strip())},
-        {"signature": OURS.sign("", wire_form([an_event()]))},
-        {"signature": OURS.sign("1772438400", wire_form([an_event()])) + "AAAA"},
-    ],
-    ids=str,
-)
-def test_every_fault_gets_the_same_answer_and_leaves_nothing(
-    door: TestClient, engine: Engine, fault: dict[str, Any]
-) -> None:
-    assert post(door, wire_form([an_event()]), **fault) == 403
+FAULTS: list[dict[str, Any]] = [
+    {"signature": None},
+    {"at": None},
+    {"signature": ""},
+    {"at": ""},
+    {"at": "1772438401"},
+    {"signature": "not base64!"},
+    {"signature": base64.b64encode(b"not DER").decode()},
+    {"signature": THEIRS.sign("1772438400", wire_form([an_event()]))},
+    {"signature": OURS.sign("1772438400", wire_form([an_event()]).strip())},
+    {"signature": OURS.sign("", wire_form([an_event()]))},
+    {"signature": OURS.sign("1772438400", wire_form([an_event()])) + "AAAA"},
+]
+
+
+def test_every_fault_gets_the_same_answer_and_leaves_nothing(door: TestClient, engine: Engine) -> None:
+    for fault in FAULTS:
+        assert post(door, wire_form([an_event()]), **fault) == 403, fault
     assert kept(engine) == []
 
 
@@ -199,9 +196,9 @@ def test_strange_values_are_kept_and_harm_nobody(door: TestClient, engine: Engin
     assert sorted(str(row["message_id"]) for row in rows) == ["7", "7", "7", "None", "None", "None", "None"]
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"null", b"[1]", b"[[]]", b"[{]", b'"x"', b"\xff", b"[" * 100_000])
-def test_what_is_no_list_of_events_is_told_so(door: TestClient, engine: Engine, body: bytes) -> None:
-    assert post(door, body) == 400
+def test_what_is_no_list_of_events_is_told_so(door: TestClient, engine: Engine) -> None:
+    for body in [b"", b"{}", b"null", b"[1]", b"[[]]", b"[{]", b'"x"', b"\xff", b"[" * 100_000]:
+        assert post(door, body) == 400, body[:20]
     assert kept(engine) == []
 
 

@@ -70,6 +70,7 @@ def serve(settings: Settings) -> None:
     import uvicorn
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # asked by every look at /health
     uvicorn.run(
         create_app(settings, db.engine_at(settings.database)),
         host="127.0.0.1",

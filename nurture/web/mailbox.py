@@ -76,10 +76,8 @@ def routes(hall: Hall) -> APIRouter:
 
     @router.api_route("/mailbox/{message_id}/html", methods=["GET", "HEAD"])
     def html(message_id: str) -> Response:
-        beside = '<base target="_blank">'  # before anything the letter says: its own base would come too late
-        return HTMLResponse(
-            beside + _part(_read(file_of(message_id)), "html"), headers={"Content-Security-Policy": LETTERS_POLICY}
-        )
+        policy = {"Content-Security-Policy": LETTERS_POLICY}
+        return HTMLResponse(_links_beside(_part(_read(file_of(message_id)), "html")), headers=policy)
 
     @router.api_route("/mailbox/{message_id}/raw", methods=["GET", "HEAD"])
     def raw(message_id: str) -> Response:
@@ -105,6 +103,13 @@ def _read(file: Path) -> EmailMessage:
 def _part(mail: EmailMessage, kind: str) -> str:
     body = mail.get_body((kind,))
     return str(body.get_content()) if body else ""
+
+
+def _links_beside(html: str) -> str:
+    """The letter's links open in a tab of their own. Within its head: before its doctype it would change the layout."""
+    base = '<base target="_blank">'
+    within, times = re.subn(r"(<head\b[^>]*>)", rf"\1{base}", html, count=1, flags=re.IGNORECASE)
+    return within if times else html + base
 
 
 def _page(wanted: dict[str, str], number: int) -> str:
