@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Index, bindparam, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 from sqlmodel import Field, SQLModel, col
 
@@ -40,10 +40,16 @@ class Attempt(SQLModel, table=True):
     status: int | None = None  # the HTTP answer
     provider_id: str | None = Field(default=None, index=True)  # X-Message-Id
     detail: str | None = None
+    alone_why: str | None = None  # why its one message could not share a request
 
     __table_args__ = (
-        Index("attempt_open", "state", "lease_until", sqlite_where=text("state IN ('claimed', 'armed', 'unknown')"),
-              postgresql_where=text("state IN ('claimed', 'armed', 'unknown')")),
+        Index(
+            "attempt_open",
+            "state",
+            "lease_until",
+            sqlite_where=text("state IN ('claimed', 'armed', 'unknown')"),
+            postgresql_where=text("state IN ('claimed', 'armed', 'unknown')"),
+        ),
     )
 
 
@@ -52,8 +58,13 @@ class AttemptItem(SQLModel, table=True):
 
     __tablename__ = "attempt_item"
     __table_args__ = (
-        Index("one_live_attempt", "message_id", unique=True, sqlite_where=text("live = 1"),
-              postgresql_where=text("live = 1")),
+        Index(
+            "one_live_attempt",
+            "message_id",
+            unique=True,
+            sqlite_where=text("live = 1"),
+            postgresql_where=text("live = 1"),
+        ),
     )
 
     attempt_id: str = Field(primary_key=True, foreign_key="attempt.id")
@@ -70,15 +81,64 @@ def open_attempt(session: Session, row: Mapping[str, Any], message_ids: Sequence
     session.execute(insert(AttemptItem), [{"attempt_id": row["id"], "message_id": i, "live": 1} for i in message_ids])
 
 
-def fence(session: Session, attempt_id: str, owner: str, now: datetime, until: datetime) -> bool:
+def fence(session: Session, attempt_id: str, owner: str, now: datetime, until: datetime, alone: str = "") -> bool:
     """Claimed → armed, only by its owner and only inside its lease. Whoever loses this race does nothing."""
     done = session.execute(
         update(Attempt)
-        .where(col(Attempt.id) == attempt_id, col(Attempt.owner) == owner,
-               col(Attempt.state) == AttemptState.CLAIMED, col(Attempt.lease_until) > now)
-        .values(state=AttemptState.ARMED, armed_at=now, lease_until=until)
+        .where(col(Attempt.id) == attempt_id, *_held(owner, now))
+        .values(state=AttemptState.ARMED, armed_at=now, lease_until=until, alone_why=alone or None)
     )
     return bool(done.rowcount)  # type: ignore[attr-defined]
+
+
+def _held(owner: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Claimed, by this worker, inside the lease."""
+    return col(Attempt.owner) == owner, col(Attempt.state) == AttemptState.CLAIMED, col(Attempt.lease_until) > now
+
+
+def renew(session: Session, attempt_ids: Iterable[str], owner: str, now: datetime, until: datetime) -> None:
+    """A worker that is alive keeps what it claimed. A lease that is over stays over."""
+    session.execute(
+        update(Attempt).where(col(Attempt.id).in_(list(attempt_ids)), *_held(owner, now)).values(lease_until=until)
+    )
+
+
+def split(
+    session: Session, attempt_id: str, owner: str, now: datetime, until: datetime, parts: Mapping[str, Sequence[int]]
+) -> bool:
+    """One claimed attempt becomes several, a request each. `parts`: its own id and new ones → their messages.
+
+    Each has its own fence, arming and end from here on. False, and nothing done, when the lease is over.
+    """
+    mine = select(*TABLE.c).where(col(Attempt.id) == attempt_id, *_held(owner, now)).with_for_update()
+    old = session.execute(mine).mappings().first()
+    if old is None:
+        return False
+    moving = [(part, i) for part, ids in parts.items() if part != attempt_id for i in ids]
+    if moving:
+        items, table, connection = AttemptItem.__table__, message.TABLE, session.connection()  # type: ignore[attr-defined]
+        connection.execute(  # first out of the old, then into the new: one live attempt at every moment
+            update(items)
+            .where(items.c.attempt_id == attempt_id, items.c.message_id == bindparam("b_id"))
+            .values(live=0),
+            [{"b_id": i} for _, i in moving],
+        )
+        new = [
+            {**old, "id": part, "n": len(ids), "lease_until": until}
+            for part, ids in parts.items()
+            if part != attempt_id
+        ]
+        session.execute(insert(Attempt), new)
+        session.execute(insert(AttemptItem), [{"attempt_id": part, "message_id": i, "live": 1} for part, i in moving])
+        connection.execute(
+            update(table)
+            .where(table.c.id == bindparam("b_id"), table.c.attempt_id == attempt_id, table.c.state == State.CLAIMED)
+            .values(attempt_id=bindparam("b_part")),
+            [{"b_id": i, "b_part": part} for part, i in moving],
+        )
+    drop(session, attempt_id, parts.get(attempt_id, ()))
+    session.execute(update(Attempt).where(col(Attempt.id) == attempt_id).values(lease_until=until))
+    return True
 
 
 def arm(session: Session, attempt_id: str, going: Sequence[int], n: int) -> None:
@@ -107,9 +167,11 @@ def drop(session: Session, attempt_id: str, going: Sequence[int]) -> None:
 
 def going(session: Session, attempt_id: str) -> list[int]:
     """The messages still in an attempt that is about to leave."""
-    return list(session.execute(
-        select(col(Message.id)).where(col(Message.attempt_id) == attempt_id, col(Message.state) == State.CLAIMED)
-    ).scalars())
+    return list(
+        session.execute(
+            select(col(Message.id)).where(col(Message.attempt_id) == attempt_id, col(Message.state) == State.CLAIMED)
+        ).scalars()
+    )
 
 
 def unknown(session: Session, transport: str) -> dict[str, list[int]]:
@@ -117,8 +179,11 @@ def unknown(session: Session, transport: str) -> dict[str, list[int]]:
     rows = session.execute(
         select(col(Attempt.id), col(Message.id))
         .join(Message, col(Message.attempt_id) == Attempt.id)
-        .where(col(Attempt.state) == AttemptState.UNKNOWN, col(Attempt.transport) == transport,
-               col(Message.state) == State.UNKNOWN)
+        .where(
+            col(Attempt.state) == AttemptState.UNKNOWN,
+            col(Attempt.transport) == transport,
+            col(Message.state) == State.UNKNOWN,
+        )
     )
     found: dict[str, list[int]] = {}
     for attempt_id, message_id in rows:
@@ -132,15 +197,23 @@ def end(session: Session, attempt_id: str, state: AttemptState, now: datetime | 
 
 def still_armed(session: Session, attempt_id: str) -> bool:
     """The last look, after the connection stands and before the first byte: a frozen worker must not write."""
-    return session.execute(select(col(Attempt.state)).where(col(Attempt.id) == attempt_id)).scalar() == AttemptState.ARMED
+    return (
+        session.execute(select(col(Attempt.state)).where(col(Attempt.id) == attempt_id)).scalar() == AttemptState.ARMED
+    )
 
 
-def finish(session: Session, attempt_id: str, state: AttemptState, fates: Sequence[Mapping[str, Any]], now: datetime,
-           **answer: Any) -> bool:
+def finish(
+    session: Session,
+    attempt_id: str,
+    state: AttemptState,
+    fates: Sequence[Mapping[str, Any]],
+    now: datetime,
+    **answer: Any,
+) -> bool:
     """Record an answer: only on an attempt that is still open, so a late answer never takes back what an event proved.
 
-    `fates`: id, state, reason, detail, not_before (None: unchanged), more_tries, accepted_at; an empty list gives every message the
-    attempt's own state. Returns False when somebody else settled it first.
+    `fates`: id, state, reason, detail, not_before (None: unchanged), more_tries, accepted_at; an empty list gives every
+    message the attempt's own state. Returns False when somebody else settled it first.
     """
     done = session.execute(
         update(Attempt)
@@ -153,17 +226,28 @@ def finish(session: Session, attempt_id: str, state: AttemptState, fates: Sequen
     mine = (table.c.attempt_id == attempt_id, or_(table.c.state == State.ARMED, table.c.state == State.UNKNOWN))
     if not fates:
         accepted = state == AttemptState.ACCEPTED
-        session.execute(update(table).where(*mine).values(
-            state=State.ACCEPTED if accepted else State.UNKNOWN, accepted_at=now if accepted else None,
-            reason=None, detail=None if accepted else answer.get("detail")))
+        session.execute(
+            update(table)
+            .where(*mine)
+            .values(
+                state=State.ACCEPTED if accepted else State.UNKNOWN,
+                accepted_at=now if accepted else None,
+                reason=None,
+                detail=None if accepted else answer.get("detail"),
+            )
+        )
         return True
     session.connection().execute(
         update(table)
         .where(table.c.id == bindparam("b_id"), *mine)
         .values(
-            state=bindparam("b_state"), reason=bindparam("b_reason"), detail=bindparam("b_detail"), attempt_id=None,
+            state=bindparam("b_state"),
+            reason=bindparam("b_reason"),
+            detail=bindparam("b_detail"),
+            attempt_id=None,
             not_before=func.coalesce(bindparam("b_not_before", type_=Moment), table.c.not_before),
-            tries=table.c.tries + bindparam("b_more_tries"), accepted_at=bindparam("b_accepted_at", type_=Moment),
+            tries=table.c.tries + bindparam("b_more_tries"),
+            accepted_at=bindparam("b_accepted_at", type_=Moment),
         ),
         [{f"b_{key}": value for key, value in row.items()} for row in fates],
     )
@@ -177,18 +261,37 @@ def reap(session: Session, now: datetime) -> tuple[int, int]:
     Returns (attempts released, attempts become unknown).
     """
     over = select(col(Attempt.id)).where(col(Attempt.lease_until) < now)
-    released = list(session.execute(over.where(col(Attempt.state) == AttemptState.CLAIMED).with_for_update(skip_locked=True)).scalars())
-    doubted = list(session.execute(over.where(col(Attempt.state) == AttemptState.ARMED).with_for_update(skip_locked=True)).scalars())
+    released = list(
+        session.execute(
+            over.where(col(Attempt.state) == AttemptState.CLAIMED).with_for_update(skip_locked=True)
+        ).scalars()
+    )
+    doubted = list(
+        session.execute(
+            over.where(col(Attempt.state) == AttemptState.ARMED).with_for_update(skip_locked=True)
+        ).scalars()
+    )
     if released:
-        session.execute(update(Attempt).where(col(Attempt.id).in_(released)).values(state=AttemptState.RELEASED, ended_at=now))
+        session.execute(
+            update(Attempt).where(col(Attempt.id).in_(released)).values(state=AttemptState.RELEASED, ended_at=now)
+        )
         session.execute(update(AttemptItem).where(col(AttemptItem.attempt_id).in_(released)).values(live=0))
-        session.execute(update(Message).where(col(Message.attempt_id).in_(released), col(Message.state) == State.CLAIMED)
-                        .values(state=State.WAITING, attempt_id=None))
+        session.execute(
+            update(Message)
+            .where(col(Message.attempt_id).in_(released), col(Message.state) == State.CLAIMED)
+            .values(state=State.WAITING, attempt_id=None)
+        )
     if doubted:
-        session.execute(update(Attempt).where(col(Attempt.id).in_(doubted)).values(
-            state=AttemptState.UNKNOWN, detail="the worker died between arming and the answer"))
-        session.execute(update(Message).where(col(Message.attempt_id).in_(doubted), col(Message.state) == State.ARMED)
-                        .values(state=State.UNKNOWN, detail="the worker died between arming and the answer"))
+        session.execute(
+            update(Attempt)
+            .where(col(Attempt.id).in_(doubted))
+            .values(state=AttemptState.UNKNOWN, detail="the worker died between arming and the answer")
+        )
+        session.execute(
+            update(Message)
+            .where(col(Message.attempt_id).in_(doubted), col(Message.state) == State.ARMED)
+            .values(state=State.UNKNOWN, detail="the worker died between arming and the answer")
+        )
     return len(released), len(doubted)
 
 
@@ -200,12 +303,17 @@ def prove_accepted(session: Session, attempt_ids: Iterable[str], now: datetime) 
     """
     ids = sorted(set(attempt_ids))
     rows = session.execute(
-        select(col(Attempt.id), col(Attempt.state)).where(col(Attempt.id).in_(ids)).order_by(col(Attempt.id)).with_for_update()
+        select(col(Attempt.id), col(Attempt.state))
+        .where(col(Attempt.id).in_(ids))
+        .order_by(col(Attempt.id))
+        .with_for_update()
     ).all()
     opened = [i for i, state in rows if state in OPEN]
     surprising = [i for i, state in rows if state in (AttemptState.REJECTED, AttemptState.RELEASED, AttemptState.VOID)]
     if opened:
-        session.execute(update(Attempt).where(col(Attempt.id).in_(opened)).values(state=AttemptState.ACCEPTED, ended_at=now))
+        session.execute(
+            update(Attempt).where(col(Attempt.id).in_(opened)).values(state=AttemptState.ACCEPTED, ended_at=now)
+        )
         session.execute(
             update(Message)
             .where(col(Message.attempt_id).in_(opened), col(Message.state).in_((State.ARMED, State.UNKNOWN)))
@@ -216,7 +324,16 @@ def prove_accepted(session: Session, attempt_ids: Iterable[str], now: datetime) 
         session.execute(
             update(Message)
             .where(col(Message.id).in_(carried), col(Message.state).in_((State.WAITING, State.CLAIMED)))
-            .values(state=State.ACCEPTED, accepted_at=now, detail="accepted after all: an event came for a request ruled out")
+            .values(
+                state=State.ACCEPTED,
+                accepted_at=now,
+                detail="accepted after all: an event came for a request ruled out",
+            )
         )
-        session.execute(update(Attempt).where(col(Attempt.id).in_(surprising)).values(state=AttemptState.ACCEPTED, ended_at=now))
+        session.execute(
+            update(Attempt).where(col(Attempt.id).in_(surprising)).values(state=AttemptState.ACCEPTED, ended_at=now)
+        )
     return len(opened), len(surprising)
+
+
+TABLE = Attempt.__table__  # type: ignore[attr-defined]

@@ -46,10 +46,19 @@ WORKING_DAY = timedelta(hours=15)  # "today" for the account cap: from this morn
 class Message(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("campaign", "letter", "address"),  # the promise: never twice, whatever the version or variant
-        Index("message_due", "not_before", "id", sqlite_where=text("state = 'waiting'"),
-              postgresql_where=text("state = 'waiting'")),
-        Index("message_attempt", "attempt_id", sqlite_where=text("attempt_id IS NOT NULL"),
-              postgresql_where=text("attempt_id IS NOT NULL")),  # partial: a full one made the planner scan
+        Index(
+            "message_due",
+            "not_before",
+            "id",
+            sqlite_where=text("state = 'waiting'"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index(
+            "message_attempt",
+            "attempt_id",
+            sqlite_where=text("attempt_id IS NOT NULL"),
+            postgresql_where=text("attempt_id IS NOT NULL"),
+        ),  # partial: a full one made the planner scan
         Index("message_address_accepted", "address", "accepted_at"),  # how much has this person had lately?
         Index("message_ledger", "campaign", "version_id", "step", "state"),
     )
@@ -96,14 +105,19 @@ def expire(session: Session, now: datetime) -> int:
 
 def brakes(session: Session) -> dict[str, str]:
     """What is paused, and why: {"all" | "campaign:<slug>": why}."""
-    return {scope: why for scope, why in session.execute(select(col(Brake.scope), col(Brake.why)))}
+    return dict(session.execute(select(col(Brake.scope), col(Brake.why))).all())
 
 
 def head(session: Session, now: datetime, paused: Iterable[str]) -> Row[Any] | None:
-    """The oldest due letter that is not paused: (campaign, version_id, letter, tries). Walks `message_due` to its first row."""
+    """The oldest due letter that is not paused: (campaign, version_id, letter, tries).
+
+    Walks `message_due` to its first row.
+    """
     return session.execute(
         select(col(Message.campaign), col(Message.version_id), col(Message.letter), col(Message.tries))
-        .where(col(Message.state) == State.WAITING, col(Message.not_before) <= now, col(Message.campaign).not_in(paused))
+        .where(
+            col(Message.state) == State.WAITING, col(Message.not_before) <= now, col(Message.campaign).not_in(paused)
+        )
         .order_by(col(Message.not_before), col(Message.id))
         .limit(1)
     ).first()
@@ -118,9 +132,12 @@ def claim(session: Session, of: Row[Any], n: int, attempt_id: str, now: datetime
     pick = (
         select(col(Message.id))
         .where(
-            col(Message.state) == State.WAITING, col(Message.not_before) <= now,
-            col(Message.campaign) == of.campaign, col(Message.version_id) == of.version_id,
-            col(Message.letter) == of.letter, col(Message.tries) == of.tries,
+            col(Message.state) == State.WAITING,
+            col(Message.not_before) <= now,
+            col(Message.campaign) == of.campaign,
+            col(Message.version_id) == of.version_id,
+            col(Message.letter) == of.letter,
+            col(Message.tries) == of.tries,
         )
         .order_by(col(Message.not_before), col(Message.id))
         .limit(n)
@@ -138,7 +155,9 @@ def claim(session: Session, of: Row[Any], n: int, attempt_id: str, now: datetime
     return sorted(taken.scalars())
 
 
-def standing(session: Session, attempt_id: str, now: datetime, *, days: int = 7, lock: str | None = None) -> list[RowMapping]:
+def standing(
+    session: Session, attempt_id: str, now: datetime, *, days: int = 7, lock: str | None = None
+) -> list[RowMapping]:
     """All that could forbid the messages of an attempt, a row each in the order of their ids.
 
     `lock`: "update" while caps are counted, so that two workers cannot both take a person's last place; "share" at arm,
@@ -155,7 +174,9 @@ def standing(session: Session, attempt_id: str, now: datetime, *, days: int = 7,
     person_lately = (
         select(func.count())
         .where(
-            other.address == Message.address, other.id != Message.id, other.campaign != SALES,
+            other.address == Message.address,
+            other.id != Message.id,
+            other.campaign != SALES,
             or_(other.accepted_at > now - timedelta(days=days), other.state.in_(TAKEN_UP)),  # type: ignore[union-attr,operator,attr-defined]
         )
         .scalar_subquery()
@@ -163,21 +184,36 @@ def standing(session: Session, attempt_id: str, now: datetime, *, days: int = 7,
     account_today = (
         select(func.count(colleague.address.distinct()))  # type: ignore[attr-defined]
         .where(
-            colleague.account_id == Message.account_id, colleague.address != Message.address, colleague.campaign != SALES,
-            or_(colleague.accepted_at > now - WORKING_DAY,  # type: ignore[operator]
-                and_(colleague.state.in_(TAKEN_UP), colleague.attempt_id != attempt_id)),  # type: ignore[attr-defined,arg-type]
+            colleague.account_id == Message.account_id,
+            colleague.address != Message.address,
+            colleague.campaign != SALES,
+            or_(
+                colleague.accepted_at > now - WORKING_DAY,  # type: ignore[operator]
+                and_(colleague.state.in_(TAKEN_UP), colleague.attempt_id != attempt_id),
+            ),  # type: ignore[attr-defined,arg-type]
         )
         .scalar_subquery()
     )
     return list(
         session.execute(
             select(
-                col(Message.id), col(Message.campaign), col(Message.version_id), col(Message.letter), col(Message.address),
-                col(Message.contact_id), col(Message.account_id), col(Message.handoff_id), col(Message.state),
-                col(Message.not_after), col(Address.suppressed_why), col(Contact.consent), col(Contact.time_zone),
+                col(Message.id),
+                col(Message.campaign),
+                col(Message.version_id),
+                col(Message.letter),
+                col(Message.address),
+                col(Message.contact_id),
+                col(Message.account_id),
+                col(Message.handoff_id),
+                col(Message.state),
+                col(Message.not_after),
+                col(Address.suppressed_why),
+                col(Contact.consent),
+                col(Contact.time_zone),
                 func.coalesce(Contact.country, Account.country).label("country"),
                 col(Account.stopped_why).label("account_stopped_why"),
-                person_lately.label("person_lately"), account_today.label("account_today"),
+                person_lately.label("person_lately"),
+                account_today.label("account_today"),
             )
             .join(Address, col(Address.address) == Message.address)
             .outerjoin(Contact, col(Contact.id) == Message.contact_id)
@@ -189,21 +225,37 @@ def standing(session: Session, attempt_id: str, now: datetime, *, days: int = 7,
 
 
 def put_aside(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Claimed messages that may not leave: skipped for good, or waiting again. Rows: id, state, reason, detail, not_before."""
+    """Claimed messages that may not leave: skipped for good, or waiting again.
+
+    Rows: id, state, reason, detail, not_before.
+    """
     if rows:
         session.connection().execute(
             update(TABLE)
             .where(TABLE.c.id == bindparam("b_id"), TABLE.c.state == State.CLAIMED)
-            .values(state=bindparam("b_state"), reason=bindparam("b_reason"), detail=bindparam("b_detail"),
-                    not_before=func.coalesce(bindparam("b_not_before", type_=Moment), TABLE.c.not_before), attempt_id=None),
+            .values(
+                state=bindparam("b_state"),
+                reason=bindparam("b_reason"),
+                detail=bindparam("b_detail"),
+                not_before=func.coalesce(bindparam("b_not_before", type_=Moment), TABLE.c.not_before),
+                attempt_id=None,
+            ),
             [{f"b_{key}": value for key, value in row.items()} for row in rows],
         )
 
 
 def told_of(session: Session, ids: Iterable[int]) -> list[RowMapping]:
     """The messages that events speak of, locked in one order for everybody."""
-    columns = (Message.id, Message.campaign, Message.letter, Message.address, Message.contact_id, Message.account_id,
-               Message.outcome, Message.outcome_at)
+    columns = (
+        Message.id,
+        Message.campaign,
+        Message.letter,
+        Message.address,
+        Message.contact_id,
+        Message.account_id,
+        Message.outcome,
+        Message.outcome_at,
+    )
     query = select(*map(col, columns)).where(col(Message.id).in_(sorted(ids))).order_by(col(Message.id))
     return list(session.execute(query.with_for_update()).mappings())
 
@@ -225,22 +277,37 @@ def posted(session: Session, wanted: Mapping[str, str], first: int, most: int) -
 
     Reads all accepted rows: this is for the mailbox of one machine, not for a million letters.
     """
-    found = select(col(Message.id)).outerjoin(Contact, col(Contact.id) == Message.contact_id).where(
-        col(Message.state) == State.ACCEPTED)
+    found = (
+        select(col(Message.id))
+        .outerjoin(Contact, col(Contact.id) == Message.contact_id)
+        .where(col(Message.state) == State.ACCEPTED)
+    )
     if wanted.get("campaign"):
         found = found.where(col(Message.campaign) == wanted["campaign"])
     if wanted.get("address"):
         found = found.where(col(Message.address) == wanted["address"])
     if wanted.get("language"):
-        found = found.where(or_(col(Contact.locale) == wanted["language"],
-                                col(Contact.locale).startswith(f"{wanted['language']}-", autoescape=True)))
+        found = found.where(
+            or_(
+                col(Contact.locale) == wanted["language"],
+                col(Contact.locale).startswith(f"{wanted['language']}-", autoescape=True),
+            )
+        )
     for word in wanted.get("text", "").split()[:8]:
         places = (Message.address, Message.campaign, Message.letter, Contact.first_name, Contact.last_name)
         found = found.where(or_(*(col(place).icontains(word, autoescape=True) for place in places)))
     total = session.execute(select(func.count()).select_from(found.subquery())).scalar_one()
     page = found.order_by(col(Message.accepted_at).desc(), col(Message.id).desc()).limit(most).offset(first)
-    columns = (Message.campaign, Message.letter, Message.address, Message.accepted_at, Message.outcome, Contact.locale,
-               Contact.first_name, Contact.last_name)
+    columns = (
+        Message.campaign,
+        Message.letter,
+        Message.address,
+        Message.accepted_at,
+        Message.outcome,
+        Contact.locale,
+        Contact.first_name,
+        Contact.last_name,
+    )
     return list(session.execute(page.add_columns(*map(col, columns))).mappings()), total
 
 

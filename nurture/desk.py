@@ -81,9 +81,10 @@ class Desk:
             today=now.astimezone(zone_of(reader["country"], reader["time_zone"])).date(),
             handoff=self._handoff(handoff, now) if handoff else None,
         )  # fmt: skip
-        letter = SALES_LETTER if handoff else reader["letter"]
+        name = SALES_LETTER if handoff else reader["letter"]
         role = None if handoff else reader["role"]
-        rendered = edition.book.render(edition.slug, letter, role, "en" if handoff else reader["locale"], values)
+        letter = edition.book.compose(edition.slug, name, role, "en" if handoff else reader["locale"], values)
+        words = letter.rendered()
         sender, to_name = campaign.sender, values["owner" if handoff else "person"]["name"]
         return Envelope(
             message_id=reader["message_id"], attempt_id=attempt_id,
@@ -91,7 +92,8 @@ class Desk:
             from_email=sender.email if sender else ours.sender_email,
             from_name=sender.name if sender else ours.sender_name,
             reply_to=(sender.reply_to if sender else None) or ours.reply_to,
-            subject=rendered.subject, text=rendered.text, html=rendered.html, category=edition.slug,
+            subject=words.subject, text=words.text, html=words.html,
+            pieces=(letter.text, letter.html), category=edition.slug,
             headers={} if handoff else {
                 "List-Unsubscribe": f"<{unsubscribe}>",
                 "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from nurture.letters import Filled
 from nurture.rules.delivery import Answer
 
 
@@ -22,6 +23,9 @@ class Envelope:
     html: str
     category: str  # the campaign's slug: never an id, the provider keeps about a hundred
     headers: dict[str, str] = field(default_factory=dict)
+    pieces: tuple[Filled, Filled] | None = (
+        None  # text and html as words and values: what a carrier may share among readers
+    )
 
     @property
     def custom_args(self) -> dict[str, str]:
@@ -29,11 +33,23 @@ class Envelope:
         return {"nt_message": str(self.message_id), "nt_attempt": self.attempt_id}
 
 
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Envelopes that leave in one request. `alone` says why one has a request of its own although others have not."""
+
+    envelopes: Sequence[Envelope]
+    alone: str = ""
+
+
 class Transport(Protocol):
     """Something that carries envelopes. It opens no database session and raises nothing: every end is an Answer."""
 
     name: str
     most: int  # envelopes in one request
+
+    def parcels(self, envelopes: Sequence[Envelope]) -> list[Parcel]:
+        """The envelopes in as few requests as can be; each envelope in exactly one."""
+        ...
 
     def send(self, envelopes: Sequence[Envelope], still_armed: Callable[[], bool], now: datetime) -> Answer:
         """Offer all envelopes in one request. Asks `still_armed` after connecting, before the first byte."""

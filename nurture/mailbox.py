@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 
-from nurture.envelope import Envelope
+from nurture.envelope import Envelope, Parcel
 from nurture.rules.delivery import Answer, Verdict
 
 
@@ -51,6 +51,9 @@ class Mailbox:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def parcels(self, envelopes: Sequence[Envelope]) -> list[Parcel]:
+        return [Parcel(envelopes)] if envelopes else []
 
     def send(self, envelopes: Sequence[Envelope], still_armed: Callable[[], bool], now: datetime) -> Answer:
         if not still_armed():

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     sendgrid_api_key: SecretStr = Field(SecretStr(""), validation_alias="SENDGRID_API_KEY")
     sendgrid_host: str = Field("https://api.sendgrid.com", validation_alias="SENDGRID_HOST")
     sendgrid_sandbox: bool = Field(False, validation_alias="SENDGRID_SANDBOX")
+    sendgrid_batch: int = Field(1_000, ge=1, le=1_000, description="most people in one request")
     sendgrid_webhook_key: str = Field("", validation_alias="SENDGRID_WEBHOOK_KEY",
                                       description="base64 public key(s) that sign events, comma separated")
 

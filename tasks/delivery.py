@@ -5,8 +5,9 @@ import secrets
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from itertools import chain, repeat
 from typing import Any
 
 from sqlalchemy import Engine, RowMapping
@@ -21,7 +22,7 @@ from models.recipient import handoffs, recipients
 from nurture import db
 from nurture.clock import Clock
 from nurture.desk import Desk, Edition
-from nurture.envelope import Envelope, Transport
+from nurture.envelope import Envelope, Parcel, Transport
 from nurture.rules.delivery import ARMED_LEASE, CLAIM_LEASE, Answer, Fate, Sorted, Verdict, batch_size, fates, sort_out
 from nurture.rules.reasons import Reason, Skip, Wait
 from tasks.order import order
@@ -95,7 +96,9 @@ class Claimed:
     put_aside: Delivered
 
 
-def claim(engine: Engine, now: datetime, transport: Transport, desk: Desk, owner: str) -> Claimed | None:
+def claim(
+    engine: Engine, now: datetime, transport: Transport, desk: Desk, owner: str, most: int = 1_000_000
+) -> Claimed | None:
     """Take the oldest due letter's messages and look at everything that could forbid them. None: nothing is due."""
     with db.reading(engine) as session:  # look first: the write lock is never taken to find nothing
         if _head(session, now) is None:
@@ -106,7 +109,7 @@ def claim(engine: Engine, now: datetime, transport: Transport, desk: Desk, owner
             return None
         edition = desk.edition(session, head.campaign, head.version_id)
         attempt_id = new_id()
-        ids = messages.claim(session, head, batch_size(transport.most, head.tries), attempt_id, now)
+        ids = messages.claim(session, head, batch_size(min(transport.most, most), head.tries), attempt_id, now)
         if not ids:
             return None
         attempts.open_attempt(
@@ -119,8 +122,14 @@ def claim(engine: Engine, now: datetime, transport: Transport, desk: Desk, owner
         aside = _look(session, attempt_id, edition, now, caps=True)
         readers = recipients(session, attempt_id)
         attempts.drop(session, attempt_id, [row["message_id"] for row in readers])
-        return Claimed(attempt_id, edition, head.tries, readers,
-                       handoffs(session, [row["handoff_id"] for row in readers if row["handoff_id"]]), aside)
+        return Claimed(
+            attempt_id,
+            edition,
+            head.tries,
+            readers,
+            handoffs(session, [row["handoff_id"] for row in readers if row["handoff_id"]]),
+            aside,
+        )
 
 
 def _head(session: Session, now: datetime) -> Any:
@@ -133,8 +142,9 @@ def _head(session: Session, now: datetime) -> Any:
 def _look(session: Session, attempt_id: str, edition: Edition, now: datetime, *, caps: bool) -> Delivered:
     """Ask the rule about every message of the attempt; those that may not leave are put aside with their reason."""
     campaign = edition.campaign
-    rows = messages.standing(session, attempt_id, now, days=campaign.per_days if campaign else 7,
-                             lock="update" if caps else "share")
+    rows = messages.standing(
+        session, attempt_id, now, days=campaign.per_days if campaign else 7, lock="update" if caps else "share"
+    )
     brakes = messages.brakes(session)
     rows = [{**row, "brake": brakes.get("all") or brakes.get(f"campaign:{row['campaign']}")} for row in rows]
     return _put_aside(session, sort_out(rows, campaign, now, caps=caps))
@@ -152,23 +162,74 @@ def _aside(message_id: int, state: State, no: Skip | Wait) -> dict[str, Any]:
     return {"id": message_id, "state": state, "reason": no.reason, "detail": no.detail or None, "not_before": until}
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Letters that will leave in one request, under one attempt that is still only claimed."""
+
+    attempt_id: str
+    edition: Edition
+    tries: int
+    parcel: Parcel
+
+
 def send(engine: Engine, clock: Clock, transport: Transport, desk: Desk, owner: str, claimed: Claimed) -> Delivered:
-    """Write the letters, arm the attempt, offer it once, record what is known."""
+    """Write the letters and offer them, request after request."""
+    loads, done = write(engine, clock, transport, desk, owner, claimed)
+    for load in loads:
+        done += offer(engine, clock, transport, owner, load)
+    return done
+
+
+def write(
+    engine: Engine, clock: Clock, transport: Transport, desk: Desk, owner: str, claimed: Claimed
+) -> tuple[list[Load], Delivered]:
+    """The letters of a claimed batch, in as few requests as can be. Each request gets an attempt of its own."""
     done = claimed.put_aside
     envelopes, failures = desk.write(claimed.edition, claimed.readers, claimed.handoffs, claimed.attempt_id, clock())
+    parcels = transport.parcels(envelopes)
+    loads = [
+        Load(claimed.attempt_id if first else new_id(), claimed.edition, claimed.tries, parcel)
+        for first, parcel in zip(chain([True], repeat(False)), parcels, strict=False)
+    ]
+    if not failures and len(loads) == 1:
+        return loads, done
     now = clock()
+    parts = {load.attempt_id: [e.message_id for e in load.parcel.envelopes] for load in loads}
     with db.writing(engine) as session:
-        if not attempts.fence(session, claimed.attempt_id, owner, now, now + ARMED_LEASE):
-            return done  # our lease is over and the rows wait again: somebody else's turn
-        done += _put_aside(session, Sorted([], {i: Skip(Reason.NOT_RENDERED, why) for i, why in failures.items()}, {}))
-        done += _look(session, claimed.attempt_id, claimed.edition, now, caps=False)
-        going = set(attempts.going(session, claimed.attempt_id))
-        envelopes = [envelope for envelope in envelopes if envelope.message_id in going]
-        attempts.arm(session, claimed.attempt_id, [envelope.message_id for envelope in envelopes], len(claimed.readers))
-    if not envelopes:
+        aside = _put_aside(session, Sorted([], {i: Skip(Reason.NOT_RENDERED, why) for i, why in failures.items()}, {}))
+        if not attempts.split(session, claimed.attempt_id, owner, now, now + CLAIM_LEASE, parts):
+            session.rollback()
+            return [], done  # our lease is over and the rows wait again: somebody else's turn
+        if not loads:
+            attempts.end(session, claimed.attempt_id, AttemptState.VOID, now)
+    return loads[:1] + [_readdressed(load) for load in loads[1:]], done + aside
+
+
+def _readdressed(load: Load) -> Load:
+    """The same letters, carrying the id of their new attempt."""
+    envelopes = [replace(envelope, attempt_id=load.attempt_id) for envelope in load.parcel.envelopes]
+    return replace(load, parcel=Parcel(envelopes, load.parcel.alone))
+
+
+def offer(engine: Engine, clock: Clock, transport: Transport, owner: str, load: Load) -> Delivered:
+    """Arm one request, make it, record what is known. No session is open while it is under way."""
+    armed, done = arm(engine, clock(), owner, load)
+    if not armed:
         return done
-    answer = transport.send(envelopes, lambda: _still_armed(engine, claimed.attempt_id), clock())  # no session is open
-    return done + record(engine, clock(), claimed, envelopes, answer)
+    answer = transport.send(armed, lambda: _still_armed(engine, load.attempt_id), clock())
+    return done + record(engine, clock(), load, armed, answer)
+
+
+def arm(engine: Engine, now: datetime, owner: str, load: Load) -> tuple[list[Envelope], Delivered]:
+    """The last look, committed immediately before the request: from here on these messages are possibly sent."""
+    with db.writing(engine) as session:
+        if not attempts.fence(session, load.attempt_id, owner, now, now + ARMED_LEASE, load.parcel.alone):
+            return [], Delivered()  # our lease is over and the rows wait again: somebody else's turn
+        done = _look(session, load.attempt_id, load.edition, now, caps=False)
+        going = set(attempts.going(session, load.attempt_id))
+        envelopes = [envelope for envelope in load.parcel.envelopes if envelope.message_id in going]
+        attempts.arm(session, load.attempt_id, [e.message_id for e in envelopes], len(load.parcel.envelopes))
+    return envelopes, done
 
 
 def _still_armed(engine: Engine, attempt_id: str) -> bool:
@@ -179,28 +240,32 @@ def _still_armed(engine: Engine, attempt_id: str) -> bool:
 STATE_AFTER = {Verdict.TAKEN: AttemptState.ACCEPTED, Verdict.UNKNOWN: AttemptState.UNKNOWN}
 
 
-def record(engine: Engine, now: datetime, claimed: Claimed, envelopes: Sequence[Envelope], answer: Answer) -> Delivered:
-    """Write down what the answer makes known. Refused by nobody in particular, everybody waits in a half as large batch."""
-    after = fates(answer, len(envelopes), claimed.tries, now)
-    rows = [] if answer.verdict in STATE_AFTER else [
-        _fated(envelope.message_id, fate, now) for envelope, fate in zip(envelopes, after, strict=True)
-    ]
+def record(engine: Engine, now: datetime, load: Load, envelopes: Sequence[Envelope], answer: Answer) -> Delivered:
+    """Write down what the answer makes known. Refused without a name, everybody waits for a half as large request."""
+    after = fates(answer, len(envelopes), load.tries, now)
+    rows = (
+        []
+        if answer.verdict in STATE_AFTER
+        else [_fated(envelope.message_id, fate, now) for envelope, fate in zip(envelopes, after, strict=True)]
+    )
     with db.writing(engine) as session:
         first = attempts.finish(
-            session, claimed.attempt_id, STATE_AFTER.get(answer.verdict, AttemptState.REJECTED), rows, now,
+            session, load.attempt_id, STATE_AFTER.get(answer.verdict, AttemptState.REJECTED), rows, now,
             status=answer.status, provider_id=answer.provider_id, detail=answer.detail or None,
         )  # fmt: skip
         if answer.verdict is Verdict.STOP:
-            set_brake(session, "all", answer.detail, "the provider's answer", now)
+            scope = f"campaign:{load.edition.slug}" if answer.campaign_only else "all"
+            set_brake(session, scope, answer.detail, "the provider's answer", now)
     if not first:
         return Delivered(requests=1)
     return Delivered(
         requests=1,
         accepted=sum(fate.state is State.ACCEPTED for fate in after),
+        skipped=sum(fate.state is State.SKIPPED for fate in after),
         refused=sum(fate.state is State.REFUSED for fate in after),
         unknown=sum(fate.state is State.UNKNOWN for fate in after),
         put_off=sum(fate.state is State.WAITING for fate in after),
-        stopped=answer.detail if answer.verdict in (Verdict.STOP, Verdict.BUSY) else "",
+        stopped="" if answer.campaign_only or answer.verdict not in (Verdict.STOP, Verdict.BUSY) else answer.detail,
     )
 
 

@@ -14,7 +14,7 @@ from models import campaign as kept
 from models.bulk import add_new
 from nurture import campaigns, db
 from nurture.desk import Desk
-from nurture.envelope import Envelope
+from nurture.envelope import Envelope, Parcel
 from nurture.links import Links
 from nurture.rules.delivery import Answer, Verdict
 from nurture.settings import Settings
@@ -50,6 +50,9 @@ class Told:
     name: str = "told"
     offered: list[list[Envelope]] = field(default_factory=list)
 
+    def parcels(self, envelopes: Sequence[Envelope]) -> list[Parcel]:
+        return [Parcel(envelopes)] if envelopes else []
+
     def send(self, envelopes: Sequence[Envelope], still_armed: Callable[[], bool], now: datetime) -> Answer:
         if not still_armed():
             return Answer(Verdict.UNKNOWN, detail="no longer armed")
@@ -70,7 +73,7 @@ def desk(tmp: Path) -> Desk:
 
 
 def fill(engine: Engine, now: datetime, n: int, **change: Any) -> int:
-    """`n` consumers with consent, and one waiting message each. `change` is laid over every message. Returns the version."""
+    """`n` consumers with consent, one waiting message each; `change` is laid over each message. Returns the version."""
     with db.writing(engine) as session:
         add_new(session, Address, [{"address": f"p{i}@home.example"} for i in range(n)])
         add_new(session, Account, [{"key": "foo", "name": "Foo & Søns <GmbH>", "country": "DE", "traits": {},
@@ -79,7 +82,9 @@ def fill(engine: Engine, now: datetime, n: int, **change: Any) -> int:
             {"market": "b2c", "key": f"p{i}", "address": f"p{i}@home.example", "email": f"p{i}@home.example", "first_name": "Zoë",
              "last_name": "O'Brien", "country": "DE", "locale": "en", "consent": "granted", "stage": "aware", "traits": {},
              "created_at": now, "updated_at": now} for i in range(n)])  # fmt: skip
-        version, _ = kept.publish(session, {"slug": "test", "name": "Test", "market": "b2c"}, campaigns.digest(FILES), FILES, "me", now)
+        version, _ = kept.publish(
+            session, {"slug": "test", "name": "Test", "market": "b2c"}, campaigns.digest(FILES), FILES, "me", now
+        )
         ids = dict(session.execute(select(col(Contact.address), col(Contact.id))).all())
         add_new(session, Message, [
             {"campaign": "test", "version_id": version, "step": 0, "letter": "offer", "address": f"p{i}@home.example",

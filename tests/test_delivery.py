@@ -133,13 +133,19 @@ def test_an_unsubscribe_between_claim_and_arm_is_heard(engine: Engine, now: date
     claimed = delivery.claim(engine, now, carrier, office, "worker")
     assert claimed is not None
     with db.writing(engine) as session:
-        session.execute(update(Address).where(col(Address.address) == "p0@home.example").values(suppressed_at=now, suppressed_why="unsubscribe"))
+        session.execute(
+            update(Address)
+            .where(col(Address.address) == "p0@home.example")
+            .values(suppressed_at=now, suppressed_why="unsubscribe")
+        )
     done = delivery.send(engine, lambda: now, carrier, office, "worker", claimed)
     assert (done.accepted, done.skipped, carrier.people) == (1, 1, ["p1@home.example"])
     assert message(engine, 0)["reason"] == "unsubscribed"
 
 
-def test_a_worker_that_died_before_arming_gives_its_messages_back(engine: Engine, now: datetime, tmp_path: Path, send) -> None:
+def test_a_worker_that_died_before_arming_gives_its_messages_back(
+    engine: Engine, now: datetime, tmp_path: Path, send
+) -> None:
     fill(engine, now, 2)
     office, carrier = desk(tmp_path), Told()
     claimed = delivery.claim(engine, now, carrier, office, "dead")
@@ -151,7 +157,9 @@ def test_a_worker_that_died_before_arming_gives_its_messages_back(engine: Engine
     assert (zombie.accepted, len(carrier.people)) == (0, 2)
 
 
-def test_a_worker_that_died_after_arming_leaves_unknowns_never_waiting(engine: Engine, now: datetime, tmp_path: Path, send) -> None:
+def test_a_worker_that_died_after_arming_leaves_unknowns_never_waiting(
+    engine: Engine, now: datetime, tmp_path: Path, send
+) -> None:
     fill(engine, now, 2)
 
     def dies(_: Sequence[Envelope]) -> Answer:
@@ -201,7 +209,9 @@ def test_an_expired_letter_never_leaves(engine: Engine, now: datetime, send) -> 
         (Address, {"suppressed_why": "bounce"}, "bounced"),
     ],
 )
-def test_what_changed_since_planning_is_seen_in_the_claim(engine: Engine, now: datetime, send, table, change, reason) -> None:
+def test_what_changed_since_planning_is_seen_in_the_claim(
+    engine: Engine, now: datetime, send, table, change, reason
+) -> None:
     fill(engine, now, 2)
     with db.writing(engine) as session:
         session.execute(update(table).where(table.address == "p0@home.example").values(**change))
@@ -212,8 +222,17 @@ def test_what_changed_since_planning_is_seen_in_the_claim(engine: Engine, now: d
 def test_a_person_who_has_had_enough_lately_waits_for_tomorrow(engine: Engine, now: datetime, send) -> None:
     version = fill(engine, now, 1)
     with db.writing(engine) as session:
-        had = {"campaign": "other", "version_id": version, "step": 0, "address": "p0@home.example", "state": "accepted",
-               "planned_at": now, "not_before": now, "not_after": now, "accepted_at": now - timedelta(days=2)}
+        had = {
+            "campaign": "other",
+            "version_id": version,
+            "step": 0,
+            "address": "p0@home.example",
+            "state": "accepted",
+            "planned_at": now,
+            "not_before": now,
+            "not_after": now,
+            "accepted_at": now - timedelta(days=2),
+        }
         for letter in "abc":
             session.add(Message(letter=letter, **had))
     assert send(Told()).put_off == 1
@@ -222,7 +241,9 @@ def test_a_person_who_has_had_enough_lately_waits_for_tomorrow(engine: Engine, n
     assert send(Told(), timedelta(days=5, hours=1)).accepted == 1
 
 
-def test_a_letter_that_cannot_be_written_is_put_aside_with_file_and_line(engine: Engine, now: datetime, tmp_path: Path) -> None:
+def test_a_letter_that_cannot_be_written_is_put_aside_with_file_and_line(
+    engine: Engine, now: datetime, tmp_path: Path
+) -> None:
     fill(engine, now, 1)
     from tests import outbox
 
@@ -240,7 +261,8 @@ def test_two_workers_never_offer_one_person_twice(engine: Engine, now: datetime,
     fill(engine, now, 400)
     carriers = [Told(most=20), Told(most=20), Told(most=20)]
     threads = [
-        threading.Thread(target=delivery.deliver.function, args=(engine, lambda: now, carrier, desk(tmp_path))) for carrier in carriers
+        threading.Thread(target=delivery.deliver.function, args=(engine, lambda: now, carrier, desk(tmp_path)))
+        for carrier in carriers
     ]
     for thread in threads:
         thread.start()
@@ -257,8 +279,17 @@ def test_the_database_itself_forbids_a_second_copy_and_a_second_live_attempt(eng
     version = fill(engine, now, 1)
     assert fill(engine, now, 1) == version  # planning again writes nothing
     assert states(engine) == {"waiting": 1}
-    row = {"owner": "w", "state": AttemptState.CLAIMED, "transport": "told", "campaign": "test", "version_id": version,
-           "letter": "offer", "n": 1, "claimed_at": now, "lease_until": now}
+    row = {
+        "owner": "w",
+        "state": AttemptState.CLAIMED,
+        "transport": "told",
+        "campaign": "test",
+        "version_id": version,
+        "letter": "offer",
+        "n": 1,
+        "claimed_at": now,
+        "lease_until": now,
+    }
     with db.writing(engine) as session:
         attempts.open_attempt(session, {**row, "id": "a"}, [message(engine, 0)["id"]])
     with pytest.raises(IntegrityError), db.writing(engine) as session:
@@ -299,7 +330,9 @@ def test_every_item_of_an_ended_attempt_is_at_rest(engine: Engine, now: datetime
     send(Told([Answer(Verdict.BUSY, 429, retry_at=now)]))
     send(Told(), timedelta(minutes=2))
     with db.reading(engine) as session:
-        live = session.execute(select(col(Attempt.state), col(AttemptItem.live)).join(Attempt, col(Attempt.id) == AttemptItem.attempt_id))
+        live = session.execute(
+            select(col(Attempt.state), col(AttemptItem.live)).join(Attempt, col(Attempt.id) == AttemptItem.attempt_id)
+        )
         assert sorted(live.all()) == [("accepted", 1)] * 4 + [("rejected", 0)] * 4
 
 

@@ -1,4 +1,4 @@
-"""The promise about sending: which states follow which, what a provider's answer means, and what forbids a letter now."""
+"""The promise about sending: which states follow which, what a provider's answer means, what forbids a letter now."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +27,7 @@ class Verdict(StrEnum):
     REFUSED = "refused"  # surely not taken because of someone in it: 400, 413
     STOP = "stop"  # surely not taken and nothing will be until a person acts: 401, 403, 404 …
     UNKNOWN = "unknown"  # nobody knows
+    TRIED = "tried"  # surely not taken: the provider's sandbox only looked at it
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Answer:
     detail: str = ""
     refused: Mapping[int, str] = field(default_factory=dict)
     retry_at: datetime | None = None
+    campaign_only: bool = False  # of a STOP: the other campaigns may go on
 
 
 ATTEMPT_NEXT = {  # (state, what happened) → state. What is not here changes nothing
@@ -49,6 +51,7 @@ ATTEMPT_NEXT = {  # (state, what happened) → state. What is not here changes n
     (A.ARMED, Verdict.BUSY): A.REJECTED,
     (A.ARMED, Verdict.REFUSED): A.REJECTED,
     (A.ARMED, Verdict.STOP): A.REJECTED,
+    (A.ARMED, Verdict.TRIED): A.REJECTED,
     (A.ARMED, Verdict.UNKNOWN): A.UNKNOWN,
     (A.ARMED, "lease over"): A.UNKNOWN,  # never back to waiting: it may be on the wire
     (A.ARMED, "event"): A.ACCEPTED,
@@ -56,6 +59,7 @@ ATTEMPT_NEXT = {  # (state, what happened) → state. What is not here changes n
     (A.UNKNOWN, Verdict.BUSY): A.REJECTED,
     (A.UNKNOWN, Verdict.REFUSED): A.REJECTED,
     (A.UNKNOWN, Verdict.STOP): A.REJECTED,
+    (A.UNKNOWN, Verdict.TRIED): A.REJECTED,
     (A.UNKNOWN, "event"): A.ACCEPTED,
     (A.UNKNOWN, "proof of absence"): A.REJECTED,
 }
@@ -71,6 +75,7 @@ MESSAGE_NEXT = {
     (M.ARMED, Verdict.BUSY): M.WAITING,
     (M.ARMED, Verdict.REFUSED): M.REFUSED,
     (M.ARMED, Verdict.STOP): M.WAITING,
+    (M.ARMED, Verdict.TRIED): M.SKIPPED,  # never mistaken for sent; `nurture send-missing` plans it again
     (M.ARMED, Verdict.UNKNOWN): M.UNKNOWN,
     (M.ARMED, "lease over"): M.UNKNOWN,
     (M.ARMED, "event"): M.ACCEPTED,
@@ -112,19 +117,24 @@ def fates(answer: Answer, n: int, tries: int, now: datetime) -> list[Fate]:
             return [Fate(M.ACCEPTED)] * n
         case Verdict.UNKNOWN:
             return [Fate(M.UNKNOWN, detail=answer.detail)] * n
+        case Verdict.TRIED:
+            return [Fate(M.SKIPPED, Reason.SANDBOX, answer.detail)] * n
         case Verdict.BUSY | Verdict.STOP:
             again = answer.retry_at or now + BUSY_WAIT
             return [Fate(M.WAITING, Reason.PROVIDER_BUSY, answer.detail, again)] * n
         case Verdict.REFUSED:
             if answer.refused:  # it named them: they alone are refused, the others are offered again at once
                 return [
-                    Fate(M.REFUSED, Reason.REFUSED_BY_PROVIDER, answer.refused[i]) if i in answer.refused
+                    Fate(M.REFUSED, Reason.REFUSED_BY_PROVIDER, answer.refused[i])
+                    if i in answer.refused
                     else Fate(M.WAITING, not_before=now)
                     for i in range(n)
                 ]
             if n == 1 or tries >= MOST_TRIES:
                 return [Fate(M.REFUSED, Reason.REFUSED_BY_PROVIDER, answer.detail)] * n
-            return [Fate(M.WAITING, not_before=now, more_tries=1)] * n  # half as many next time: the poison isolates itself
+            return [
+                Fate(M.WAITING, not_before=now, more_tries=1)
+            ] * n  # half as many next time: the poison isolates itself
 
 
 def batch_size(most: int, tries: int) -> int:
@@ -135,8 +145,8 @@ def batch_size(most: int, tries: int) -> int:
 def objection(row: Mapping[str, Any], campaign: Campaign | None, now: datetime, *, caps: bool) -> Skip | Wait | None:
     """What forbids this message at this moment? The last look before it leaves, and `nurture why`.
 
-    `row`: address, market, not_after, suppressed_why, consent, account_stopped_why, enrolment_state, country, time_zone,
-    brake (why sending is paused, or None) and, with `caps`, person_lately and account_today (messages already taken up).
+    `row`: address, market, not_after, suppressed_why, consent, account_stopped_why, country, time_zone, brake (why
+    sending is paused, or None) and, with `caps`, person_lately and account_today (messages already taken up).
     `campaign` is None for mails to sales: they know no hours, caps or consent.
     """
     if row["suppressed_why"]:
@@ -176,7 +186,9 @@ class Sorted:
     wait: dict[int, Wait]
 
 
-def sort_out(rows: Sequence[Mapping[str, Any]], campaign: Campaign | None, now: datetime, *, caps: bool = True) -> Sorted:
+def sort_out(
+    rows: Sequence[Mapping[str, Any]], campaign: Campaign | None, now: datetime, *, caps: bool = True
+) -> Sorted:
     """Ask `objection` of every row of a batch, counting the ones let through against the caps of those after them."""
     result = Sorted([], {}, {})
     people: dict[str, int] = {}

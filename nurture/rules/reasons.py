@@ -36,6 +36,7 @@ class Reason(StrEnum):
     # the provider's word
     REFUSED_BY_PROVIDER = "refused_by_provider"
     NOT_RENDERED = "not_rendered"
+    SANDBOX = "sandbox"
 
 
 SENTENCES = {
@@ -62,6 +63,7 @@ SENTENCES = {
     Reason.PROVIDER_BUSY: "the provider was busy",
     Reason.REFUSED_BY_PROVIDER: "the provider refused the address",
     Reason.NOT_RENDERED: "the letter could not be written",
+    Reason.SANDBOX: "was only tried out in the provider's sandbox; nothing was sent",
 }
 
 SUPPRESSED = {  # what an address row says → why a letter to it is skipped
