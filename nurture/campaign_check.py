@@ -22,7 +22,7 @@ PARTS = ("subject.txt", "body.txt", "body.html")
 def check(templates: Path, slug: str | None = None, today: date | None = None) -> list[Problem]:
     """Every problem of one campaign, or of all and the mails to sales. Needs no database and sends nothing.
 
-    With `today`, an offer that has ended is an error.
+    With `today`, an offer that has ended is a warning; publishing it is refused.
     """
     names = [slug] if slug else [*slugs(templates), *([SALES] if (templates / SALES).is_dir() else [])]
     found = [problem for name in names for problem in _campaign(templates, name, today)]
@@ -67,7 +67,7 @@ def _campaign(templates: Path, slug: str, today: date | None) -> Iterator[Proble
     if campaign.offer and today and campaign.offer.ends_on < today:
         at = lines(texts[f"{slug}/campaign.toml"]).get(("offer", "ends_on"))
         what = f"the offer ended on {campaign.offer.ends_on:%Y-%m-%d}; nobody gets a letter"
-        yield Problem(f"{slug}/campaign.toml", at, what, "set a later day, or retire the campaign")
+        yield Problem(f"{slug}/campaign.toml", at, what, "set a later day, or retire the campaign", "warning")
 
 
 def _shared(texts: Mapping[str, str]) -> Iterator[Problem]:

@@ -58,11 +58,10 @@ def _durable(what: str, settings: Settings, engine: Engine) -> Finding:
 
 
 def _letters(what: str, settings: Settings, engine: Engine) -> Finding:
-    problems = [
-        p for p in campaign_check.check(settings.templates, None, settings.clock().date()) if p.weight == "error"
-    ]
+    problems = campaign_check.check(settings.templates, None, settings.clock().date())
     if problems:
-        return Finding(what, "ill", f"{len(problems)} problems, the first: {problems[0]}", "nurture check")
+        state = "ill" if problems[0].weight == "error" else "note"  # errors come first
+        return Finding(what, state, f"{len(problems)} to look at, the first: {problems[0]}", "nurture check")
     return Finding(what, "ok", "every letter can be written")
 
 

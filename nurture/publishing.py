@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from models import campaign as kept
 from nurture import campaign_check, campaigns, db
 from nurture.campaign_file import CampaignError
+from nurture.toml_file import Problem
 
 
 def publish(engine: Engine, templates: Path, slug: str | None, by: str, now: datetime) -> list[tuple[str, int, bool]]:
@@ -15,10 +16,13 @@ def publish(engine: Engine, templates: Path, slug: str | None, by: str, now: dat
     problem: nothing is published then."""
     slugs = [slug] if slug else campaigns.slugs(templates)
     for each in slugs:
-        campaigns.read(templates, each)  # an unknown folder says so before anything is checked
-        problems = [p for p in campaign_check.check(templates, each, now.date()) if p.weight == "error"]
-        if problems:
-            raise CampaignError(problems)
+        terms = campaigns.read(templates, each)  # an unknown folder says so before anything is checked
+        serious = [p for p in campaign_check.check(templates, each, now.date()) if p.weight == "error"]
+        if terms.offer and terms.offer.ends_on < now.date():
+            what = f"the offer ended on {terms.offer.ends_on:%Y-%m-%d}: nobody would get a letter"
+            serious.append(Problem(f"{each}/campaign.toml", None, what, "set a later day for ends_on"))
+        if serious:
+            raise CampaignError(serious)
     done = []
     with db.writing(engine) as session:
         for each in slugs:

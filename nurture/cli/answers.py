@@ -1,10 +1,14 @@
 """nurture ledger, why, role: who got what, who did not, and why."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nurture.cli.console import AsJson, At, here, out, print_json, print_table
+
+if TYPE_CHECKING:
+    from nurture.rules.reporting import Line
+    from tasks.reporting import Report
 
 GROUPS = ("planned", "accepted", "skipped", "refused", "unknown", "waiting")
 
@@ -25,7 +29,6 @@ def ledger(
     """Every planned message in one of five groups. Exit code 1 if it does not add up (it must), or some are unknown."""
     from models import ledger as ledgers
     from nurture import db
-    from nurture.rules.reporting import because, title
     from tasks.reporting import report
 
     _, engine, now = here(at)
@@ -46,36 +49,46 @@ def ledger(
     if json:
         print_json(done.ledger)
     else:
-        print_table(
-            ("campaign", "#v", "step", *(f"#{group}" for group in GROUPS), "why skipped or refused"),
-            [
-                (
-                    title(line.campaign),
-                    line.version,
-                    line.letter,
-                    *(getattr(line, group) for group in GROUPS),
-                    because(line.reasons),
-                )
-                for line in done.lines
-            ],
-        )
-        names = (
-            "entered",
-            "mailed",
-            "delivered",
-            "opened",
-            "clicked",
-            "replied",
-            "unsubscribed",
-            "handed_over",
-            "taken",
-            "bought",
-        )
-        print_table(
-            ("funnel", *(f"#{name.replace('_', ' ')}" for name in names)),
-            [(row["campaign"], *(row.get(name, 0) for name in names)) for row in done.funnel],
-        )
+        _show(done)
     raise typer.Exit(0 if done.adds_up and not any(line.unknown for line in done.lines) else 1)
+
+
+FUNNEL = (
+    "entered",
+    "mailed",
+    "delivered",
+    "opened",
+    "clicked",
+    "replied",
+    "unsubscribed",
+    "handed_over",
+    "taken",
+    "bought",
+)
+
+
+def _show(done: "Report") -> None:
+    """The ledger, then why letters did not leave, then the funnel: each fits a narrow terminal."""
+    from nurture.rules.reporting import because, title
+
+    print_table(
+        ("letter", *(f"#{group}" for group in GROUPS)),
+        [(_place(line), *(getattr(line, group) for group in GROUPS)) for line in done.lines],
+    )
+    for line in done.lines:
+        if line.reasons:
+            out.print(f"{title(line.campaign)} {line.letter}, not sent: {because(line.reasons)}", markup=False)
+    if done.funnel:
+        print_table(
+            ("people", *(f"#{row['campaign']}" for row in done.funnel)),
+            [(name.replace("_", " "), *(row.get(name, 0) for row in done.funnel)) for name in FUNNEL],
+        )
+
+
+def _place(line: "Line") -> str:
+    from nurture.rules.reporting import title
+
+    return f"{title(line.campaign)} {f'v{line.version} ' if line.version else ''}{line.letter}"
 
 
 def why(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nurture.cli.console import AsJson, At, err, here, out, print_json, print_table
+from nurture.cli.console import AsJson, At, err, here, out, print_json
 
 FileName = Annotated[Path, typer.Argument(help="CSV (also .gz) or Parquet.", exists=True, dir_okay=False)]
 
@@ -91,18 +91,8 @@ def score(
     if json:
         print_json({"leads": scored.leads, "version": rules.version, "best": best})
         return
-    print_table(
-        ("#score", "grade", "lead", "account", "role", "why"),
-        [
-            (
-                round(row["score"]),
-                row["grade"],
-                row["name"],
-                row["account"],
-                row["role"],
-                "; ".join(reason["text"] for reason in row["reasons"][:3]),
-            )
-            for row in best
-        ],
-        title=f"{scored.leads:,} leads scored; the best {len(best)}",
-    )
+    out.print(f"{scored.leads:,} leads scored by {rules.version}; the best {len(best)}:\n")
+    for row in best:
+        who = ", ".join(filter(None, (row["name"].strip() or row["address"], row["account"], row["role"])))
+        out.print(f"{row['score']:3.0f} {row['grade']}  {who}", markup=False)
+        out.print("        " + "; ".join(reason["text"] for reason in row["reasons"][:4]), markup=False)

@@ -1,0 +1,194 @@
+"""The command as its users type it: what it prints, JSON that scripts can read, exit codes they can trust."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nurture.cli import main
+from nurture.settings import settings
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+MORNING = ("--at", "2026-03-02T09:00:00")
+COMMANDS = (
+    "demo",
+    "up",
+    "doctor",
+    "import",
+    "score",
+    "check",
+    "preview",
+    "apply",
+    "send",
+    "pause",
+    "resume",
+    "ledger",
+    "why",
+)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the example company is imported, scored, published and mailed once."""
+    folder = tmp_path_factory.mktemp("home")
+    for name in ("accounts", "contacts", "consumers"):
+        done = nurture(
+            folder,
+            "import",
+            EXAMPLES / "data" / f"{name}.csv",
+            "--map",
+            EXAMPLES / "mappings" / f"{name}.toml",
+            *MORNING,
+        )
+        assert done.returncode in (0, 1), done.stderr
+    for line in (("score",), ("apply",), ("send",)):
+        assert nurture(folder, *line, *MORNING).returncode == 0
+    return folder
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def nurture(folder: Path, *words: Any) -> Done:
+    """`nurture WORDS` as the console script runs it, in this process: a new interpreter takes two seconds each time."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("NURTURE_", "SENDGRID_"))}
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        for name in set(os.environ) - set(clean):
+            patch.delenv(name)
+        patch.setenv("NURTURE_VAR", str(folder))
+        patch.setenv("COLUMNS", "100")
+        patch.setattr(sys, "argv", ["nurture", *map(str, words)])
+        patch.chdir(ROOT)
+        settings.cache_clear()
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        finally:
+            settings.cache_clear()
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_every_help_fits_a_screen(command: str) -> None:
+    from typer.testing import CliRunner
+
+    from nurture.cli import app
+
+    said = CliRunner().invoke(app, [*filter(None, [command]), "--help"])
+    assert said.exit_code == 0
+    assert len(said.output.splitlines()) <= 40
+    assert max(map(len, said.output.splitlines())) <= 100
+
+
+def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
+    heavy = "('prefect', 'sqlalchemy', 'polars', 'sklearn')"
+    code = f"import sys, nurture.cli; print([m for m in {heavy} if m in sys.modules])"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True).stdout
+        == "[]\n"
+    )
+
+
+def test_the_ledger_is_one_json_document_that_adds_up(home: Path) -> None:
+    lines = json.loads(nurture(home, "ledger", "--json").stdout)
+    assert {line["campaign"] for line in lines} == {"pump-efficiency", "spring-sale"}
+    for line in lines:
+        assert line["planned"] == sum(line[group] for group in ("accepted", "skipped", "refused", "unknown", "waiting"))
+        assert sum(line["reasons"].values()) == line["skipped"] + line["refused"]
+    assert sum(line["accepted"] for line in lines) > 0
+
+
+def test_sending_again_sends_nothing_again(home: Path) -> None:
+    again = json.loads(nurture(home, "send", "--json", *MORNING).stdout)
+    assert again["delivered"]["accepted"] == 0
+    assert all(plan["planned"] == plan["entered"] == 0 for plan in again["plans"].values())
+
+
+def test_the_people_of_a_group_have_names_and_reasons(home: Path) -> None:
+    people = json.loads(nurture(home, "ledger", "spring-sale", "--who", "skipped", "--json").stdout)
+    assert people
+    assert all(person["reason"] for person in people)
+    sentence = nurture(home, "why", people[0]["address"], "spring-sale").stdout
+    assert "was not sent 'offer' on 2 March 2026" in sentence
+
+
+def test_importing_the_same_file_again_changes_nothing_and_rejects_have_an_exit_code(home: Path) -> None:
+    words = ("import", EXAMPLES / "data" / "contacts.csv", "--map", EXAMPLES / "mappings" / "contacts.toml", "--json")
+    done = nurture(home, *words, *MORNING)
+    said = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert said["rejected"] > 0
+    assert said["unchanged"] == said["good"] == said["rows"] - said["rejected"]
+    assert Path(said["rejects_file"]).exists()
+
+
+def test_score_shows_leads_with_reasons(home: Path) -> None:
+    best = json.loads(nurture(home, "score", "--json", *MORNING).stdout)["best"]
+    assert len(best) == 10
+    assert all(lead["reasons"][0]["text"] for lead in best)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("why", "nobody@nowhere.example", "spring-sale"), 2, "nobody with the address"),
+        (("why", "nobody@nowhere.example", "winter"), 2, "no published campaign 'winter'"),
+        (("apply", "winter"), 2, "winter"),
+        (("apply", "spring-sale", "--at", "2026-04-01T00:00:00"), 2, "the offer ended on 2026-03-20"),
+        (("import", "no-such-file.csv"), 2, "no-such-file.csv"),
+        (("import", "README.md", "--map", "no-such-map.toml"), 2, "no-such-map.toml"),
+        (("send", "winter"), 2, "not published"),
+        (("ledger", "--who", "skipped"), 2, "name a campaign"),
+        (("preview", "spring-sale", "nope"), 2, "offer"),
+    ],
+)
+def test_what_cannot_be_done_says_so_in_a_sentence(home: Path, words: tuple[str, ...], code: int, said: str) -> None:
+    done = nurture(home, *words)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "nurture", "ledger"], capture_output=True, text=True, cwd=ROOT, check=False,
+        env={**os.environ, "NURTURE_VAR": str(tmp_path), "NURTURE_WEB_PORT": "eighty"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "NURTURE_WEB_PORT" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_pause_stops_sending_until_resume(home: Path) -> None:
+    evening = ("--at", "2026-03-02T17:30:00")
+    assert "paused" in nurture(home, "pause", "--why", "wrong price").stdout
+    assert json.loads(nurture(home, "send", "--json", *evening).stdout)["delivered"]["accepted"] == 0
+    assert "goes on" in nurture(home, "resume").stdout
+    assert json.loads(nurture(home, "send", "--json", *evening).stdout)["delivered"]["accepted"] > 100
+
+
+def test_check_and_preview_need_no_database(tmp_path: Path) -> None:
+    assert nurture(tmp_path, "check").returncode == 0
+    shown = json.loads(nurture(tmp_path, "preview", "pump-efficiency", "why-now", "--locale", "de", "--json").stdout)
+    assert shown[0]["language"] == "de"
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_doctor_finds_a_fresh_installation_well(tmp_path: Path) -> None:
+    findings = json.loads(nurture(tmp_path, "doctor", "--json").stdout)
+    assert {finding["state"] for finding in findings} <= {"ok", "note"}
