@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import func, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, SQLModel
+from sqlalchemy.orm import Session
+from sqlmodel import SQLModel
 
 Row = dict[str, Any]
 
@@ -47,7 +48,7 @@ def upsert(
 def share(session: Session, model: type[SQLModel], shard: int, shards: int) -> tuple[int, int]:
     """The first and the last id of one shard: equal stretches of the primary key, so that each shard reads its own part
     of every index that begins with it. Empty when the first is greater than the last."""
-    identifier = inspect(model).primary_key[0]
+    identifier = inspect(model, raiseerr=True).primary_key[0]
     lowest, highest = session.execute(select(func.min(identifier), func.max(identifier))).one()
     if lowest is None:
         return 1, 0

@@ -85,7 +85,7 @@ def publish(
         )
     ).scalar_one()
     upsert(session, Campaign, [{**campaign, "version_id": found, "created_at": now}], key=["slug"], keep=["created_at"])
-    return found, bool(new)
+    return found or 0, bool(new)
 
 
 def version(session: Session, version_id: int) -> RowMapping:

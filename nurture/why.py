@@ -105,22 +105,22 @@ def _letters(session: Session, slug: str, address: str) -> list[RowMapping]:
     )
 
 
-def _day(moment: datetime, person: Mapping[str, Any]) -> str:
+def _day(moment: datetime, person: Mapping[Any, Any]) -> str:
     return f"{moment.astimezone(zone_of(person['country'], person['time_zone'])):%-d %B %Y}"
 
 
-def _because(row: Mapping[str, Any]) -> str:
+def _because(row: Mapping[Any, Any]) -> str:
     return row["detail"] or (SENTENCES[Reason(row["reason"])] if row["reason"] else "no reason was kept")
 
 
 STATUS = {State.ACCEPTED: "sent", State.SKIPPED: "held_back", State.REFUSED: "refused", State.UNKNOWN: "unknown"}
 
 
-def _status(row: Mapping[str, Any]) -> str:
+def _status(row: Mapping[Any, Any]) -> str:
     return STATUS.get(row["state"], "waiting")
 
 
-def _told(row: Mapping[str, Any], name: str, person: Mapping[str, Any]) -> str:
+def _told(row: Mapping[Any, Any], name: str, person: Mapping[Any, Any]) -> str:
     letter = f"{row['letter']!r}"
     match row["state"]:
         case State.ACCEPTED:
@@ -141,7 +141,7 @@ def _now(
     session: Session,
     now: datetime,
     campaign: Campaign,
-    entered: Mapping[str, Any],
+    entered: Mapping[Any, Any],
     letters: list[RowMapping],
     name: str,
 ) -> tuple[str, str]:
@@ -167,7 +167,7 @@ def _now(
             return "not_yet", f"the next letter to {name} waits: {said.sentence()}"
 
 
-def _member(session: Session, now: datetime, campaign: Campaign, entered: Mapping[str, Any]) -> Member:
+def _member(session: Session, now: datetime, campaign: Campaign, entered: Mapping[Any, Any]) -> Member:
     row = next(
         part[0]
         for part in enrolments.active(session, campaign.slug, entered["version_id"], 0, 1, address=entered["address"])
@@ -208,5 +208,5 @@ def _outside(session: Session, now: datetime, campaign: Campaign, person: RowMap
     return Because("not_yet", f"{name} qualifies and enters {campaign.slug} at its next run.", facts)
 
 
-def _values(values: Mapping[str, Any]) -> str:
+def _values(values: Mapping[Any, Any]) -> str:
     return ", ".join(f"{name} is {'unknown' if value is None else value}" for name, value in values.items())

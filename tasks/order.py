@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from prefect import Task
@@ -31,8 +31,7 @@ class Order(Generic[P, R]):
         from prefect import task
         from prefect.cache_policies import NO_CACHE
 
-        options: dict[str, Any] = {"task_run_name": self.run_name} if self.run_name else {}
-        return task(self.function, cache_policy=NO_CACHE, persist_result=False, **options)
+        return task(cache_policy=NO_CACHE, persist_result=False, task_run_name=self.run_name)(self.function)
 
 
 def order(run_name: str | None = None) -> Callable[[Callable[P, R]], Order[P, R]]:

@@ -1,6 +1,6 @@
 """Alembic's entry: runs the migrations on the connection that nurture.db hands over."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from sqlmodel import AutoString
@@ -9,7 +9,7 @@ from models import metadata
 from models.moment import Moment
 
 
-def spelled(kind: str, item: Any, _autogen: Any) -> str | bool:
+def spelled(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
     """How a migration writes our own column types."""
     if kind == "type" and isinstance(item, Moment):
         return "Moment()"

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
-from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Sender:
 class Campaign:
     slug: str
     name: str
-    market: Literal["b2b", "b2c"]
+    market: str  # Market
     goal: str
     audience: str  # a predicate over the audience view
     steps: tuple[Step, ...]

@@ -28,7 +28,7 @@ class Line:
 
     @property
     def adds_up(self) -> bool:
-        return self.planned == sum(getattr(self, group) for group in GROUPS)
+        return self.planned == sum(int(getattr(self, group)) for group in GROUPS)
 
     def as_json(self) -> dict[str, Any]:
         """The documented line of `nurture ledger --json`."""
@@ -44,7 +44,7 @@ class Line:
         }
 
 
-def ledger(counts: Iterable[Mapping[str, Any]]) -> list[Line]:
+def ledger(counts: Iterable[Mapping[Any, Any]]) -> list[Line]:
     """Lines from counted states: rows of campaign, version, step, letter, state, reason, n."""
     lines: dict[tuple[str, int, int, str], Line] = {}
     for row in counts:
@@ -71,7 +71,7 @@ def because(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{n:,} {words.get(reason, reason)}" for reason, n in ranked)
 
 
-def markdown(lines: Iterable[Line], funnel: Iterable[Mapping[str, Any]]) -> str:
+def markdown(lines: Iterable[Line], funnel: Iterable[Mapping[Any, Any]]) -> str:
     """The ledger and the funnel as a page for Prefect: figures only, no people."""
     lines = list(lines)
     page = [
