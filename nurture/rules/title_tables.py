@@ -139,7 +139,9 @@ def _rules(
         Rule(
             row["name"],
             row.get("confidence", 0.95),
-            *(frozenset(row.get(condition, ())) for condition in allowed),
+            functions=frozenset(row.get("functions", ())),
+            seniority=frozenset(row.get("seniority", ())),
+            roles=frozenset(row.get("roles", ())),
             why=row.get("why", ""),
         )
         for row in rows
