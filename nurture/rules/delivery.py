@@ -62,6 +62,9 @@ ATTEMPT_NEXT = {  # (state, what happened) → state. What is not here changes n
     (A.UNKNOWN, Verdict.TRIED): A.REJECTED,
     (A.UNKNOWN, "event"): A.ACCEPTED,
     (A.UNKNOWN, "proof of absence"): A.REJECTED,
+    (A.REJECTED, "event"): A.ACCEPTED,  # a surprise: what we had ruled out was taken all the same
+    (A.RELEASED, "event"): A.ACCEPTED,
+    (A.VOID, "event"): A.ACCEPTED,
 }
 
 MESSAGE_NEXT = {
@@ -74,12 +77,21 @@ MESSAGE_NEXT = {
     (M.ARMED, Verdict.TAKEN): M.ACCEPTED,
     (M.ARMED, Verdict.BUSY): M.WAITING,
     (M.ARMED, Verdict.REFUSED): M.REFUSED,
+    (M.ARMED, "refused beside others"): M.WAITING,  # somebody else was named, or nobody: offered again
     (M.ARMED, Verdict.STOP): M.WAITING,
     (M.ARMED, Verdict.TRIED): M.SKIPPED,  # never mistaken for sent; `nurture send-missing` plans it again
     (M.ARMED, Verdict.UNKNOWN): M.UNKNOWN,
     (M.ARMED, "lease over"): M.UNKNOWN,
     (M.ARMED, "event"): M.ACCEPTED,
+    (M.UNKNOWN, Verdict.TAKEN): M.ACCEPTED,  # the worker was only slow: its answer still counts
+    (M.UNKNOWN, Verdict.BUSY): M.WAITING,
+    (M.UNKNOWN, Verdict.REFUSED): M.REFUSED,
+    (M.UNKNOWN, "refused beside others"): M.WAITING,
+    (M.UNKNOWN, Verdict.STOP): M.WAITING,
+    (M.UNKNOWN, Verdict.TRIED): M.SKIPPED,
     (M.UNKNOWN, "event"): M.ACCEPTED,
+    (M.WAITING, "event"): M.ACCEPTED,  # a surprise: it was in a request that we had ruled out
+    (M.CLAIMED, "event"): M.ACCEPTED,
     (M.UNKNOWN, "proof of absence"): M.WAITING,
     (M.UNKNOWN, "person: it was sent"): M.ACCEPTED,
     (M.UNKNOWN, "person: it was not sent"): M.WAITING,
