@@ -154,7 +154,8 @@ def started(settings: Settings, *, with_runner: bool, with_web: bool, say: Say) 
     logs = _logs(settings)
     logs.mkdir(parents=True, exist_ok=True)
     services = programs(settings, with_runner=with_runner, with_web=with_web)
-    env = {k: v for k, v in os.environ.items() if k not in NOT_OURS} | environment(settings) | {"PYTHONUNBUFFERED": "1"}
+    ours = environment(settings) | {"PYTHONUNBUFFERED": "1"}
+    env = {k: v for k, v in os.environ.items() if k not in NOT_OURS and not k.startswith("NURTURE_")} | ours
     with ExitStack() as stack:
         stack.enter_context(_alone(settings))
         _free(settings.prefect_port, "NURTURE_PREFECT_PORT", "Prefect's server")
@@ -179,9 +180,8 @@ def running(
 
     Import Prefect only inside the block: it reads its address once, when it is imported.
     """
-    ours = environment(settings) | {
-        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR"
-    }  # the screen belongs to the caller
+    ours = {k: v for k, v in environment(settings).items() if not k.startswith(("NURTURE_", "SENDGRID_"))}
+    ours["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "ERROR"  # the screen belongs to the caller
     with started(settings, with_runner=with_runner, with_web=with_web, say=say):
         before = {key: os.environ.get(key) for key in (*ours, *NOT_OURS)}
         os.environ.update(ours)
