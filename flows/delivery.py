@@ -18,7 +18,7 @@ from nurture.settings import settings
 from tasks.delivery import deliver
 
 
-@noun("deliver up to {most}")
+@noun("deliver up to {most:,} letters")
 def delivery(
     most: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000, most_late: Minutes = 30
 ) -> State[None]:  # fmt: skip

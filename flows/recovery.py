@@ -18,7 +18,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Crashed
 
-from flows.lateness import skipped
+from flows.lateness import behind, skipped
 from nurture import clock
 
 PAGE = 200  # the most runs Prefect tells at a time
@@ -36,19 +36,18 @@ async def recover(client: PrefectClient, flows: Mapping[UUID, Flow[..., Any]]) -
     oldest first and a process each, only to find that they are late; here they are told so at once.
     `flows`: by deployment.
     """
-    crashed = late = 0
+    crashed = missed = 0
     async for run in _runs(client, flows, FlowRunFilterStateType(any_=list(UNDER_WAY))):
         await client.set_flow_run_state(run.id, Crashed(message=GONE), force=True)
         crashed += 1
-    now = clock.wall()
     async for run in _runs(client, flows, FlowRunFilterStateType(any_=[StateType.SCHEDULED])):
         assert run.deployment_id is not None  # noqa: S101  we asked for runs that have one …
         assert run.expected_start_time is not None  # noqa: S101  … and the other
         most = most_late(flows[run.deployment_id], run.parameters)
-        if (behind := now - run.expected_start_time) > timedelta(minutes=most):
-            await client.set_flow_run_state(run.id, skipped(behind, most), force=True)
-            late += 1
-    return crashed, late
+        if (late := behind(run.expected_start_time)) > timedelta(minutes=most):
+            await client.set_flow_run_state(run.id, skipped(late, most), force=True)
+            missed += 1
+    return crashed, missed
 
 
 async def _runs(

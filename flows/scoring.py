@@ -10,7 +10,7 @@ from nurture.settings import settings
 from tasks.scoring import score, score_accounts
 
 
-@noun("score everybody in {shards} parts")
+@noun("score everybody, parts: {shards}")
 def scoring(shards: Shards = 1, most_late: Minutes = 240, at: At = None) -> State[None]:
     """Every night: every lead and every account gets a score, a grade and the reasons.
 

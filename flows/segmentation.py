@@ -9,7 +9,7 @@ from nurture import db
 from tasks.segmentation import segment
 
 
-@noun("segment everybody in {shards} parts")
+@noun("segment everybody, parts: {shards}")
 def segmentation(shards: Shards = 1, most_late: Minutes = 240, at: At = None) -> State[None]:
     """Every night: titles become roles and personas, orders become kinds of shoppers, deals move stages.
 

@@ -8,6 +8,7 @@ flows run here or are deployed to workers with `prefect deploy --all`.
 
 import asyncio
 import importlib
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,4 +178,7 @@ async def keep() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(keep())
+    try:
+        asyncio.run(keep())
+    except TimetableError as error:
+        sys.exit(str(error))
