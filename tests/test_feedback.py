@@ -246,6 +246,22 @@ def test_the_earliest_word_counts_whenever_it_is_heard(house: Engine, now: datet
     assert row(house, Message, id=11)["reason"] == Reason.COMPLAINED
 
 
+def test_of_two_replies_the_earlier_one_stopped_the_account(house: Engine, now: datetime) -> None:
+    for hours in (3, 1, 2):
+        tell(house, now, [reply(1, now + timedelta(hours=hours))])
+    assert row(house, Account, id=1)["stopped_at"] == now + timedelta(hours=1)
+    assert row(house, Enrolment, contact_id=2)["ended_at"] == now + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(("unsubscribed", "reason"), [(1, Reason.UNSUBSCRIBED), (3, Reason.ACCOUNT_STOPPED)])
+def test_of_an_unsubscribe_and_a_reply_the_earlier_one_is_the_reason(
+    house: Engine, now: datetime, unsubscribed: int, reason: Reason
+) -> None:
+    tell(house, now, [reply(2, now + timedelta(hours=2))])
+    hear(house, now, told("unsubscribe", 1, now + timedelta(hours=unsubscribed)))
+    assert row(house, Message, id=11)["reason"] == reason
+
+
 # --- stops, and one that is taken back -------------------------------------------------------------------------------
 
 
@@ -264,6 +280,12 @@ def test_only_an_unsubscribe_can_be_taken_back(house: Engine, now: datetime) -> 
     assert row(house, Address, address=ZOE)["suppressed_at"] is None
     hear(house, later, told("unsubscribe", 1, later + timedelta(hours=1)))
     assert row(house, Address, address=ZOE)["suppressed_why"] == "unsubscribe"
+
+
+def test_taking_it_back_in_the_same_moment_counts_as_after(house: Engine, now: datetime) -> None:
+    with db.writing(house) as session:
+        suppress(session, [ZOE], SuppressedBy.UNSUBSCRIBE, "test", now)
+        assert stop.lift(session, ZOE, "test", now)
 
 
 def test_a_letter_whose_time_was_over_keeps_its_old_reason(house: Engine, now: datetime) -> None:
