@@ -72,7 +72,7 @@ def accounts_of(session: Session, names: Mapping[str, str], now: datetime) -> di
     ids = _ids(session, names)
     if new := [key for key in names if key not in ids]:
         made = {"traits": {}, "created_at": now, "updated_at": now}
-        add_new(
+        pour(
             session,
             Account,
             [{"key": k, "name": names[k], "domain": k if _is_domain(k) else None, **made} for k in new],
@@ -85,9 +85,9 @@ def accounts_at(session: Session, domains: Collection[str]) -> dict[str, int]:
     """The ids of accounts by the domain of their mail; a domain that two accounts share tells nothing."""
     if not domains:
         return {}
-    query = select(col(Account.domain), func.min(Account.id)).where(col(Account.domain).in_(domains))
+    query = select(col(Account.domain), func.min(Account.id).label("id")).where(col(Account.domain).in_(domains))
     found = session.execute(query.group_by(col(Account.domain)).having(func.count() == 1))
-    return dict(found.all())
+    return {row.domain: row.id for row in found}
 
 
 def take_activities(session: Session, rows: Sequence[Row], now: datetime) -> Taken:
@@ -249,7 +249,7 @@ def _by_key(session: Session, model: Any, keys: Collection[str], columns: Sequen
 
 def _ids(session: Session, keys: Collection[str]) -> dict[str, int]:
     query = select(col(Account.key), col(Account.id)).where(col(Account.key).in_(list(keys)))
-    return dict(session.execute(query).all()) if keys else {}
+    return {row.key: row.id for row in session.execute(query)} if keys else {}
 
 
 def _is_domain(key: str) -> bool:

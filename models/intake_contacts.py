@@ -8,10 +8,10 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from models.address import Address, SuppressedBy, suppress
-from models.bulk import Row, add_new
+from models.bulk import Row
 from models.contact import Consent, Contact, Market, Stage
 from models.intake import Taken, accounts_at, accounts_of, difference, save_changes
-from models.pour import pour
+from models.pour import pour, pour_names
 
 HEARD_FROM = "import"
 FIRST_STAGE = {Market.B2B: Stage.LEAD.value, Market.B2C: Stage.AWARE.value}
@@ -138,8 +138,7 @@ def _new(row: Row, now: datetime) -> Row:
 
 
 def _write(session: Session, new: list[Row], changed: list[Row], addresses: Collection[str]) -> None:
-    there = {a for (a,) in session.execute(select(col(Address.address)).where(col(Address.address).in_(addresses)))}
-    add_new(session, Address, [{"address": a} for a in addresses if a not in there])
+    pour_names(session, Address, "address", addresses)
     pour(session, Contact, new)
     save_changes(session, Contact, changed)
 

@@ -1,10 +1,10 @@
 """Pour many new rows into a table at the database's own speed, past the machinery that builds statements row by row."""
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection
 from sqlmodel import Session, SQLModel
 
@@ -43,6 +43,19 @@ def pour(session: Session, model: type[SQLModel], rows: Sequence[Row]) -> None:
         connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({columns}) VALUES ({holes})', tuples)  # noqa: S608  our own names
 
 
+def pour_names(session: Session, model: type[SQLModel], column: str, names: Collection[str]) -> None:
+    """Insert rows of one column; a name that is there already, or comes at this very moment, changes nothing."""
+    if not names:
+        return
+    connection = session.connection()
+    into = f'INSERT INTO "{model.__table__.name}" ("{column}")'  # type: ignore[attr-defined]
+    if connection.dialect.name == "postgresql":
+        sorted_names = sorted(names)  # two writers meet in one order, or they would wait for each other for ever
+        connection.exec_driver_sql(f"{into} SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING", (sorted_names,))
+    else:
+        connection.exec_driver_sql(f"{into} VALUES (?) ON CONFLICT DO NOTHING", [(name,) for name in names])
+
+
 def _copy(connection: Connection, statement: str, tuples: Sequence[tuple[Any, ...]]) -> None:
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(statement) as copy:
@@ -60,7 +73,7 @@ def _written(kind: Any, postgresql: bool) -> Written | None:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value) if value else "{}" if value == {} else "[]"
+    return orjson.dumps(value).decode()
 
 
 def _sqlite_moments() -> Written:

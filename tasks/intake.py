@@ -1,6 +1,8 @@
 """Intake: a file arrives and becomes accounts, contacts, activities, orders or opportunities. Nothing good is lost."""
 
+import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -76,7 +78,8 @@ def import_file(
     work = _Work(engine, now, sheet, opened, Rejects(path, rejects_folder, opened, now))
     with work.rejects:
         for chunk in _chunks(opened.rows()):
-            work.take(chunk)
+            with _undisturbed():
+                work.take(chunk)
             if progress:
                 progress(work.rows, opened.done, opened.size)
     if progress:
@@ -173,6 +176,19 @@ class _Work:
 def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
     while chunk := list(islice(rows, CHUNK)):
         yield chunk
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """No search for garbage while a chunk is in the making: its thousands of dictionaries are all still needed, and
+    looking through them again and again took a third of the time."""
+    looking = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looking:
+            gc.enable()
 
 
 def _dates_are_plain(sheet: Sheet, path: Path, opened: Opened) -> None:

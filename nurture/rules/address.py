@@ -67,7 +67,7 @@ def bare_of(email: str) -> str:
 def _read(email: str) -> str | EmailNotValidError:
     bare = unicodedata.normalize("NFC", bare_of(email)).lower()
     try:
-        checked = validate_email(bare, check_deliverability=False, globally_deliverable=False)
+        checked = validate_email(bare, check_deliverability=False, globally_deliverable=False, strict=True)
     except EmailNotValidError as error:
         return error
     if "." not in checked.ascii_domain:

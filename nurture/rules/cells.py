@@ -57,6 +57,16 @@ EARLIEST = 1900
 
 def moment(cell: str, form: Format) -> Any:
     """An aware UTC moment. A day alone is its midnight in the file's time zone."""
+    return _day(cell, form) if len(cell) <= 10 else _moment(cell, form)
+
+
+@lru_cache(10_000)
+def _day(cell: str, form: Format) -> Any:
+    """Days repeat, moments seldom do."""
+    return _moment(cell, form)
+
+
+def _moment(cell: str, form: Format) -> Any:
     if form.dates == "unix":
         return _unix(cell)
     if "%" in form.dates:

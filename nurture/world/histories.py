@@ -63,7 +63,7 @@ def _at_work(chance: Random, contact: Contact, heat: int) -> list[Did]:
         for kind, page, _ in chance.choices(habit, [w for *_, w in habit], k=chance.choice([1, 2, 2, 3])):
             did.append((contact.key, "b2b", _careers(kind, page), _iso(at), page))
             at += timedelta(seconds=chance.randrange(25, 400))
-    if heat == 2 and contact.role in ("authorizer", "specifier") and chance.random() < 0.4:
+    if heat == 2 and contact.role in ("authorizer", "specifier") and chance.random() < 0.22:
         at = _working_hour(chance, TODAY - timedelta(days=chance.uniform(1, 12)), contact.zone)
         did.append((contact.key, "b2b", "demo_request", _iso(at), "pump survey"))
     return did
