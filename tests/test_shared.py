@@ -13,23 +13,10 @@ from nurture.letters import Filled, Form, Letterbook
 from nurture.sendgrid.mail import parcels, written
 from nurture.sendgrid.shared import MOST_BYTES, Unfit, share
 
-NASTY = [
-    "",
-    "-",
-    "-n",
-    "-nt",
-    "nt",
-    "nt0001",
-    "nt00",
-    "01-",
-    "0001-",
-    "-nt0001-",
-    "-nt0002",
-    "nt0002-",
-    "t0001-",
-    "0",
-    "7",
-] + ["&", "<b>", "Zoë O'Brien", "王秀英", "\U0001f600", "Foo & Søns <GmbH>", "\\", '"', "nt000", "x"]
+NASTY = (
+    *("", "-", "-n", "-nt", "nt", "nt0001", "nt00", "01-", "0001-", "-nt0001-", "-nt0002", "nt0002-", "t0001-", "0"),
+    *("7", "&", "<b>", "Zoë O'Brien", "王秀英", "\U0001f600", "Foo & Søns <GmbH>", "\\", '"', "nt000", "x"),
+)
 words = st.one_of(st.sampled_from(NASTY), st.text(alphabet="-nt01<&é ", max_size=6))
 
 
@@ -95,7 +82,7 @@ def batches(draw: st.DrawFn) -> list[Envelope]:
     return [e for e in readers if e.text and e.html]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(batches())
 def test_what_the_provider_puts_together_is_what_we_wrote_whatever_its_order(envelopes: list[Envelope]) -> None:
     sent = []
@@ -111,7 +98,7 @@ def test_what_the_provider_puts_together_is_what_we_wrote_whatever_its_order(env
 
 FILES = {
     "c/l/subject.txt": "{{ a }} for {{ b }}",
-    "c/l/body.txt": "{% if a > 'm' %}Late {% endif %}{{ a }}{{ b }} & {{ b|upper }}{% for x in xs %},{{ x }}{% endfor %}",
+    "c/l/body.txt": "{% if a > 'm' %}Late {% endif %}{{ a }}{{ b }}&{{ b|upper }}{% for x in xs %}{{ x }}{% endfor %}",
     "c/l/body.html": """<style>p {color: red}</style><p title="{{ b }}">{{ a }}-{{ b }}</p>
 {% for x in xs %}<i>{{ x }}</i>{% endfor %}""",
 }
@@ -119,7 +106,7 @@ BOOK = Letterbook(FILES)
 values = st.fixed_dictionaries({"a": words, "b": words, "xs": st.lists(words, max_size=2)})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(values, min_size=1, max_size=8))
 @example([{"a": "x", "b": "y", "xs": []}, {"a": "-nt0001", "b": "-", "xs": []}])
 def test_letters_that_jinja_wrote_arrive_as_jinja_wrote_them(contexts: list[dict]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, UndefinedError
 
 from nurture.letters import formats, placeholders, words
+from nurture.letters.press import Press, Unprintable
 from nurture.letters.sandbox import Sandbox
 from nurture.letters.sheet import Filled, Kind, Sheet, Unsafe
 
@@ -79,6 +80,7 @@ class Letterbook:
                 self.letters.setdefault(folder, set()).add(name)
         self.choices: dict[tuple[str, str, str | None, str], Choice] = {}
         self.sheets: dict[str, Sheet] = {}
+        self.presses: dict[Choice, Press] = {}
         self.tongues: dict[str, dict[str, Any]] = {}
 
     def render(self, campaign: str, letter: str, role: str | None, locale: str, context: Mapping[str, Any]) -> Rendered:
@@ -96,13 +98,28 @@ class Letterbook:
                 self.choices.clear()  # a file of leads may bring any number of invented locales
             choice = self.choices[key] = self.choose(*key)
         values = self._values(choice.language, locale, context)
-        return Composed(
-            self._fill(choice.subject, "subject", values),
-            self._fill(choice.text, "text", values),
-            self._fill(choice.html, "html", values),
-            choice.variant,
-            choice.language,
-        )
+        try:
+            subject, text, html = self._press(choice).print(values)
+        except (*MISTAKES, Unprintable):  # Jinja does it, or says what is wrong
+            subject, text, html = [self._fill(path, kind, values) for path, kind in _parts(choice)]
+        return Composed(subject, text, html, choice.variant, choice.language)
+
+    def _press(self, choice: Choice) -> Press:
+        press = self.presses.get(choice)
+        if press is None:
+            parts = _parts(choice)
+            environments = [self.markup if kind == "html" else self.plain for _, kind in parts]
+            press = self.presses[choice] = Press(
+                [(env, path, self._sheet(path, kind)) for env, (path, kind) in zip(environments, parts, strict=True)]
+            )
+        return press
+
+    def _sheet(self, path: str, kind: Kind) -> Sheet:
+        sheet = self.sheets.get(path)
+        if sheet is None:
+            environment = self.markup if kind == "html" else self.plain
+            sheet = self.sheets[path] = Sheet(environment.get_template(path), kind)
+        return sheet
 
     def choose(self, campaign: str, letter: str, role: str | None, locale: str) -> Choice:
         """First the language, once for the whole letter: the reader's if every part is there, else the house's.
@@ -142,11 +159,7 @@ class Letterbook:
 
     def _fill(self, path: str, kind: Kind, values: dict[str, Any]) -> Filled:
         try:
-            sheet = self.sheets.get(path)
-            if sheet is None:
-                environment = self.markup if kind == "html" else self.plain
-                sheet = self.sheets[path] = Sheet(environment.get_template(path), kind)
-            return sheet.fill(values)
+            return self._sheet(path, kind).fill(values)
         except MISTAKES as error:
             raise self._explained(error, path, values) from error
 
@@ -180,6 +193,10 @@ class Letterbook:
         """The first line of a file that says these words."""
         lines = self.files.get(path, "").splitlines()
         return next((number for number, line in enumerate(lines, 1) if words in line), None)
+
+
+def _parts(choice: Choice) -> list[tuple[str, Kind]]:
+    return [(choice.subject, "subject"), (choice.text, "text"), (choice.html, "html")]
 
 
 def _first(names: Iterable[str], stem: str, suffix: str, role: str | None, endings: Iterable[str]) -> str | None:

@@ -58,7 +58,10 @@ class Sheet:
         self.forms: dict[tuple[str, ...], Form] = {}
 
     def fill(self, values: dict[str, Any]) -> Filled:
-        """Print the values; the form around them is made once and found again by its words."""
+        return fitted(self.kind, *self.written(values))
+
+    def written(self, values: dict[str, Any]) -> tuple[Form, list[str], int]:
+        """Print the values; the form around them is made once and found again by its words. And how long it all is."""
         context = self.template.new_context(values)
         try:
             raw = "".join(self.template.root_render_func(context))
@@ -72,13 +75,20 @@ class Sheet:
             if len(self.forms) >= REMEMBERED:
                 self.forms.clear()
             form = self.forms[words] = FORMS[self.kind](words)
-        longest = LONGEST_VALUE[self.kind]
-        if self.kind == "subject":
-            printed = [" ".join(value.split()) for value in printed]  # a header is one line
-        for link in form.links:
-            if not SAFE_URL.fullmatch(unescape(printed[link])):
-                raise Unsafe(f"“{printed[link][:60]}” is not a link (https://… or mailto:…)")
-        return Filled(form, tuple([v if len(v) <= longest else v[: longest - 1] + "…" for v in printed]))
+        return form, printed, len(raw)
+
+
+def fitted(kind: Kind, form: Form, printed: list[str], length: int) -> Filled:
+    """The printed values as they may stand in the form: not too long, on one line, and links where links stand."""
+    if length > LONGEST[kind]:
+        raise Unsafe(f"the {kind} is longer than {LONGEST[kind]:,} characters")
+    longest = LONGEST_VALUE[kind]
+    if kind == "subject":
+        printed = [" ".join(value.split()) for value in printed]  # a header is one line
+    for link in form.links:
+        if not SAFE_URL.fullmatch(unescape(printed[link])):
+            raise Unsafe(f"“{printed[link][:60]}” is not a link (https://… or mailto:…)")
+    return Filled(form, tuple([v if len(v) <= longest else v[: longest - 1] + "…" for v in printed]))
 
 
 def _split(raw: str) -> tuple[tuple[str, ...], list[str]]:

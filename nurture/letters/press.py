@@ -1,0 +1,231 @@
+"""The press: a letter is watched while Jinja writes it once, then printed for all readers who differ only in values.
+
+Jinja is a function of its values. Some it looks at (comparisons, filters, loops), of some it only asks whether there is
+something (`{% if person.title %}`), most it only prints. Readers who agree in the first two get the same words, with
+their own printed values in the same places. So a template is run once per kind of reader, with a token wherever a value
+is only printed; for the others the values are put there. What cannot be printed that way (a value is missing, or is no
+text) is left to Jinja, which does it or says what is wrong.
+"""
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from jinja2 import nodes
+from markupsafe import escape
+
+from nurture.letters import formats
+from nurture.letters.sandbox import Sandbox, plain
+from nurture.letters.sheet import Filled, Form, Sheet, fitted
+
+Path = tuple[str, ...]
+REMEMBERED = 256  # kinds of readers per letter
+PRINTABLE = (str, int, float, Decimal)
+SPECIAL = re.compile("[&<>'\"]")
+STEADY = frozenset(
+    {"campaign", "offer", "sender", "company", "web_url", "today", "language"}
+)  # seldom the reader's own
+SHARED = frozenset({"words", "content"})  # one object for all readers of a language
+
+
+class Nothing:
+    """In the place of a value that is not there. False, as an asking template finds it."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING = Nothing()  # what would hold it is there
+ABSENT = Nothing()  # not even that: Jinja refuses to look further
+
+
+class Unprintable(Exception):
+    """This reader's letter is Jinja's to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """One part for one kind of reader: what stays, and which value goes where."""
+
+    sheet: Sheet
+    form: Form
+    values: tuple[str, ...]  # those that are the same for the whole kind; empty where a slot is
+    slots: tuple[tuple[int, Path], ...]
+    length: int  # of the part without its slots
+
+    def printed(self, context: Mapping[str, Any]) -> Filled:
+        out, length, html = list(self.values), self.length, self.sheet.kind == "html"
+        for place, path in self.slots:
+            value: Any = context
+            for key in path:
+                value = value[key]
+            if type(value) not in PRINTABLE:
+                raise Unprintable
+            text = plain(value)
+            out[place] = str(escape(text)) if html and SPECIAL.search(text) else text
+            length += len(out[place])
+        return fitted(self.sheet.kind, self.form, out, length)
+
+
+class Press:
+    """The three parts of one letter, for readers of every kind."""
+
+    def __init__(self, parts: Sequence[tuple[Sandbox, str, Sheet]]) -> None:
+        self.sheets = [sheet for _, _, sheet in parts]
+        seen = Seen()
+        for sandbox, name, _ in parts:
+            for tree in _family(sandbox, name):
+                seen.look(tree)
+        shared = {path[0] for path in seen.looked_at | seen.asked | seen.printed} & SHARED
+        steady = {path for path in seen.asked | seen.printed if path[0] in seen.local | STEADY}
+        looked_at = {path for path in seen.looked_at | steady if path[0] not in SHARED}
+        own = {path for path in seen.printed if path[0] not in SHARED and not any(map(path.__eq__, looked_at))}
+        bound = {path for path in own if any(_related(path, other) for other in looked_at | seen.asked - {path})}
+        self.slots = sorted(own - bound)  # only printed, or asked only whether there is something
+        self.asked = sorted(path for path in seen.asked - looked_at if path[0] not in SHARED)
+        self.looked_at = sorted(looked_at | bound)
+        self.shared = sorted(shared)
+        self.plates: dict[tuple[Any, ...], tuple[Plate, ...]] = {}
+
+    def print(self, context: Mapping[str, Any]) -> list[Filled]:
+        """Each part for this reader. Raises Unprintable where Jinja has to do it, or to say what is wrong."""
+        kind = (
+            *[Same(context.get(root)) for root in self.shared],
+            *[True if (value := _at(context, path)) else _frozen(value) for path in self.asked],
+            *[_frozen(_at(context, path)) for path in self.looked_at],
+        )
+        plates = self.plates.get(kind)
+        if plates is None:
+            if len(self.plates) >= REMEMBERED:
+                self.plates.clear()
+            plates = self.plates[kind] = self._watched(context)
+        try:
+            return [plate.printed(context) for plate in plates]
+        except (KeyError, TypeError) as error:
+            raise Unprintable from error
+
+    def _watched(self, context: Mapping[str, Any]) -> tuple[Plate, ...]:
+        """Write the letter once, with tokens where values are only printed. Nobody can know what a token looks like."""
+        secret, tokens, marked = secrets.token_hex(8), dict[str, Path](), dict(context)
+        for number, path in enumerate(self.slots):
+            value = _at(context, path)
+            if type(value) not in PRINTABLE:
+                raise Unprintable
+            if path in self.asked and not value:
+                continue  # "is there something?" no: this kind of reader has this very nothing
+            inner: dict[str, Any] = marked
+            for key in path[:-1]:
+                inner[key] = dict(inner[key])
+                inner = inner[key]
+            token = inner[path[-1]] = f"\ue000{secret}{number}\ue001"
+            tokens[token] = path
+        return tuple([_plate(sheet, marked, tokens) for sheet in self.sheets])
+
+
+class Same:
+    """Equal only to itself: for what all readers of a language share, and what is too large to compare."""
+
+    def __init__(self, what: object) -> None:
+        self.what = what
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.what is self.what
+
+    def __hash__(self) -> int:
+        return id(self.what)
+
+
+class Seen:
+    """What a template does with each value: prints it, asks whether there is something, or looks at it closer."""
+
+    def __init__(self) -> None:
+        self.looked_at: set[Path] = {(formats.LOCALE,)}  # filters read it from the context
+        self.asked: set[Path] = set()
+        self.printed: set[Path] = set()
+        self.local: set[str] = {"loop"}
+
+    def look(self, node: nodes.Node, into: set[Path] | None = None) -> None:
+        if isinstance(node, nodes.Name) and node.ctx != "load":
+            self.local.add(node.name)
+        elif path := _path(node):
+            (self.looked_at if into is None else into).add(path)
+        elif into is self.asked and isinstance(node, nodes.And | nodes.Or | nodes.Not):
+            for child in node.iter_child_nodes():
+                self.look(child, self.asked)
+        else:
+            for name, child in _children(node):
+                is_test = name == "test" and isinstance(node, nodes.If | nodes.CondExpr)
+                self.look(child, self.printed if isinstance(node, nodes.Output) else self.asked if is_test else None)
+
+
+def _children(node: nodes.Node) -> Iterator[tuple[str, nodes.Node]]:
+    for name, value in node.iter_fields():
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, nodes.Node):
+                yield name, child
+
+
+def _related(path: Path, other: Path) -> bool:
+    """One is the other, or a part of it."""
+    shorter = min(len(path), len(other))
+    return path[:shorter] == other[:shorter]
+
+
+def _plate(sheet: Sheet, marked: dict[str, Any], tokens: Mapping[str, Path]) -> Plate:
+    form, printed, length = sheet.written(marked)
+    slots = tuple((place, tokens[value]) for place, value in enumerate(printed) if value in tokens)
+    length -= sum(len(printed[place]) for place, _ in slots)
+    return Plate(sheet, form, tuple("" if value in tokens else value for value in printed), slots, length)
+
+
+def _at(context: Any, path: Path) -> Any:
+    for left, key in zip(range(len(path) - 1, -1, -1), path, strict=True):
+        if type(context) is not dict:
+            return MISSING
+        if key not in context:
+            return ABSENT if left else MISSING
+        context = context[key]
+    return context
+
+
+def _frozen(value: Any) -> Any:
+    """Something that can be compared: equal for two values only if no template can tell them apart."""
+    kind = type(value)
+    if kind is str or value is None or kind is Nothing:
+        return value
+    if kind is dict:
+        return dict, tuple([(key, _frozen(inner)) for key, inner in value.items()])
+    if kind in (list, tuple):
+        return kind, tuple([_frozen(inner) for inner in value])
+    return kind, value, str(value)  # 1, 1.0 and True are equal, and print differently; so do 0.0 and -0.0
+
+
+def _family(sandbox: Sandbox, name: str) -> Iterator[nodes.Template]:
+    """The template with all it extends and includes."""
+    seen, waiting = set[str](), [name]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        source = sandbox.loader.get_source(sandbox, name)[0]  # type: ignore[union-attr]
+        tree = sandbox.parse(source, name)
+        yield tree
+        named: list[Any] = [*tree.find_all(nodes.Extends), *tree.find_all(nodes.Include)]
+        waiting += [other.template.value for other in named if isinstance(other.template, nodes.Const)]
+
+
+def _path(node: nodes.Node) -> Path:
+    """person.first_name → ("person", "first_name"); () for anything but a name and what is in it."""
+    if isinstance(node, nodes.Name):
+        return (node.name,)
+    if isinstance(node, nodes.Getattr):
+        inner = _path(node.node)
+        return (*inner, node.attr) if inner else ()
+    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and type(node.arg.value) is str:
+        inner = _path(node.node)
+        return (*inner, node.arg.value) if inner else ()
+    return ()
