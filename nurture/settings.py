@@ -27,12 +27,12 @@ class Settings(BaseSettings):
     clock_file: Path | None = Field(None, description="a simulated clock (the demo's)")
 
     # who we are: on every letter
-    company: str = "Foo & Søns GmbH"
-    postal_address: str = "Foo & Søns GmbH, Hafenstraße 12, 20457 Hamburg, Germany"
-    sender_name: str = "Nora at Foo & Søns"
-    sender_email: str = "nora@mail.foo-soens.example"
-    reply_to: str = "nora@foo-soens.example"
-    default_owner: str = Field("sales@foo-soens.example", description="who gets a lead whose account has no owner")
+    company: str = "Brunnhold Pumps"
+    postal_address: str = "Brunnhold Pumps GmbH, Am Wehr 7, 21335 Lüneburg, Germany"
+    sender_name: str = "Nora at Brunnhold Pumps"
+    sender_email: str = "nora@mail.brunnhold.example"
+    reply_to: str = "nora@brunnhold.example"
+    default_owner: str = Field("sales@brunnhold.example", description="who gets a lead whose account has no owner")
 
     # doors
     web_url: str = Field("http://127.0.0.1:8400", description="the address recipients and sales reach us at")
@@ -46,8 +46,11 @@ class Settings(BaseSettings):
     sendgrid_host: str = Field("https://api.sendgrid.com", validation_alias="SENDGRID_HOST")
     sendgrid_sandbox: bool = Field(False, validation_alias="SENDGRID_SANDBOX")
     sendgrid_batch: int = Field(1_000, ge=1, le=1_000, description="most people in one request")
-    sendgrid_webhook_key: str = Field("", validation_alias="SENDGRID_WEBHOOK_KEY",
-                                      description="base64 public key(s) that sign events, comma separated")
+    sendgrid_webhook_key: str = Field(
+        "",
+        validation_alias="SENDGRID_WEBHOOK_KEY",
+        description="base64 public key(s) that sign events, comma separated",
+    )
 
     # handoff
     mql_score: float = 70.0
@@ -62,7 +65,7 @@ class Settings(BaseSettings):
 
     @property
     def clock(self) -> clock.Clock:
-        return clock.from_file(self.clock_file) if self.clock_file else clock.wall
+        return clock.from_file(self.clock_file or self.var / "clock")  # the demo's folder keeps its simulated time
 
 
 @lru_cache(1)
