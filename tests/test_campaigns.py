@@ -56,7 +56,7 @@ def test_a_sequence_says_who_gets_which_letter_after_how_long() -> None:
 
 def test_a_promotion_has_a_code_an_end_a_holdout_and_evening_hours() -> None:
     campaign = campaigns.read(TEMPLATES, "spring-sale")
-    assert campaign.offer == Offer("SPRING15", date(2026, 3, 20), 15, "https://shop.foo-soens.example/spring")
+    assert campaign.offer == Offer("SPRING15", date(2026, 3, 20), 15, "https://shop.brunnhold.example/spring")
     assert campaign.holdout == 0.1
     assert campaign.hours == Hours(time(17, 30), time(21), (1, 2, 3, 4, 5, 6, 7))
     assert campaign.expires_after == timedelta(days=3)
@@ -141,7 +141,7 @@ MISTAKES = [  # old words, new words, what is said, how to mend it
     ("ends_on = 2026-03-20 ", "ends_on = 2026-03-20T10:00:00Z ", "should be a date like 2026-03-20", "correct"),
     ('code    = "SPRING15"', "", "offer.code is missing", "code ="),
     ("percent = 15", "percent = 150", "not between 1 and 100", "15 is fifteen"),
-    ('"https://shop.foo-soens.example/spring"', '"javascript:x"', "is not a safe link", "https://"),
+    ('"https://shop.brunnhold.example/spring"', '"javascript:x"', "is not a safe link", "https://"),
     ('start = "17:30"', 'start = "17h30"', "is not a time of day", "18:00"),
     ('end   = "21:00"', 'end   = "08:00"', "the hours end (08:00) before they start", "later"),
     ('["mon",', '["monday",', "the day “monday” is not known", "did you mean mon?"),
@@ -231,7 +231,7 @@ PLANTED = [  # file, old words (None: the whole file), new words (None: no file)
     ("_layout/words.toml", "[es]", "[es", "Expected ']'", False),
     ("_partials/button.html", "{{ label }}", "{{ lable }}", "'lable' is not known", True),
     ("content.toml", '"specifier", "user"]', '"specifier", "usr"]', "the role “usr” is not known", False),
-    ("content.toml", "https://www.foo-soens.example/guides", "http://x.example", "is not a safe link", True),
+    ("content.toml", "https://www.brunnhold.example/guides", "http://x.example", "is not a safe link", True),
 ]
 
 

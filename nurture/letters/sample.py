@@ -7,10 +7,10 @@ from models.segment import Role
 from nurture.letters.values import context
 from nurture.rules.campaign import Campaign, Step
 
-COMPANY = {"name": "Foo & Søns GmbH", "postal_address": "Foo & Søns GmbH, Hafenstraße 12, 20457 Hamburg, Germany"}
-SENDER = {"name": "Nora at Foo & Søns", "email": "nora@mail.foo-soens.example"}
-UNSUBSCRIBE = "https://go.foo-soens.example/u/sampletoken"
-WEB = "https://go.foo-soens.example"
+COMPANY = {"name": "Brunnhold Pumps", "postal_address": "Brunnhold Pumps GmbH, Am Wehr 7, 21335 Lüneburg, Germany"}
+SENDER = {"name": "Nora at Brunnhold Pumps", "email": "nora@mail.brunnhold.example"}
+UNSUBSCRIBE = "https://go.brunnhold.example/u/sampletoken"
+WEB = "https://go.brunnhold.example"
 TODAY = date(2026, 3, 2)
 ROLES = tuple(str(role) for role in Role)
 CAMPAIGN = Campaign("_sales", "Mails to sales", "b2b", "handoff", "", (Step("handoff"),))
@@ -19,7 +19,7 @@ ZOE: dict[str, Any] = {
     "first_name": "Zoë", "last_name": "O'Brien", "title": "Head of Maintenance", "locale": "en", "country": "DE",
     "role": "specifier", "persona": "maintenance-lead", "shopper": "loyal", "account_name": "Foo & Søns <GmbH>",
     "industry": "Manufacturing", "employees": 420, "tier": "A",
-    "owner_name": "Anna Lind", "owner_email": "anna.lind@foo-soens.example",
+    "owner_name": "Anna Lind", "owner_email": "anna.lind@brunnhold.example",
 }  # fmt: skip
 NOBODY: dict[str, Any] = {"locale": "en", "shopper": "prospect"}
 
@@ -28,10 +28,10 @@ HANDOFF: dict[str, Any] = {
     "score": 82.4,
     "grade": "A1",
     "due_at_text": "Tue 3 March, 10:00",
-    "accept_url": "https://go.foo-soens.example/h/accept",
-    "reject_url": "https://go.foo-soens.example/h/reject",
-    "recycle_url": "https://go.foo-soens.example/h/recycle",
-    "page_url": "https://go.foo-soens.example/h/page",
+    "accept_url": "https://go.brunnhold.example/h/accept",
+    "reject_url": "https://go.brunnhold.example/h/reject",
+    "recycle_url": "https://go.brunnhold.example/h/recycle",
+    "page_url": "https://go.brunnhold.example/h/page",
     "contact": {
         "name": "Zoë O'Brien", "title": "Head of Maintenance", "role": "specifier",
         "phone": "+49 40 1234567", "email": "zoe.obrien@foo.example",

@@ -32,7 +32,7 @@ class Terms:
     after_recycling: timedelta = timedelta(days=30)  # … and a "not now" so long
     after_acceptance: timedelta = timedelta(days=90)  # colleagues of somebody sales work on are left to them
     per_owner: int = 20  # open leads a salesperson can have
-    default_owner: str = "sales@foo-soens.example"
+    default_owner: str = "sales@brunnhold.example"
 
 
 class WhyNot(StrEnum):
