@@ -1,0 +1,157 @@
+"""nurture demo: three weeks of an example company in two minutes. Real work under Prefect, simulated people."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime, timedelta
+
+import httpx
+from rich.console import Console
+
+from nurture import publishing, services
+from nurture.cli import demo_days, demo_end, demo_screen
+from nurture.cli.console import err, explained, print_json, say_error
+from nurture.cli.demo_days import FIRST, SEED, Morning
+from nurture.cli.demo_screen import Screen, stopwatch
+from nurture.cli.demo_stage import Occupied, Stage, stage
+from nurture.world.provider import Provider
+from nurture.world.town import NotWelcome, Town
+
+BY = "the demo"
+
+
+class RunFailed(Exception):
+    """A day's run under Prefect failed. The text says which day and where to read about it."""
+
+
+def run(days: int = 21, stay: bool | None = None, json: bool = False) -> int:
+    """Play the demo. 0: every run succeeded and the ledger adds up."""
+    stay = (sys.stdin.isatty() and sys.stdout.isatty()) if stay is None else stay
+    screen = Screen(err if json else Console(highlight=False, soft_wrap=True))
+    try:
+        with _stoppable():
+            return _play(screen, days, stay, json)
+    except (Occupied, services.ServiceError, NotWelcome, RunFailed) as error:
+        say_error(str(error))
+        return 1
+    except KeyboardInterrupt:
+        screen.line("Stopped.")
+        return 130
+
+
+def _play(screen: Screen, days: int, stay: bool, json: bool) -> int:
+    watch, parts = stopwatch(), Parts()
+    provider = Provider(SEED)
+    screen.line(f"[bold]{days} days of Brunnhold Pumps, who does not exist.[/] Nothing leaves this machine.\n")
+    with stage(provider.public_key, FIRST) as place:
+        for port in place.moved:
+            screen.more(f"the usual port is taken by another program; this time it is {port}")
+        with parts.timing("files"):
+            _files(screen, place)
+        with ExitStack() as stack:
+            with parts.timing("services"), screen.busy("Prefect and the web app are starting"):
+                where = stack.enter_context(services.running(place.settings))
+            screen.done("Prefect", where.prefect, parts["services"])
+            screen.done("Web app", where.web)
+            with parts.timing("campaigns"):
+                _publish(screen, place)
+            door = stack.enter_context(httpx.Client(base_url=where.web, timeout=30, trust_env=False))
+            town = demo_days.settle(place, provider, door)
+            with parts.timing("prefect"), screen.busy("one moment"):
+                morning = _morning()
+            with parts.timing("days"):
+                now = _days(screen, place, town, morning, days)
+            with parts.timing("end"):
+                end = demo_end.ending(place, where, now)
+            screen.line()
+            if not json:
+                demo_end.show(screen, end, place)
+            parts["all"] = round(watch(), 1)
+            screen.line(f"\n[dim]{days} days in {parts['all']:.0f} seconds.[/]\n")
+            if json:
+                print_json({"days": days, "seconds": dict(parts), **end.as_json()})
+            if stay:
+                demo_end.look_around(screen, end, place)
+                _stay()
+        if not json:
+            demo_end.come_back(screen, end, place)
+    return 0 if end.report.adds_up else 1
+
+
+class Parts(dict[str, float]):
+    """How long each part took, in seconds."""
+
+    @contextmanager
+    def timing(self, name: str) -> Iterator[None]:
+        watch = stopwatch()
+        yield
+        self[name] = round(watch(), 1)
+
+
+def _files(screen: Screen, place: Stage) -> None:
+    watch, done = stopwatch(), []
+    with screen.busy("reading the example company's files") as say:
+        for kind, file in demo_days.files():
+            say(f"reading {file.name}")
+            done.append((kind, demo_days.take_in(place, kind, file)))
+    demo_screen.imported(screen, done, watch())
+
+
+def _publish(screen: Screen, place: Stage) -> None:
+    done = publishing.publish(place.engine, place.settings.templates, None, BY, FIRST)
+    screen.done("Campaigns", ", ".join(f"{slug}, version {number}" for slug, number, _ in done))
+
+
+def _morning() -> Morning:
+    """The nine nouns as a run under Prefect, which is imported only now that its server answers."""
+    os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"  # what goes wrong is said here, once
+    from flows.day import day
+
+    return day
+
+
+def _days(screen: Screen, place: Stage, town: Town, morning: Morning, days: int) -> datetime:
+    """Play the days, a line each. Returns the moment at which the last one ends."""
+    screen.line()
+    screen.heading()
+    at, most = FIRST, 0
+    with screen.busy("") as say:
+        for number in range(1, days + 1):
+            try:
+                day = demo_days.live(place, town, morning, at, demo_screen.watching(say, number, days))
+            except NotWelcome:
+                raise
+            except Exception as error:
+                raise RunFailed(
+                    f"the run of {at:%A %-d %B} failed: {explained(error) or error}\n"
+                    f"  Its log: {services.addresses(place.settings).prefect}, or {place.folder / 'logs'}"
+                ) from error
+            most = max(most, day.letters)
+            screen.day(day, most)
+            at += timedelta(days=1)
+        demo_days.close(place, town, at)
+    return at
+
+
+def _stay() -> None:
+    """Until Ctrl-C."""
+    with suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(1)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """A closed terminal or a `kill` stops the demo as Ctrl-C does: everything it started ends with it."""
+    before = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
