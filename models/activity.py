@@ -24,7 +24,7 @@ class Activity(SQLModel, table=True):
     dedupe: int = Field(unique=True, sa_type=BigInteger)
     contact_id: int = Field(foreign_key="contact.id", sa_type=Id)
     account_id: int | None = Field(default=None, sa_type=Id)  # as it was then: the account's clicks without a join
-    kind: str  # page_view, pricing_view, download, webinar, form, demo_request, email_open, email_click, reply, meeting …
+    kind: str  # page_view, pricing_view, download, webinar, form, demo_request, email_click, reply, meeting …
     at: datetime = Field(sa_type=Moment)
     detail: str | None = None
     campaign: str | None = None
@@ -42,8 +42,9 @@ class Deeds(NamedTuple):
     last_at: datetime
 
 
-def deeds(session: Session, markets: Mapping[int, str], half_lives: Mapping[str, Mapping[str, float | None]],
-          now: datetime) -> dict[int, list[Deeds]]:
+def deeds(
+    session: Session, markets: Mapping[int, str], half_lives: Mapping[str, Mapping[str, float | None]], now: datetime
+) -> dict[int, list[Deeds]]:
     """What some contacts (id → market) did, summed up per kind: a few rows each instead of all their activities.
 
     `half_lives`: market → kind → days, None for never; other kinds are left out, and so is what happens after `now`.
@@ -88,8 +89,11 @@ def _weight(half_lives: Mapping[str, float | None], now: datetime) -> ColumnElem
 def latest(session: Session, contact_ids: list[int], now: datetime, most: int = 5) -> dict[int, list[dict[str, Any]]]:
     """The last few things each contact did, newest first. `activity_contact_at` carries it, contact by contact."""
     found: dict[int, list[dict[str, Any]]] = {}
-    rank = func.row_number().over(partition_by=col(Activity.contact_id),
-                                  order_by=(col(Activity.at).desc(), col(Activity.id).desc())).label("rank")
+    rank = (
+        func.row_number()
+        .over(partition_by=col(Activity.contact_id), order_by=(col(Activity.at).desc(), col(Activity.id).desc()))
+        .label("rank")
+    )
     ranked = (
         select(col(Activity.contact_id), col(Activity.kind), col(Activity.at), col(Activity.detail), rank)
         .where(col(Activity.contact_id).in_(contact_ids), col(Activity.at) <= now)
@@ -112,7 +116,9 @@ def forget(session: Session, dedupes: Collection[int]) -> None:
         session.execute(delete(Activity).where(col(Activity.dedupe).in_(dedupes)))
 
 
-def of_running_accounts(session: Session, kinds: Collection[str], since: datetime, until: datetime) -> list[tuple[int, str, datetime]]:
+def of_running_accounts(
+    session: Session, kinds: Collection[str], since: datetime, until: datetime
+) -> list[tuple[int, str, datetime]]:
     """Each account not stopped yet that did one of `kinds`, with which and when, the earliest last. By `activity_at`."""
     return [
         tuple(row)

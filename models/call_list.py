@@ -26,16 +26,25 @@ def candidates(session: Session, threshold: float, now: datetime) -> list[dict[s
     """
     rows = session.execute(
         select(
-            col(Contact.id).label("contact_id"), col(Contact.account_id), col(Contact.stage),
-            col(Score.score), col(Score.grade), col(Score.version), col(Address.suppressed_why),
-            col(Account.owner_email), col(Account.owner_name), col(AccountScore.score).label("account_score"),
+            col(Contact.id).label("contact_id"),
+            col(Contact.account_id),
+            col(Contact.stage),
+            col(Score.score),
+            col(Score.grade),
+            col(Score.version),
+            col(Address.suppressed_why),
+            col(Account.owner_email),
+            col(Account.owner_name),
+            col(AccountScore.score).label("account_score"),
         )
         .join(Score, col(Score.contact_id) == Contact.id)
         .join(Address, col(Address.address) == Contact.address)
         .outerjoin(Account, col(Account.id) == Contact.account_id)
         .outerjoin(AccountScore, col(AccountScore.account_id) == Contact.account_id)
         .where(
-            col(Score.score) >= threshold, col(Score.scored_at) <= now, col(Contact.market) == Market.B2B,
+            col(Score.score) >= threshold,
+            col(Score.scored_at) <= now,
+            col(Contact.market) == Market.B2B,
             col(Contact.stage).in_((Stage.LEAD, Stage.MQL, Stage.RECYCLED)),
         )
         .order_by(col(Contact.id))
@@ -85,12 +94,24 @@ def whom_to_call(session: Session, contact_ids: Sequence[int]) -> dict[int, dict
     """The lead, the account and the reasons, as sales will see them. Primary keys only."""
     rows = session.execute(
         select(
-            col(Contact.id), col(Contact.first_name), col(Contact.last_name), col(Contact.title), col(Contact.email),
-            col(Contact.phone), col(Segment.role), col(Score.reasons), col(Score.last_activity_at),
-            col(Account.name).label("account"), col(Account.industry), col(Account.employees), col(Account.tier),
+            col(Contact.id),
+            col(Contact.first_name),
+            col(Contact.last_name),
+            col(Contact.title),
+            col(Contact.email),
+            col(Contact.phone),
+            col(Segment.role),
+            col(Score.reasons),
+            col(Score.last_activity_at),
+            col(Account.name).label("account"),
+            col(Account.industry),
+            col(Account.employees),
+            col(Account.tier),
             func.coalesce(Account.country, Contact.country).label("country"),
-            col(AccountScore.score).label("account_score"), col(AccountScore.completeness),
-            col(AccountScore.missing_role), col(AccountScore.reasons).label("account_reasons"),
+            col(AccountScore.score).label("account_score"),
+            col(AccountScore.completeness),
+            col(AccountScore.missing_role),
+            col(AccountScore.reasons).label("account_reasons"),
         )
         .join(Score, col(Score.contact_id) == Contact.id)
         .outerjoin(Segment, col(Segment.contact_id) == Contact.id)
@@ -107,8 +128,15 @@ def members(session: Session, account_ids: Iterable[int]) -> dict[int, list[dict
     for some in _chunks(account_ids):
         rows = session.execute(
             select(
-                col(Contact.account_id), col(Contact.id), col(Contact.first_name), col(Contact.last_name),
-                col(Contact.title), col(Segment.role), col(Score.score), col(Score.grade), col(Score.last_activity_at),
+                col(Contact.account_id),
+                col(Contact.id),
+                col(Contact.first_name),
+                col(Contact.last_name),
+                col(Contact.title),
+                col(Segment.role),
+                col(Score.score),
+                col(Score.grade),
+                col(Score.last_activity_at),
             )
             .outerjoin(Segment, col(Segment.contact_id) == Contact.id)
             .outerjoin(Score, col(Score.contact_id) == Contact.id)

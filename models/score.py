@@ -45,11 +45,22 @@ def leads(session: Session, first: int, last: int, most: int, now: datetime) -> 
     """What the rules look at, for the next `most` contacts from id `first` to `last`, along the primary key."""
     rows = session.execute(
         select(
-            col(Contact.id), col(Contact.market), col(Contact.address), col(Contact.title), col(Contact.locale),
-            func.coalesce(Contact.country, Account.country).label("country"), col(Contact.traits),
-            col(Account.industry), col(Account.employees), col(Account.tier), col(Account.channel),
+            col(Contact.id),
+            col(Contact.market),
+            col(Contact.address),
+            col(Contact.title),
+            col(Contact.locale),
+            func.coalesce(Contact.country, Account.country).label("country"),
+            col(Contact.traits),
+            col(Account.industry),
+            col(Account.employees),
+            col(Account.tier),
+            col(Account.channel),
             col(Account.traits).label("account_traits"),
-            col(Segment.role), col(Segment.role_confidence), col(Segment.persona), col(Segment.department),
+            col(Segment.role),
+            col(Segment.role_confidence),
+            col(Segment.persona),
+            col(Segment.department),
             col(Segment.seniority),
         )
         .outerjoin(Account, col(Account.id) == Contact.account_id)
@@ -70,9 +81,14 @@ def members(session: Session, first: int, last: int, now: datetime) -> list[dict
     """The people of the accounts `first` to `last` with what counts for the account, account by account."""
     rows = session.execute(
         select(
-            col(Account.id).label("account_id"), col(Contact.id).label("contact_id"),
-            col(Segment.role), col(Segment.title_role), col(Segment.role_confidence),
-            col(Score.score), col(Score.grade), col(Score.last_activity_at),
+            col(Account.id).label("account_id"),
+            col(Contact.id).label("contact_id"),
+            col(Segment.role),
+            col(Segment.title_role),
+            col(Segment.role_confidence),
+            col(Score.score),
+            col(Score.grade),
+            col(Score.last_activity_at),
         )
         .select_from(Account)
         .outerjoin(Contact, (col(Contact.account_id) == Account.id) & (col(Contact.created_at) <= now))

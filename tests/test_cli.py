@@ -1,5 +1,6 @@
 """The command as its users type it: what it prints, JSON that scripts can read, exit codes they can trust."""
 
+import csv
 import io
 import json
 import os
@@ -32,6 +33,7 @@ COMMANDS = (
     "resume",
     "ledger",
     "why",
+    "role",
 )
 
 
@@ -192,3 +194,16 @@ def test_check_and_preview_need_no_database(tmp_path: Path) -> None:
 def test_the_doctor_finds_a_fresh_installation_well(tmp_path: Path) -> None:
     findings = json.loads(nurture(tmp_path, "doctor", "--json").stdout)
     assert {finding["state"] for finding in findings} <= {"ok", "note"}
+
+
+def test_titles_are_read_row_for_row(tmp_path: Path) -> None:
+    file, to = tmp_path / "in.csv", tmp_path / "out.csv"
+    file.write_text('name,title\nAna,"Jefa de compras, Norte"\nBo,\nLi,采购经理\n', "utf-8")
+    assert nurture(tmp_path, "role", "--file", file, "--out", to).returncode == 0
+    rows = list(csv.DictReader(to.open(encoding="utf-8")))
+    assert [row["title"] for row in rows] == ["Jefa de compras, Norte", "", "采购经理"]
+    assert [row["department"] for row in rows] == ["Purchasing", "Other", "Purchasing"]
+    assert "purchaser" in nurture(tmp_path, "role", "Einkaufsleiter").stdout
+    nameless = nurture(tmp_path, "role", "--file", ROOT / "examples" / "data" / "orders.csv")
+    assert nameless.returncode == 2
+    assert "has no column `title`" in " ".join(nameless.stderr.replace("│", " ").split())

@@ -67,7 +67,9 @@ def preview(
     for step in terms.steps:
         if letter in (None, step.letter):
             reader = role or (step.roles[0] if step.roles else None)
-            values = sample.values(terms, sample.ZOE | {"role": reader, "locale": locale})
+            values = sample.values(terms, sample.ZOE | {"role": reader, "locale": locale}) | {
+                "company": {"name": ours.company, "postal_address": ours.postal_address}
+            }
             written.append((step.letter, book.render(campaign, step.letter, reader, locale, values)))
     if not written:
         raise typer.BadParameter(f"{campaign} has the letters {', '.join(step.letter for step in terms.steps)}")
