@@ -79,7 +79,7 @@ def _weight(half_lives: Mapping[str, float | None], now: datetime) -> ColumnElem
     """
     age = days_between(col(Activity.at), literal(now, Moment))
     fading = [
-        (and_(col(Activity.kind) == kind, col(Activity.at) > now - timedelta(days=30 * days)), func.pow(0.5, age / days))
+        (and_(col(Activity.kind) == kind, col(Activity.at) > now - timedelta(30 * days)), func.pow(0.5, age / days))
         for kind, days in half_lives.items() if days is not None
     ]  # fmt: skip
     lasting = [(col(Activity.kind) == kind, 1.0) for kind, days in half_lives.items() if days is None]
@@ -119,7 +119,7 @@ def forget(session: Session, dedupes: Collection[int]) -> None:
 def of_running_accounts(
     session: Session, kinds: Collection[str], since: datetime, until: datetime
 ) -> list[tuple[int, str, datetime]]:
-    """Each account not stopped yet that did one of `kinds`, with which and when, the earliest last. By `activity_at`."""
+    """Accounts not stopped yet that did one of `kinds`, with which and when, the earliest last. By `activity_at`."""
     return [
         tuple(row)
         for row in session.execute(
