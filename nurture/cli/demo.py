@@ -47,8 +47,8 @@ def _play(screen: Screen, days: int, stay: bool, json: bool) -> int:
     provider = Provider(SEED)
     screen.line(f"[bold]{days} days of Brunnhold Pumps, who does not exist.[/] Nothing leaves this machine.\n")
     with stage(provider.public_key, FIRST) as place:
-        for port in place.moved:
-            screen.more(f"the usual port is taken by another program; this time it is {port}")
+        for sentence in place.moved:
+            screen.line(f"[yellow]![/] {sentence}")
         with parts.timing("files"):
             _files(screen, place)
         with ExitStack() as stack:

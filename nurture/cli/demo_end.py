@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -142,7 +143,7 @@ def show(screen: Screen, end: Ending, place: Stage) -> None:
     _funnel(screen, end.report)
     screen.line("\n[bold]What the sale earned[/]")
     screen.line(f"  {end.lift.sentence()}")
-    screen.line(f"\n[bold]The best of {len(end.handoffs)} leads that sales got[/]")
+    screen.line(f"\n[bold]The best of {len(end.handoffs)} leads that sales got[/]: {_answered(end.handoffs)}")
     for one in end.handoffs[:BEST]:
         _handoff(screen, one, zone)
     screen.line("\n[bold]Why did they get it, or not?[/]")
@@ -170,6 +171,14 @@ def _funnel(screen: Screen, found: Report) -> None:
     screen.line("[dim]  " + f"{'':<15}" + "".join(f"{name.replace('_', ' '):>12}" for name in FUNNEL) + "[/]")
     for row in found.funnel:
         screen.line(f"  {row['campaign']:<15}" + "".join(f"{row.get(name, 0):>12,}" for name in FUNNEL))
+
+
+def _answered(handoffs: list[dict[str, Any]]) -> str:
+    """ "9 accepted, 2 not now, 1 no answer yet; 2 answered late"."""
+    counts = Counter(Decision(one["decision"]) for one in handoffs)
+    late = sum(bool(one["decided_at"]) and one["decided_at"] > one["due_at"] for one in handoffs)
+    said = ", ".join(f"{counts[decision]} {word}" for decision, word in WORDS.items() if counts[decision])
+    return said + (f"; {late} answered late" if late else "")
 
 
 def _handoff(screen: Screen, one: dict[str, Any], zone: ZoneInfo) -> None:

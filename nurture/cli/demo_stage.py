@@ -34,7 +34,7 @@ class Stage:
     folder: Path
     settings: Settings
     engine: Engine
-    moved: tuple[str, ...]  # "Prefect on 45123": which usual port was taken
+    moved: tuple[str, ...]  # which usual port was taken, in a sentence
 
     @property
     def inbox(self) -> Path:
@@ -59,8 +59,12 @@ def stage(public_key: str, first: datetime, where: Path | None = None) -> Iterat
             var=folder, clock_file=folder / "clock", prefect_port=prefect, web_port=web,
             web_url=f"http://{HOST}:{web}", SENDGRID_WEBHOOK_KEY=public_key,
         )  # fmt: skip
-        taken = [("Prefect", PREFECT_PORT, prefect), ("the pages", WEB_PORT, web)]
-        moved = tuple(f"{what} on {port}" for what, usual, port in taken if port != usual)
+        taken = [("Prefect is", PREFECT_PORT, prefect), ("the pages are", WEB_PORT, web)]
+        moved = tuple(
+            f"Port {usual} is taken by another program; {what} on {port} this time."
+            for what, usual, port in taken
+            if port != usual
+        )
         engine = db.engine_at(ours.database)
         db.prepare(engine)
         place = Stage(folder, ours, engine, moved)

@@ -58,11 +58,11 @@ def answer(seed: int, about: Offer, keen: float) -> Answer | None:
         return None
     takes = (
         timedelta(hours=dice.between("late", 11, 30))
-        if dice.happens("is late", 0.14)
+        if dice.happens("is late", 0.2)
         else timedelta(hours=dice.between("quick", 0.3, 5))
     )
     moment = _at_the_desk(_at_the_desk(about.sent_at) + takes)
-    if dice.happens("accepts", 0.42 + 0.4 * keen):
+    if dice.happens("accepts", 0.5 + 0.35 * keen):
         deal = dice.happens("deal", 0.2 + 0.4 * keen)
         deal_at = _at_the_desk(moment + timedelta(hours=dice.between("deal", 20, 110))) if deal else None
         return Answer(moment, Decision.ACCEPTED, deal_at=deal_at, cents=int(dice.between("worth", 8, 90)) * 100_000)
