@@ -88,7 +88,7 @@ def lift(session: Session, address: str, heard_from: str, now: datetime) -> bool
 def stop_accounts(session: Session, stops: Mapping[int, tuple[datetime, str]]) -> int:
     """Leave everybody at these accounts alone since a moment, for a reason. Returns how many were running before."""
     query = select(col(Account.id), col(Account.stopped_at)).where(col(Account.id).in_(stops)).order_by(col(Account.id))
-    held = dict(session.execute(query.with_for_update()).all())
+    held = {row.id: row.stopped_at for row in session.execute(query.with_for_update())}
     earlier = sorted(i for i, at in held.items() if at is None or stops[i][0] < at)
     if not earlier:
         return 0
@@ -127,7 +127,8 @@ def _suppress(session: Session, stops: Mapping[str, set[Stop]]) -> int:
 def _hold(session: Session, addresses: Sequence[str]) -> dict[str, datetime | None]:
     """Lock the rows that arming looks at, in one order for everybody. Address → suppressed since."""
     query = select(col(Address.address), col(Address.suppressed_at)).where(col(Address.address).in_(addresses))
-    return dict(session.execute(query.order_by(col(Address.address)).with_for_update()).all())
+    rows = session.execute(query.order_by(col(Address.address)).with_for_update())
+    return {row.address: row.suppressed_at for row in rows}
 
 
 def _record(addresses: Sequence[str]) -> Any:
