@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -333,3 +334,16 @@ def test_the_form_explains_every_field() -> None:
     for entry in timetable.read(PROJECT / "prefect.yaml"):
         for name, about in entry.flow.parameters.properties.items():
             assert about.get("description"), f"{entry.name}: {name} needs a line under Args:"
+
+
+def test_the_guide_shows_the_timetable_as_it_is() -> None:
+    from flows import recovery, timetable
+
+    rows = re.findall(
+        r"(?m)^\| (\w+) \| .* \| `(.*)` \| (\d+) (h|min) \|$", (PROJECT / "docs" / "prefect.md").read_text()
+    )
+    shown = {noun: (cron, int(n) * (60 if unit == "h" else 1)) for noun, cron, n, unit in rows}
+    assert shown == {
+        entry.name: (entry.schedules[0]["cron"], recovery.most_late(entry.flow, entry.parameters))
+        for entry in timetable.read(PROJECT / "prefect.yaml")
+    }
