@@ -101,6 +101,8 @@ FAULTS: list[dict[str, Any]] = [
     {"signature": THEIRS.sign("1772438400", wire_form([an_event()]))},
     {"signature": OURS.sign("1772438400", wire_form([an_event()]).strip())},
     {"signature": OURS.sign("", wire_form([an_event()]))},
+    {"signature": OURS.sign("", wire_form([an_event()])), "at": None},
+    {"signature": OURS.sign("", wire_form([an_event()])), "at": ""},
     {"signature": OURS.sign("1772438400", wire_form([an_event()])) + "AAAA"},
 ]
 
