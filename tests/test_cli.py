@@ -34,6 +34,8 @@ COMMANDS = (
     "ledger",
     "why",
     "role",
+    "train",
+    "models",
 )
 
 

@@ -108,7 +108,7 @@ def test_an_account_that_stopped_for_something_the_campaign_does_not_mind_goes_o
     assert isinstance(next_letter(replace(ZOE, account_stopped_why="reply", open_opportunities=1), patient, NOW), Send)
 
 
-@pytest.mark.parametrize("reason", ["unsubscribed", "account_stopped", "holdout", "expired"])
+@pytest.mark.parametrize("reason", ["unsubscribed", "no_consent", "account_stopped", "holdout", "expired"])
 def test_after_a_goodbye_the_enrolment_ends(reason: str) -> None:
     gone = replace(ZOE, past=(Past("why-now", State.SKIPPED, NOW, reason),))
     assert next_letter(gone, PUMPS, NOW) == Exit(Reason(reason))

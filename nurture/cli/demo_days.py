@@ -22,7 +22,7 @@ from nurture.rules.titles import load_tables, read_title
 from nurture.world.companies import HOT, WARM
 from nurture.world.inbox import Mailbox
 from nurture.world.provider import Provider
-from nurture.world.recipients import Person, keenness
+from nurture.world.recipients import Person, keenness, project
 from nurture.world.town import Town
 from tasks.delivery import deliver
 from tasks.feedback import apply
@@ -94,6 +94,7 @@ def _people(session: Session) -> Iterable[Person]:
             role=read_title(row.title or "", tables).role if row.market == Market.B2B else "",
             language=row.locale.partition("-")[0], company=row.account or "", country=row.country or "",
             keen=keenness(SEED, row.market, row.address, heat.get(row.domain or "", 0), ever),
+            wakes=project(SEED, row.account, FIRST.date()) if row.account and row.domain not in heat else None,
         )  # fmt: skip
 
 

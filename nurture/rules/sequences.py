@@ -11,7 +11,14 @@ from nurture.rules.hours import at, next_in_hours, wait_over, zone_of
 from nurture.rules.reasons import SUPPRESSED, Exit, Reason, Send, Skip, Wait
 
 OPEN = {State.WAITING, State.CLAIMED, State.ARMED, State.UNKNOWN}  # not decided yet: the next letter waits for it
-GOODBYE = {*SUPPRESSED.values(), Reason.HOLDOUT, Reason.REFUSED_BY_PROVIDER, Reason.ACCOUNT_STOPPED, Reason.EXPIRED}
+GOODBYE = {  # after a letter was skipped for one of these, no later letter is planned
+    *SUPPRESSED.values(),
+    Reason.NO_CONSENT,
+    Reason.HOLDOUT,
+    Reason.REFUSED_BY_PROVIDER,
+    Reason.ACCOUNT_STOPPED,
+    Reason.EXPIRED,
+}
 WITH_SALES = {Stage.MQL, Stage.SAL, Stage.SQL}
 
 
