@@ -206,7 +206,7 @@ def up(settings: Settings, *, open_browser: bool = False, say: Say = print) -> i
             say(f"\nPrefect    {where.prefect}\nThe pages  {where.web}\nThe logs   {_logs(settings)}\n")
             say("Ctrl-C stops everything.")
             if open_browser:
-                webbrowser.open(where.web)
+                webbrowser.open(where.prefect)
             while not (gone := [process for process in processes if process.dead]):
                 time.sleep(0.5)
             raise ServiceError(gone[0].obituary())

@@ -347,3 +347,37 @@ def test_the_guide_shows_the_timetable_as_it_is() -> None:
         entry.name: (entry.schedules[0]["cron"], recovery.most_late(entry.flow, entry.parameters))
         for entry in timetable.read(PROJECT / "prefect.yaml")
     }
+
+
+def test_trouble_is_told_in_words_that_quote_nobody() -> None:
+    from sqlalchemy.exc import IntegrityError
+
+    from flows.run import Trouble, in_words
+
+    quoted = Exception(
+        'duplicate key value violates unique constraint "contact_key"\nDETAIL: (zoe@foo.example) exists.'
+    )
+    for error in (ValueError("zoe@foo.example is odd"), IntegrityError("INSERT", {"email": "zoe@foo.example"}, quoted)):
+        assert "zoe" not in in_words(error)
+    assert "unique constraint" in in_words(IntegrityError("INSERT", {}, quoted))
+    assert in_words(Trouble("Publish it first.")) == "Publish it first."
+
+
+def test_files_wait_until_nobody_writes_to_them_and_find_their_mapping(tmp_path: Path) -> None:
+    from flows.intake import arrived, mapping_of, put_away
+
+    for name in ("orders.csv", "contacts-uk-2026.csv.gz", "accounts.parquet", "contacts.toml", "contacts-uk.toml"):
+        (tmp_path / name).write_text("x")
+    assert [file.name for file in arrived(tmp_path, timedelta(0))] == [
+        "accounts.parquet",
+        "contacts-uk-2026.csv.gz",
+        "orders.csv",
+    ]
+    assert not list(arrived(tmp_path, timedelta(minutes=1)))
+    assert mapping_of(tmp_path / "contacts-uk-2026.csv.gz").name == "contacts-uk.toml"
+    assert mapping_of(tmp_path / "contacts-de.csv").name == "contacts.toml"
+    assert mapping_of(tmp_path / "contactsheet.csv").name == "contactsheet.toml"  # is not there: the run says so
+    put_away(tmp_path / "orders.csv")
+    (tmp_path / "orders.csv").write_text("newer")
+    put_away(tmp_path / "orders.csv")
+    assert [(tmp_path / "done" / name).read_text() for name in ("orders.csv", "2-orders.csv")] == ["x", "newer"]
