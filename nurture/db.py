@@ -1,5 +1,6 @@
 """The database, SQLite or PostgreSQL: one engine, one way to read, one way to write."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -10,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlmodel import Session
 
 import models
@@ -28,12 +29,24 @@ def engine_for(url: str) -> Engine:
         event.listen(engine, "begin", _sqlite_begin)
         return engine
     options = "-c idle_in_transaction_session_timeout=15000 -c lock_timeout=10000 -c statement_timeout=120000"
-    return create_engine(
+    engine = create_engine(
         url.replace("postgresql://", "postgresql+psycopg://"),
         connect_args={"options": options},
         pool_pre_ping=True,
         hide_parameters=True,
     )
+    event.listen(engine, "handle_error", _name_nobody)
+    return engine
+
+
+def _name_nobody(context: ExceptionContext) -> None:
+    """PostgreSQL tells which key was there already. Here keys are people, and errors end in logs and Prefect's pages."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args:
+            error.args = (
+                re.sub(r"(?ms)^(DETAIL|CONTEXT):.*?(?=^\S|\Z)", "", str(error.args[0])).rstrip(),
+                *error.args[1:],
+            )
 
 
 def _sqlite_manners(connection: Any, _record: Any) -> None:
