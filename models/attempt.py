@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Index, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Index, Table, bindparam, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 from sqlmodel import Field, SQLModel, col
 
@@ -77,8 +77,8 @@ OPEN = (AttemptState.ARMED, AttemptState.UNKNOWN)  # possibly sent, not yet know
 
 def open_attempt(session: Session, row: Mapping[str, Any], message_ids: Sequence[int]) -> None:
     """Write down an attempt and what it carries, in the transaction that claimed the messages."""
-    session.execute(insert(Attempt), [dict(row)])
-    session.execute(insert(AttemptItem), [{"attempt_id": row["id"], "message_id": i, "live": 1} for i in message_ids])
+    session.execute(insert(TABLE), [dict(row)])
+    session.execute(insert(ITEMS), [{"attempt_id": row["id"], "message_id": i, "live": 1} for i in message_ids])
 
 
 def fence(session: Session, attempt_id: str, owner: str, now: datetime, until: datetime, alone: str = "") -> bool:
@@ -116,10 +116,10 @@ def split(
         return False
     moving = [(part, i) for part, ids in parts.items() if part != attempt_id for i in ids]
     if moving:
-        items, table, connection = AttemptItem.__table__, message.TABLE, session.connection()  # type: ignore[attr-defined]
+        table, connection = message.TABLE, session.connection()
         connection.execute(  # first out of the old, then into the new: one live attempt at every moment
-            update(items)
-            .where(items.c.attempt_id == attempt_id, items.c.message_id == bindparam("b_id"))
+            update(ITEMS)
+            .where(ITEMS.c.attempt_id == attempt_id, ITEMS.c.message_id == bindparam("b_id"))
             .values(live=0),
             [{"b_id": i} for _, i in moving],
         )
@@ -128,8 +128,8 @@ def split(
             for part, ids in parts.items()
             if part != attempt_id
         ]
-        session.execute(insert(Attempt), new)
-        session.execute(insert(AttemptItem), [{"attempt_id": part, "message_id": i, "live": 1} for part, i in moving])
+        session.execute(insert(TABLE), new)
+        session.execute(insert(ITEMS), [{"attempt_id": part, "message_id": i, "live": 1} for part, i in moving])
         connection.execute(
             update(table)
             .where(table.c.id == bindparam("b_id"), table.c.attempt_id == attempt_id, table.c.state == State.CLAIMED)
@@ -143,10 +143,9 @@ def split(
 
 def arm(session: Session, attempt_id: str, going: Sequence[int], n: int) -> None:
     """The messages that passed the last look are armed; the attempt no longer carries the others."""
+    t = message.TABLE.c
     session.execute(
-        update(Message)
-        .where(col(Message.attempt_id) == attempt_id, col(Message.state) == State.CLAIMED)
-        .values(state=State.ARMED)
+        update(message.TABLE).where(t.attempt_id == attempt_id, t.state == State.CLAIMED).values(state=State.ARMED)
     )
     if len(going) < n:
         drop(session, attempt_id, going)
@@ -167,11 +166,8 @@ def drop(session: Session, attempt_id: str, going: Sequence[int]) -> None:
 
 def going(session: Session, attempt_id: str) -> list[int]:
     """The messages still in an attempt that is about to leave."""
-    return list(
-        session.execute(
-            select(col(Message.id)).where(col(Message.attempt_id) == attempt_id, col(Message.state) == State.CLAIMED)
-        ).scalars()
-    )
+    t = message.TABLE.c
+    return list(session.execute(select(t.id).where(t.attempt_id == attempt_id, t.state == State.CLAIMED)).scalars())
 
 
 def unknown(session: Session, transport: str) -> dict[str, list[int]]:
@@ -255,12 +251,34 @@ def finish(
     return True
 
 
+def release(session: Session, attempt_ids: Iterable[str], owner: str, now: datetime) -> int:
+    """A worker that stops early gives back what it has claimed and not armed. Returns how many messages wait again."""
+    ids = list(attempt_ids)
+    mine = select(TABLE.c.id).where(TABLE.c.id.in_(ids), *_held(owner, now)).with_for_update()
+    return _give_back(session, list(session.execute(mine).scalars()), now)
+
+
+def _give_back(session: Session, attempt_ids: Sequence[str], now: datetime) -> int:
+    """Claimed attempts end, never having been on the wire; their messages wait again. No try is counted."""
+    if not attempt_ids:
+        return 0
+    t, which = message.TABLE.c, TABLE.c.id.in_(attempt_ids)
+    session.execute(update(TABLE).where(which).values(state=AttemptState.RELEASED, ended_at=now))
+    session.execute(update(ITEMS).where(ITEMS.c.attempt_id.in_(attempt_ids)).values(live=0))
+    done = session.execute(
+        update(message.TABLE)
+        .where(t.attempt_id.in_(attempt_ids), t.state == State.CLAIMED)
+        .values(state=State.WAITING, attempt_id=None)
+    )
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
 def reap(session: Session, now: datetime) -> tuple[int, int]:
     """Dead workers' leases. Claimed and never armed: the messages wait again. Armed: unknown, never waiting.
 
     Returns (attempts released, attempts become unknown).
     """
-    over = select(col(Attempt.id)).where(col(Attempt.lease_until) < now)
+    over = select(col(Attempt.id)).where(col(Attempt.lease_until) < now, STILL_OPEN)
     released = list(
         session.execute(
             over.where(col(Attempt.state) == AttemptState.CLAIMED).with_for_update(skip_locked=True)
@@ -271,16 +289,7 @@ def reap(session: Session, now: datetime) -> tuple[int, int]:
             over.where(col(Attempt.state) == AttemptState.ARMED).with_for_update(skip_locked=True)
         ).scalars()
     )
-    if released:
-        session.execute(
-            update(Attempt).where(col(Attempt.id).in_(released)).values(state=AttemptState.RELEASED, ended_at=now)
-        )
-        session.execute(update(AttemptItem).where(col(AttemptItem.attempt_id).in_(released)).values(live=0))
-        session.execute(
-            update(Message)
-            .where(col(Message.attempt_id).in_(released), col(Message.state) == State.CLAIMED)
-            .values(state=State.WAITING, attempt_id=None)
-        )
+    _give_back(session, released, now)
     if doubted:
         session.execute(
             update(Attempt)
@@ -336,4 +345,6 @@ def prove_accepted(session: Session, attempt_ids: Iterable[str], now: datetime) 
     return len(opened), len(surprising)
 
 
-TABLE = Attempt.__table__  # type: ignore[attr-defined]
+TABLE: Table = Attempt.__table__  # type: ignore[attr-defined]
+ITEMS: Table = AttemptItem.__table__  # type: ignore[attr-defined]
+STILL_OPEN = text("state IN ('claimed', 'armed', 'unknown')")  # word for word as in the index: SQLite proves no more

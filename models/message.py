@@ -5,8 +5,23 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, Row, RowMapping, UniqueConstraint, and_, bindparam, func, or_, select, text, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import (
+    Index,
+    Result,
+    Row,
+    RowMapping,
+    Table,
+    UniqueConstraint,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.orm import Session
 from sqlmodel import Field, SQLModel, col
 
 from models.account import Account
@@ -53,6 +68,12 @@ class Message(SQLModel, table=True):
             sqlite_where=text("state = 'waiting'"),
             postgresql_where=text("state = 'waiting'"),
         ),
+        Index(  # the due messages of one letter, in order: a claim reads as many rows as it takes
+            "message_next",
+            *("campaign", "version_id", "letter", "tries", "not_before", "id"),
+            sqlite_where=text("state = 'waiting'"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
         Index(
             "message_attempt",
             "attempt_id",
@@ -94,10 +115,14 @@ def plan(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
 
 
 def expire(session: Session, now: datetime) -> int:
-    """Waiting letters whose time is over are skipped, also after a long stop of ours."""
+    """Waiting letters whose time is over are skipped, also after a long stop of ours.
+
+    Reads those that are due, in `message_due`: a letter does not expire before it may leave.
+    """
+    t = TABLE.c
     done = session.execute(
-        update(Message)
-        .where(col(Message.state) == State.WAITING, col(Message.not_after) < now)
+        update(TABLE)
+        .where(t.state == WAITS, t.not_before <= now, t.not_after < now)
         .values(state=State.SKIPPED, reason="expired")
     )
     return int(done.rowcount)  # type: ignore[attr-defined]
@@ -105,7 +130,7 @@ def expire(session: Session, now: datetime) -> int:
 
 def brakes(session: Session) -> dict[str, str]:
     """What is paused, and why: {"all" | "campaign:<slug>": why}."""
-    return dict(session.execute(select(col(Brake.scope), col(Brake.why))).all())
+    return dict(session.execute(select(col(Brake.scope), col(Brake.why))).tuples().all())
 
 
 def head(session: Session, now: datetime, paused: Iterable[str]) -> Row[Any] | None:
@@ -113,12 +138,11 @@ def head(session: Session, now: datetime, paused: Iterable[str]) -> Row[Any] | N
 
     Walks `message_due` to its first row.
     """
+    t = TABLE.c
     return session.execute(
-        select(col(Message.campaign), col(Message.version_id), col(Message.letter), col(Message.tries))
-        .where(
-            col(Message.state) == State.WAITING, col(Message.not_before) <= now, col(Message.campaign).not_in(paused)
-        )
-        .order_by(col(Message.not_before), col(Message.id))
+        select(t.campaign, t.version_id, t.letter, t.tries)
+        .where(t.state == WAITS, t.not_before <= now, t.campaign.not_in(list(paused)))
+        .order_by(t.not_before, t.id)
         .limit(1)
     ).first()
 
@@ -126,102 +150,106 @@ def head(session: Session, now: datetime, paused: Iterable[str]) -> Row[Any] | N
 def claim(session: Session, of: Row[Any], n: int, attempt_id: str, now: datetime) -> list[int]:
     """Take up to `n` due messages of one letter for an attempt. Two workers never get the same row.
 
-    PostgreSQL: the pick is materialized, for a LIMIT in a plain IN (subquery) can be exceeded under load; rows another
-    worker holds are passed over. SQLite: the caller holds the write lock.
+    Walks `message_next` from the letter's first row to its nth, however long the outbox is. PostgreSQL: the pick is
+    materialized, for a LIMIT in a plain IN (subquery) can be exceeded under load; rows another worker holds are passed
+    over. SQLite: the caller holds the write lock.
     """
+    t = TABLE.c
     pick = (
-        select(col(Message.id))
+        select(t.id)
         .where(
-            col(Message.state) == State.WAITING,
-            col(Message.not_before) <= now,
-            col(Message.campaign) == of.campaign,
-            col(Message.version_id) == of.version_id,
-            col(Message.letter) == of.letter,
-            col(Message.tries) == of.tries,
+            t.state == WAITS,
+            t.campaign == of.campaign,
+            t.version_id == of.version_id,
+            t.letter == of.letter,
+            t.tries == of.tries,
+            t.not_before <= now,
         )
-        .order_by(col(Message.not_before), col(Message.id))
+        .order_by(t.not_before, t.id)
         .limit(n)
         .with_for_update(skip_locked=True)  # SQLite knows no row locks and leaves this out
         .cte("pick")
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
     taken = session.execute(
-        update(Message)
-        .where(col(Message.id).in_(select(pick.c.id)))
+        update(TABLE)
+        .where(t.id.in_(select(pick.c.id)))
         .values(state=State.CLAIMED, attempt_id=attempt_id)
-        .returning(col(Message.id))
-        .execution_options(synchronize_session=False)
+        .returning(t.id)
     )
     return sorted(taken.scalars())
 
 
 def standing(
-    session: Session, attempt_id: str, now: datetime, *, days: int = 7, lock: str | None = None
-) -> list[RowMapping]:
+    session: Session, attempt_id: str, now: datetime, *, days: int = 7, lock: str | None = None, caps: bool = True
+) -> list[dict[str, Any]]:
     """All that could forbid the messages of an attempt, a row each in the order of their ids.
 
     `lock`: "update" while caps are counted, so that two workers cannot both take a person's last place; "share" at arm,
     so that an unsubscribe commits either before this look or after the arming. PostgreSQL only.
+    Primary keys and `message_attempt`; a person's letters are found by `message_address_accepted`.
     """
-    other, colleague = aliased(Message), aliased(Message)
+    t, a, c, k = TABLE.c, ADDRESS.c, CONTACT.c, ACCOUNT.c
     if lock and session.get_bind().dialect.name == "postgresql":
         session.execute(
-            select(col(Address.address))
-            .where(col(Address.address).in_(select(col(Message.address)).where(col(Message.attempt_id) == attempt_id)))
-            .order_by(col(Address.address))
+            select(a.address)
+            .where(a.address.in_(select(t.address).where(t.attempt_id == attempt_id)))
+            .order_by(a.address)
             .with_for_update(read=lock == "share")
         )
+    other = TABLE.alias().c
     person_lately = (
         select(func.count())
         .where(
-            other.address == Message.address,
-            other.id != Message.id,
+            other.address == t.address,
+            other.id != t.id,
             other.campaign != SALES,
-            or_(other.accepted_at > now - timedelta(days=days), other.state.in_(TAKEN_UP)),  # type: ignore[union-attr,operator,attr-defined]
+            or_(other.accepted_at > now - timedelta(days=days), other.state.in_(TAKEN_UP)),
         )
         .scalar_subquery()
     )
-    account_today = (
-        select(func.count(colleague.address.distinct()))  # type: ignore[attr-defined]
+    question = (
+        select(
+            t.id, t.campaign, t.version_id, t.letter, t.address, t.contact_id, t.account_id, t.handoff_id, t.state,
+            t.not_after, a.suppressed_why, c.consent, c.time_zone, func.coalesce(c.country, k.country).label("country"),
+            k.stopped_why.label("account_stopped_why"), (person_lately if caps else literal(0)).label("person_lately"),
+        )
+        .join(ADDRESS, a.address == t.address)
+        .outerjoin(CONTACT, c.id == t.contact_id)
+        .outerjoin(ACCOUNT, k.id == t.account_id)
+        .where(t.attempt_id == attempt_id, t.state == State.CLAIMED)
+        .order_by(t.id)
+    )  # fmt: skip
+    rows = plain(session.execute(question))
+    today = _written_to_today(session, attempt_id, now) if caps else {}
+    for row in rows:
+        row["account_today"] = len(today.get(row["account_id"], set()) - {row["address"]})
+    return rows
+
+
+def _written_to_today(session: Session, attempt_id: str, now: datetime) -> dict[int, set[str]]:
+    """Whom at the accounts of an attempt others have taken up today: each account's messages are looked at once."""
+    t, mine = TABLE.c, TABLE.alias().c
+    accounts = select(mine.account_id).where(mine.attempt_id == attempt_id, mine.account_id.is_not(None))
+    rows = session.execute(
+        select(t.account_id, t.address)
+        .distinct()
         .where(
-            colleague.account_id == Message.account_id,
-            colleague.address != Message.address,
-            colleague.campaign != SALES,
-            or_(
-                colleague.accepted_at > now - WORKING_DAY,  # type: ignore[operator]
-                and_(colleague.state.in_(TAKEN_UP), colleague.attempt_id != attempt_id),
-            ),  # type: ignore[attr-defined,arg-type]
+            t.account_id.in_(accounts),
+            t.campaign != SALES,
+            or_(t.accepted_at > now - WORKING_DAY, and_(t.state.in_(TAKEN_UP), t.attempt_id != attempt_id)),
         )
-        .scalar_subquery()
     )
-    return list(
-        session.execute(
-            select(
-                col(Message.id),
-                col(Message.campaign),
-                col(Message.version_id),
-                col(Message.letter),
-                col(Message.address),
-                col(Message.contact_id),
-                col(Message.account_id),
-                col(Message.handoff_id),
-                col(Message.state),
-                col(Message.not_after),
-                col(Address.suppressed_why),
-                col(Contact.consent),
-                col(Contact.time_zone),
-                func.coalesce(Contact.country, Account.country).label("country"),
-                col(Account.stopped_why).label("account_stopped_why"),
-                person_lately.label("person_lately"),
-                account_today.label("account_today"),
-            )
-            .join(Address, col(Address.address) == Message.address)
-            .outerjoin(Contact, col(Contact.id) == Message.contact_id)
-            .outerjoin(Account, col(Account.id) == Message.account_id)
-            .where(col(Message.attempt_id) == attempt_id, col(Message.state) == State.CLAIMED)
-            .order_by(col(Message.id))
-        ).mappings()
-    )
+    found: dict[int, set[str]] = {}
+    for account_id, address in rows:
+        found.setdefault(account_id, set()).add(address)
+    return found
+
+
+def plain(result: Result[Any]) -> list[dict[str, Any]]:
+    """Rows as plain dicts: four times as quick to read as mappings are."""
+    keys = list(result.keys())
+    return [dict(zip(keys, row, strict=True)) for row in result.all()]  # all(): a loop would fetch them one by one
 
 
 def put_aside(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -316,4 +344,8 @@ def campaigns_posted(session: Session) -> list[str]:
     return sorted(session.execute(query).scalars())
 
 
-TABLE = Message.__table__  # type: ignore[attr-defined]
+TABLE: Table = Message.__table__  # type: ignore[attr-defined]
+WAITS = literal(State.WAITING.value, literal_execute=True)  # written out: SQLite uses no partial index for a "?"
+ADDRESS: Table = Address.__table__  # type: ignore[attr-defined]
+CONTACT: Table = Contact.__table__  # type: ignore[attr-defined]
+ACCOUNT: Table = Account.__table__  # type: ignore[attr-defined]

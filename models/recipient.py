@@ -1,19 +1,21 @@
 """What a letter may say about its reader: person, role, account and owner, a plain row per message of an attempt."""
 
-from sqlalchemy import RowMapping, func, select
+from typing import Any
+
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from models.account import Account
 from models.contact import Contact
 from models.handoff import Handoff
-from models.message import Message
+from models.message import Message, plain
 from models.segment import Segment
 
 
-def recipients(session: Session, attempt_id: str) -> list[RowMapping]:
+def recipients(session: Session, attempt_id: str) -> list[dict[str, Any]]:
     """The readers of an attempt's messages, in the order of their ids. Primary keys all the way."""
-    return list(
+    return plain(
         session.execute(
             select(
                 col(Message.id).label("message_id"),
@@ -47,11 +49,11 @@ def recipients(session: Session, attempt_id: str) -> list[RowMapping]:
             .outerjoin(Account, col(Account.id) == Message.account_id)
             .where(col(Message.attempt_id) == attempt_id)
             .order_by(col(Message.id))
-        ).mappings()
+        )
     )
 
 
-def handoffs(session: Session, ids: list[int]) -> dict[int, RowMapping]:
+def handoffs(session: Session, ids: list[int]) -> dict[int, dict[str, Any]]:
     """The handoffs that mails to sales speak of, by id."""
-    rows = session.execute(select(*Handoff.__table__.c).where(col(Handoff.id).in_(ids))).mappings()  # type: ignore[attr-defined]
-    return {row["id"]: row for row in rows}
+    question = select(*Handoff.__table__.c).where(col(Handoff.id).in_(ids))  # type: ignore[attr-defined]
+    return {row["id"]: row for row in plain(session.execute(question))}

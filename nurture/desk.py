@@ -11,7 +11,7 @@ from models import campaign as campaigns_kept
 from models.message import SALES
 from nurture import campaigns
 from nurture.envelope import Envelope
-from nurture.letters import Letterbook, LetterError, context
+from nurture.letters import Letterbook, LetterError, context, house
 from nurture.links import Links, links_for
 from nurture.rules.campaign import Campaign
 from nurture.rules.hours import zone_of
@@ -38,6 +38,7 @@ class Desk:
         self.settings = settings
         self.links = links or links_for(settings)
         self._editions: dict[int, Edition] = {}
+        self._houses: dict[tuple[str, int], dict[str, Any]] = {}
 
     def edition(self, session: Session, slug: str, version_id: int) -> Edition:
         """The edition a message was planned with. Mails to sales are written from today's templates."""
@@ -73,10 +74,12 @@ class Desk:
         ours, campaign = self.settings, edition.campaign or SALES_MAIL
         unsubscribe = self.links.unsubscribe(reader["message_id"])
         handoff = handoffs.get(reader["handoff_id"] or 0)
+        sender, company = self._names()
+        published = (edition.slug, edition.version_id)
+        if (of_house := self._houses.get(published)) is None:
+            of_house = self._houses[published] = house(campaign, sender, company, ours.web_url)
         values = context(
-            reader, campaign=campaign,
-            sender={"name": ours.sender_name, "email": ours.sender_email},
-            company={"name": ours.company, "postal_address": ours.postal_address},
+            reader, campaign=campaign, sender=sender, company=company, of_house=of_house,
             unsubscribe_url=unsubscribe, web_url=ours.web_url,
             today=now.astimezone(zone_of(reader["country"], reader["time_zone"])).date(),
             handoff=self._handoff(handoff, now) if handoff else None,
@@ -84,21 +87,23 @@ class Desk:
         name = SALES_LETTER if handoff else reader["letter"]
         role = None if handoff else reader["role"]
         letter = edition.book.compose(edition.slug, name, role, "en" if handoff else reader["locale"], values)
-        words = letter.rendered()
-        sender, to_name = campaign.sender, values["owner" if handoff else "person"]["name"]
+        by, to_name = campaign.sender, values["owner" if handoff else "person"]["name"]
         return Envelope(
             message_id=reader["message_id"], attempt_id=attempt_id,
             to_email=reader["address"] if handoff else reader["email"], to_name=to_name,
-            from_email=sender.email if sender else ours.sender_email,
-            from_name=sender.name if sender else ours.sender_name,
-            reply_to=(sender.reply_to if sender else None) or ours.reply_to,
-            subject=words.subject, text=words.text, html=words.html,
-            pieces=(letter.text, letter.html), category=edition.slug,
+            from_email=by.email if by else ours.sender_email, from_name=by.name if by else ours.sender_name,
+            reply_to=(by.reply_to if by else None) or ours.reply_to,
+            subject=str(letter.subject).strip(), pieces=(letter.text, letter.html), category=edition.slug,
             headers={} if handoff else {
                 "List-Unsubscribe": f"<{unsubscribe}>",
                 "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
             },
         )  # fmt: skip
+
+    def _names(self) -> tuple[dict[str, str], dict[str, str]]:
+        ours = self.settings
+        sender = {"name": ours.sender_name, "email": ours.sender_email}
+        return sender, {"name": ours.company, "postal_address": ours.postal_address}
 
     def _handoff(self, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         """What the mail to a salesperson says: the handoff as it was offered, and the links to answer it."""

@@ -19,13 +19,17 @@ class Envelope:
     from_name: str
     reply_to: str | None
     subject: str
-    text: str
-    html: str
+    pieces: tuple[Filled, Filled]  # text and html as words and values: what a carrier may share among readers
     category: str  # the campaign's slug: never an id, the provider keeps about a hundred
     headers: dict[str, str] = field(default_factory=dict)
-    pieces: tuple[Filled, Filled] | None = (
-        None  # text and html as words and values: what a carrier may share among readers
-    )
+
+    @property
+    def text(self) -> str:
+        return str(self.pieces[0])
+
+    @property
+    def html(self) -> str:
+        return str(self.pieces[1])
 
     @property
     def custom_args(self) -> dict[str, str]:
@@ -46,6 +50,7 @@ class Transport(Protocol):
 
     name: str
     most: int  # envelopes in one request
+    at_once: int  # requests at the same time
 
     def parcels(self, envelopes: Sequence[Envelope]) -> list[Parcel]:
         """The envelopes in as few requests as can be; each envelope in exactly one."""

@@ -48,6 +48,7 @@ class Mailbox:
 
     name = "mailbox"
     most = 200
+    at_once = 1
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     sendgrid_host: str = Field("https://api.sendgrid.com", validation_alias="SENDGRID_HOST")
     sendgrid_sandbox: bool = Field(False, validation_alias="SENDGRID_SANDBOX")
     sendgrid_batch: int = Field(1_000, ge=1, le=1_000, description="most people in one request")
+    sendgrid_requests: int = Field(4, ge=1, le=64, description="most requests at the same time, per worker")
     sendgrid_webhook_key: str = Field(
         "",
         validation_alias="SENDGRID_WEBHOOK_KEY",

@@ -4,13 +4,15 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import chain, repeat
 from typing import Any
 
-from sqlalchemy import Engine, RowMapping
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from models import attempt as attempts
@@ -47,6 +49,28 @@ class Delivered:
         return Delivered(**{key: mine[key] + theirs[key] for key in mine})
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A batch in a worker's hands: its attempt, the edition it is written from, its readers. No session is open."""
+
+    attempt_id: str
+    edition: Edition
+    tries: int
+    readers: Sequence[Mapping[str, Any]]
+    handoffs: Mapping[int, Mapping[str, Any]]
+    put_aside: Delivered
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Letters that will leave in one request, under one attempt that is still only claimed."""
+
+    attempt_id: str
+    edition: Edition
+    tries: int
+    parcel: Parcel
+
+
 def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
@@ -58,17 +82,76 @@ def new_id() -> str:
 
 @order(run_name="deliver the outbox (up to {most} messages)")
 def deliver(engine: Engine, clock: Clock, transport: Transport, desk: Desk, most: int = 100_000) -> Delivered:
-    """Send what is due until nothing is, `most` are done or somebody pulls the brake."""
+    """Send what is due until nothing is, `most` are done or somebody pulls the brake.
+
+    Letters are written here while requests are under way: as many as the carrier takes at once, each in a thread.
+    """
     owner = worker_name()
     done = tidy(engine, clock(), transport)
-    while done.accepted + done.unknown < most:
-        claimed = claim(engine, clock(), transport, desk, owner)
-        if claimed is None:
-            break
-        done += send(engine, clock, transport, desk, owner, claimed)
-        if done.stopped:
-            break
-    return done
+    with Senders(transport.at_once) as senders:
+        while True:
+            left = most - done.accepted - done.unknown - senders.carrying
+            claimed = claim(engine, clock(), transport, desk, owner, left) if left > 0 and not done.stopped else None
+            if claimed is None:
+                if not senders.busy:
+                    return done
+                done += senders.next_answer()
+                continue
+            loads, aside = write(engine, clock, transport, desk, owner, claimed)
+            done += aside
+            held_until = clock() + CLAIM_LEASE
+            for n, load in enumerate(loads):
+                while senders.full:
+                    done += senders.next_answer()
+                if done.stopped:
+                    give_back(engine, clock(), owner, loads[n:])
+                    break
+                if held_until - clock() < CLAIM_LEASE / 2:  # many small requests: we are alive and keep them
+                    held_until = clock() + CLAIM_LEASE
+                    keep(engine, clock(), owner, loads[n:], held_until)
+                done += senders.give(load, partial(offer, engine, clock, transport, owner, load))
+
+
+class Senders:
+    """Requests under way, each in a thread. With one at a time there are no threads, and everything is in order."""
+
+    def __init__(self, at_once: int) -> None:
+        self.at_once = at_once
+        self.pool = ThreadPoolExecutor(at_once, "sender") if at_once > 1 else None
+        self.under_way: dict[Future[Delivered], int] = {}
+
+    def __enter__(self) -> "Senders":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.pool:
+            self.pool.shutdown()  # waits: what has left must be written down
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.under_way)
+
+    @property
+    def full(self) -> bool:
+        return len(self.under_way) >= self.at_once
+
+    @property
+    def carrying(self) -> int:
+        return sum(self.under_way.values())
+
+    def give(self, load: Load, work: Callable[[], Delivered]) -> Delivered:
+        if self.pool is None:
+            return work()
+        self.under_way[self.pool.submit(work)] = len(load.parcel.envelopes)
+        return Delivered()
+
+    def next_answer(self) -> Delivered:
+        done, _ = wait(self.under_way, return_when=FIRST_COMPLETED)
+        found = Delivered()
+        for future in done:
+            del self.under_way[future]
+            found += future.result()
+        return found
 
 
 def tidy(engine: Engine, now: datetime, transport: Transport) -> Delivered:
@@ -84,18 +167,6 @@ def tidy(engine: Engine, now: datetime, transport: Transport) -> Delivered:
     return Delivered(released=released, doubted=doubted, skipped=expired)
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A batch in a worker's hands: its attempt, the edition it is written from, its readers. No session is open."""
-
-    attempt_id: str
-    edition: Edition
-    tries: int
-    readers: Sequence[RowMapping]
-    handoffs: Mapping[int, RowMapping]
-    put_aside: Delivered
-
-
 def claim(
     engine: Engine, now: datetime, transport: Transport, desk: Desk, owner: str, most: int = 1_000_000
 ) -> Claimed | None:
@@ -109,7 +180,9 @@ def claim(
             return None
         edition = desk.edition(session, head.campaign, head.version_id)
         attempt_id = new_id()
-        ids = messages.claim(session, head, batch_size(min(transport.most, most), head.tries), attempt_id, now)
+        # the first time round as much as can leave at once, so that letters of several kinds still fill their requests
+        reach = transport.most * (transport.at_once if head.tries == 0 else 1)
+        ids = messages.claim(session, head, batch_size(min(reach, most), head.tries), attempt_id, now)
         if not ids:
             return None
         attempts.open_attempt(
@@ -142,11 +215,13 @@ def _head(session: Session, now: datetime) -> Any:
 def _look(session: Session, attempt_id: str, edition: Edition, now: datetime, *, caps: bool) -> Delivered:
     """Ask the rule about every message of the attempt; those that may not leave are put aside with their reason."""
     campaign = edition.campaign
-    rows = messages.standing(
-        session, attempt_id, now, days=campaign.per_days if campaign else 7, lock="update" if caps else "share"
-    )
+    days = campaign.per_days if campaign else 7
+    caps = caps and campaign is not None  # mails to sales know none
+    rows = messages.standing(session, attempt_id, now, days=days, lock="update" if caps else "share", caps=caps)
     brakes = messages.brakes(session)
-    rows = [{**row, "brake": brakes.get("all") or brakes.get(f"campaign:{row['campaign']}")} for row in rows]
+    brake = brakes.get("all") or brakes.get(f"campaign:{edition.slug}")
+    for row in rows:
+        row["brake"] = brake
     return _put_aside(session, sort_out(rows, campaign, now, caps=caps))
 
 
@@ -160,16 +235,6 @@ def _put_aside(session: Session, result: Sorted) -> Delivered:
 def _aside(message_id: int, state: State, no: Skip | Wait) -> dict[str, Any]:
     until = no.until if isinstance(no, Wait) else None
     return {"id": message_id, "state": state, "reason": no.reason, "detail": no.detail or None, "not_before": until}
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """Letters that will leave in one request, under one attempt that is still only claimed."""
-
-    attempt_id: str
-    edition: Edition
-    tries: int
-    parcel: Parcel
 
 
 def send(engine: Engine, clock: Clock, transport: Transport, desk: Desk, owner: str, claimed: Claimed) -> Delivered:
@@ -218,6 +283,17 @@ def offer(engine: Engine, clock: Clock, transport: Transport, owner: str, load: 
         return done
     answer = transport.send(armed, lambda: _still_armed(engine, load.attempt_id), clock())
     return done + record(engine, clock(), load, armed, answer)
+
+
+def keep(engine: Engine, now: datetime, owner: str, loads: Sequence[Load], until: datetime) -> None:
+    with db.writing(engine) as session:
+        attempts.renew(session, [load.attempt_id for load in loads], owner, now, until)
+
+
+def give_back(engine: Engine, now: datetime, owner: str, loads: Sequence[Load]) -> None:
+    """What was claimed and will not be offered now waits again, at once."""
+    with db.writing(engine) as session:
+        attempts.release(session, [load.attempt_id for load in loads], owner, now)
 
 
 def arm(engine: Engine, now: datetime, owner: str, load: Load) -> tuple[list[Envelope], Delivered]:

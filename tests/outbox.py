@@ -48,6 +48,7 @@ class Told:
     answers: list[Answer | Callable[[Sequence[Envelope]], Answer]] = field(default_factory=list)
     most: int = 100
     name: str = "told"
+    at_once: int = 1
     offered: list[list[Envelope]] = field(default_factory=list)
 
     def parcels(self, envelopes: Sequence[Envelope]) -> list[Parcel]:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from models import Message
 from nurture.envelope import Envelope
+from nurture.letters import Filled
 from nurture.mailbox import Mailbox
 from nurture.settings import Settings
 from nurture.web import create_app
@@ -30,8 +31,7 @@ def envelope(message_id: int, to: str, subject: str) -> Envelope:
         from_name="Nora",
         reply_to=None,
         subject=subject,
-        text="Grüße <b>plain</b>",
-        html=EVIL,
+        pieces=(Filled.of("Grüße <b>plain</b>"), Filled.of(EVIL)),
         category="pumps",
         headers={"List-Unsubscribe": "<https://seller.example/u/1.x>"},
     )

@@ -2,6 +2,6 @@
 
 from nurture.letters.book import Composed, Letterbook, LetterError, Rendered
 from nurture.letters.sheet import Filled, Form
-from nurture.letters.values import context
+from nurture.letters.values import context, house
 
-__all__ = ["Composed", "Filled", "Form", "LetterError", "Letterbook", "Rendered", "context"]
+__all__ = ["Composed", "Filled", "Form", "LetterError", "Letterbook", "Rendered", "context", "house"]

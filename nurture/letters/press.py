@@ -19,16 +19,16 @@ from markupsafe import escape
 
 from nurture.letters import formats
 from nurture.letters.sandbox import Sandbox, plain
-from nurture.letters.sheet import Filled, Form, Sheet, fitted
+from nurture.letters.sheet import LONGEST, LONGEST_VALUE, Filled, Form, Kind, Sheet, fitted_value
 
 Path = tuple[str, ...]
 REMEMBERED = 256  # kinds of readers per letter
 PRINTABLE = (str, int, float, Decimal)
 SPECIAL = re.compile("[&<>'\"]")
-STEADY = frozenset(
-    {"campaign", "offer", "sender", "company", "web_url", "today", "language"}
-)  # seldom the reader's own
-SHARED = frozenset({"words", "content"})  # one object for all readers of a language
+STEADY = frozenset({"web_url", "today", "language"})  # seldom the reader's own
+SHARED = frozenset(
+    {"words", "content", "campaign", "offer", "sender", "company"}
+)  # one object for thousands of readers
 
 
 class Nothing:
@@ -50,14 +50,15 @@ class Unprintable(Exception):
 class Plate:
     """One part for one kind of reader: what stays, and which value goes where."""
 
-    sheet: Sheet
+    kind: Kind
     form: Form
     values: tuple[str, ...]  # those that are the same for the whole kind; empty where a slot is
     slots: tuple[tuple[int, Path], ...]
     length: int  # of the part without its slots
 
     def printed(self, context: Mapping[str, Any]) -> Filled:
-        out, length, html = list(self.values), self.length, self.sheet.kind == "html"
+        out, length, kind, links = list(self.values), self.length, self.kind, self.form.links
+        longest = LONGEST_VALUE[kind]
         for place, path in self.slots:
             value: Any = context
             for key in path:
@@ -65,9 +66,15 @@ class Plate:
             if type(value) not in PRINTABLE:
                 raise Unprintable
             text = plain(value)
-            out[place] = str(escape(text)) if html and SPECIAL.search(text) else text
-            length += len(out[place])
-        return fitted(self.sheet.kind, self.form, out, length)
+            if kind == "html" and SPECIAL.search(text):
+                text = str(escape(text))
+            length += len(text)
+            if kind == "subject" or len(text) > longest or place in links:
+                text = fitted_value(kind, text, place in links)
+            out[place] = text
+        if length > LONGEST[kind]:
+            raise Unprintable
+        return Filled(self.form, tuple(out))
 
 
 class Press:
@@ -89,11 +96,12 @@ class Press:
         self.looked_at = sorted(looked_at | bound)
         self.shared = sorted(shared)
         self.plates: dict[tuple[Any, ...], tuple[Plate, ...]] = {}
+        self.known: list[list[Any]] = []
 
     def print(self, context: Mapping[str, Any]) -> list[Filled]:
         """Each part for this reader. Raises Unprintable where Jinja has to do it, or to say what is wrong."""
         kind = (
-            *[Same(context.get(root)) for root in self.shared],
+            *[id(context.get(root)) for root in self.shared],
             *[True if (value := _at(context, path)) else _frozen(value) for path in self.asked],
             *[_frozen(_at(context, path)) for path in self.looked_at],
         )
@@ -101,6 +109,8 @@ class Press:
         if plates is None:
             if len(self.plates) >= REMEMBERED:
                 self.plates.clear()
+                self.known.clear()
+            self.known.append([context.get(root) for root in self.shared])  # alive, so that no other takes their id
             plates = self.plates[kind] = self._watched(context)
         try:
             return [plate.printed(context) for plate in plates]
@@ -123,19 +133,6 @@ class Press:
             token = inner[path[-1]] = f"\ue000{secret}{number}\ue001"
             tokens[token] = path
         return tuple([_plate(sheet, marked, tokens) for sheet in self.sheets])
-
-
-class Same:
-    """Equal only to itself: for what all readers of a language share, and what is too large to compare."""
-
-    def __init__(self, what: object) -> None:
-        self.what = what
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and other.what is self.what
-
-    def __hash__(self) -> int:
-        return id(self.what)
 
 
 class Seen:
@@ -178,7 +175,9 @@ def _plate(sheet: Sheet, marked: dict[str, Any], tokens: Mapping[str, Path]) -> 
     form, printed, length = sheet.written(marked)
     slots = tuple((place, tokens[value]) for place, value in enumerate(printed) if value in tokens)
     length -= sum(len(printed[place]) for place, _ in slots)
-    return Plate(sheet, form, tuple("" if value in tokens else value for value in printed), slots, length)
+    links = set(form.links)
+    values = ["" if v in tokens else fitted_value(sheet.kind, v, n in links) for n, v in enumerate(printed)]
+    return Plate(sheet.kind, form, tuple(values), slots, length)
 
 
 def _at(context: Any, path: Path) -> Any:

@@ -50,6 +50,15 @@ class Filled:
     def __str__(self) -> str:
         return self.form.filled(self.values)
 
+    @property
+    def empty(self) -> bool:
+        return not any(self.form.words) and not any(self.values[gap] for gap in self.form.gaps)
+
+    @classmethod
+    def of(cls, text: str) -> "Filled":
+        """Plain words in a form of their own."""
+        return cls(Form((text,), (), ()), ())
+
 
 class Sheet:
     def __init__(self, template: Template, kind: Kind) -> None:
@@ -61,7 +70,7 @@ class Sheet:
         return fitted(self.kind, *self.written(values))
 
     def written(self, values: dict[str, Any]) -> tuple[Form, list[str], int]:
-        """Print the values; the form around them is made once and found again by its words. And how long it all is."""
+        """Print the values; the form around them is made once and found again by its words. With the length of all."""
         context = self.template.new_context(values)
         try:
             raw = "".join(self.template.root_render_func(context))
@@ -79,16 +88,20 @@ class Sheet:
 
 
 def fitted(kind: Kind, form: Form, printed: list[str], length: int) -> Filled:
-    """The printed values as they may stand in the form: not too long, on one line, and links where links stand."""
+    """The printed values as they may stand in the form."""
     if length > LONGEST[kind]:
         raise Unsafe(f"the {kind} is longer than {LONGEST[kind]:,} characters")
-    longest = LONGEST_VALUE[kind]
+    links = set(form.links)
+    return Filled(form, tuple([fitted_value(kind, value, place in links) for place, value in enumerate(printed)]))
+
+
+def fitted_value(kind: Kind, value: str, link: bool) -> str:
+    """Not too long, on one line in a subject, and a link where a link stands."""
     if kind == "subject":
-        printed = [" ".join(value.split()) for value in printed]  # a header is one line
-    for link in form.links:
-        if not SAFE_URL.fullmatch(unescape(printed[link])):
-            raise Unsafe(f"“{printed[link][:60]}” is not a link (https://… or mailto:…)")
-    return Filled(form, tuple([v if len(v) <= longest else v[: longest - 1] + "…" for v in printed]))
+        value = " ".join(value.split())  # a header is one line
+    if link and not SAFE_URL.fullmatch(unescape(value)):
+        raise Unsafe(f"“{value[:60]}” is not a link (https://… or mailto:…)")
+    return value if len(value) <= LONGEST_VALUE[kind] else value[: LONGEST_VALUE[kind] - 1] + "…"
 
 
 def _split(raw: str) -> tuple[tuple[str, ...], list[str]]:

@@ -33,15 +33,15 @@ def context(
     web_url: str,
     today: date,
     handoff: Mapping[str, Any] | None = None,
+    of_house: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A letter's values from a row of the audience view (or any row with some of its columns).
 
     Everything a template may name is there; what we do not know is the empty text, so that `{% if person.first_name %}`
     asks the question. `sender` has name and email, `company` has name and postal_address.
+    Who writes to thousands gives `of_house`, made once: the press knows it again without looking.
     """
     first, last = _name(row.get("first_name")), _name(row.get("last_name"))
-    offer = campaign.offer
-    by = campaign.sender
     return {
         "person": {
             "first_name": first,
@@ -62,6 +62,19 @@ def context(
             "tier": row.get("tier") or "",
         },
         "owner": {"name": _name(row.get("owner_name")), "email": row.get("owner_email") or ""},
+        **(of_house or house(campaign, sender, company, web_url)),
+        "unsubscribe_url": unsubscribe_url,
+        "today": today,
+        "handoff": dict(handoff) if handoff else None,
+    }  # fmt: skip
+
+
+def house(
+    campaign: Campaign, sender: Mapping[str, str], company: Mapping[str, str], web_url: str
+) -> dict[str, Any]:
+    """What is the same for every reader of a campaign: who writes, and what is offered."""
+    offer, by = campaign.offer, campaign.sender
+    return {
         "campaign": {"slug": campaign.slug, "name": campaign.name, "market": campaign.market},
         "offer": offer and {
             "code": offer.code,
@@ -71,8 +84,5 @@ def context(
         },
         "sender": {"name": by.name if by else sender["name"], "email": by.email if by else sender["email"]},
         "company": {"name": company["name"], "postal_address": company["postal_address"]},
-        "unsubscribe_url": unsubscribe_url,
         "web_url": web_url,
-        "today": today,
-        "handoff": dict(handoff) if handoff else None,
     }  # fmt: skip

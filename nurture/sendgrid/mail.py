@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -51,8 +52,8 @@ def parcels(envelopes: Sequence[Envelope], most: int = MOST_PEOPLE) -> list[Parc
 
 def _kind(envelope: Envelope) -> Hashable:
     """What letters of one request have in common, besides the Reply-To."""
-    forms = tuple(id(piece.form) for piece in envelope.pieces) if envelope.pieces else envelope.message_id
-    return (forms, envelope.from_email, envelope.from_name, envelope.category)
+    text, html = envelope.pieces
+    return (id(text.form), id(html.form), envelope.from_email, envelope.from_name, envelope.category)
 
 
 def _fitting(group: list[Envelope], most: int) -> Iterator[Parcel]:
@@ -129,27 +130,32 @@ def _person(envelope: Envelope, subject: str | None, substitutions: dict[str, st
 
 def _wrong(envelopes: Sequence[Envelope]) -> dict[int, str]:
     """Our own schema: what SendGrid would refuse the whole request for, found before it is asked."""
-    first, seen, found = envelopes[0], set[str](), dict[int, str]()
+    first, everybody = envelopes[0], range(len(envelopes))
     if len(envelopes) > MOST_PEOPLE:
-        raise Unfit(dict.fromkeys(range(len(envelopes)), f"more than {MOST_PEOPLE:,} readers in one request"))
-    shared = (first.reply_to, first.from_email, first.from_name, first.category)
-    for i, envelope in enumerate(envelopes):
-        address = envelope.to_email.lower()
-        if (envelope.reply_to, envelope.from_email, envelope.from_name, envelope.category) != shared or address in seen:
-            raise Unfit({i: "its sender or Reply-To is its own, or its address is in the request already"})
-        seen.add(address)
-        if not ADDRESS.fullmatch(envelope.to_email) or len(address) > 254:
-            found[i] = "this is no address SendGrid takes"
-        elif (
-            not envelope.subject.strip() or len(envelope.subject) > LONGEST_SUBJECT or CONTROLS.search(envelope.subject)
-        ):
-            found[i] = "the subject is empty, too long, or contains a line break"
-        elif not envelope.text or not envelope.html:
-            found[i] = "a part of the letter is empty"
-        elif any(
-            not HEADER.fullmatch(k) or k.lower() in RESERVED or CONTROLS.search(v) for k, v in envelope.headers.items()
-        ):
-            found[i] = "a header has a reserved name or a line break"
+        raise Unfit(dict.fromkeys(everybody, f"more than {MOST_PEOPLE:,} readers in one request"))
+    if len({(e.reply_to, e.from_email, e.from_name, e.category) for e in envelopes}) > 1:
+        raise Unfit(dict.fromkeys(everybody, "their sender or Reply-To differ"))
+    if len({e.to_email.lower() for e in envelopes}) < len(envelopes):
+        raise Unfit(dict.fromkeys(everybody, "an address is in the request twice"))
     if not first.category.isascii() or not 0 < len(first.category) <= 255:
-        return dict.fromkeys(range(len(envelopes)), f"the campaign's name “{first.category}” is not ASCII")
-    return found
+        return dict.fromkeys(everybody, f"the campaign's name “{first.category}” is not ASCII")
+    return {i: why for i, envelope in enumerate(envelopes) if (why := _why_wrong(envelope))}
+
+
+def _why_wrong(envelope: Envelope) -> str:
+    text, html = envelope.pieces
+    headers = envelope.headers
+    if not ADDRESS.fullmatch(envelope.to_email) or len(envelope.to_email) > 254:
+        return "this is no address SendGrid takes"
+    if not envelope.subject or len(envelope.subject) > LONGEST_SUBJECT or CONTROLS.search(envelope.subject):
+        return "the subject is empty, too long, or contains a line break"
+    if text.empty or html.empty:
+        return "a part of the letter is empty"
+    if headers and (CONTROLS.search("".join(headers.values())) or not _known(tuple(headers))):
+        return "a header has a reserved name or a line break"
+    return ""
+
+
+@lru_cache(256)
+def _known(names: tuple[str, ...]) -> bool:
+    return all(HEADER.fullmatch(name) and name.lower() not in RESERVED for name in names)

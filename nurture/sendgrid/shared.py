@@ -42,8 +42,8 @@ class Shared:
 
 def share(envelopes: Sequence[Envelope]) -> Shared:
     """Letters of the same forms as one content with substitutions. Raises Unfit."""
-    pieces = [e.pieces for e in envelopes if e.pieces]
-    if len(pieces) < len(envelopes) or len({(id(text.form), id(html.form)) for text, html in pieces}) != 1:
+    pieces = [e.pieces for e in envelopes]
+    if len({(id(text.form), id(html.form)) for text, html in pieces}) != 1:
         raise Unfit(dict.fromkeys(range(len(envelopes)), "their words differ, not only their values"))
     text = _Part(0, [text for text, _ in pieces])
     html = _Part(len(text.columns), [html for _, html in pieces])

@@ -31,7 +31,7 @@ class SendGrid:
         key = settings.sendgrid_api_key.get_secret_value().strip()
         if not re.fullmatch(r"[!-~]+", key):
             raise Misconfigured("SENDGRID_API_KEY is empty or contains blanks: copy it again from SendGrid, API Keys")
-        self.most = settings.sendgrid_batch
+        self.most, self.at_once = settings.sendgrid_batch, settings.sendgrid_requests
         self.sandbox = settings.sendgrid_sandbox
         self.host = host(settings.sendgrid_host)
         self._key = key
