@@ -1,0 +1,261 @@
+"""What each process of benchmarks/kill.py does until it is killed. Everything real but the speed of the clock."""
+
+import json
+import os
+import random
+import signal
+import socket
+import sys
+import time
+import traceback
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import col
+
+from models import Address, Contact, Message, metadata, stop
+from models import attempt as attempts
+from models import campaign as kept
+from models import message as messages
+from models.bulk import add_new
+from nurture import campaigns, db
+from nurture.desk import Desk
+from nurture.links import UNSUBSCRIBE, Links
+from nurture.sendgrid.transport import SendGrid
+from nurture.settings import Settings
+from nurture.web.app import serve
+from tasks import delivery, feedback
+
+FASTER = 30  # an armed lease of 90 s lasts 3
+DEADLINE = 1.5  # seconds for a request: well below the armed lease, as in life
+PEOPLE, LETTERS = 4_000, ("offer", "reminder")
+BATCH = 10
+SUICIDE = 0.004  # before and after each step of the protocol
+OPEN = ("waiting", "claimed", "armed")
+SECRET = "a secret for this benchmark only"  # noqa: S105
+TERMS = """
+name = "Test"
+market = "b2c"
+goal = "order"
+audience = "market = 'b2c'"
+[hours]
+start = "00:00"
+end = "23:59"
+days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+[[steps]]
+letter = "offer"
+[[steps]]
+letter = "reminder"
+"""
+LINES = "Hello {{ person.first_name }}\n{{ company.postal_address }}\n{{ unsubscribe_url }}"
+FILES = {"test/campaign.toml": TERMS} | {
+    f"test/{letter}/{file}": words
+    for letter in LETTERS
+    for file, words in (
+        ("subject.txt", f"{letter} for {{{{ person.name }}}}"), ("body.txt", LINES), ("body.html", f"<p>{LINES}</p>"))
+}  # fmt: skip
+
+
+@dataclass
+class Town:
+    folder: Path
+    url: str
+    port: int
+    provider: str
+    key: str
+
+    def __post_init__(self) -> None:
+        self.began, self.start = time.monotonic(), datetime.now(UTC)
+
+    def clock(self) -> datetime:
+        return self.start + timedelta(seconds=(time.monotonic() - self.began) * FASTER)
+
+    @cached_property
+    def settings(self) -> Settings:
+        given: dict[str, Any] = {
+            "SENDGRID_API_KEY": "SG.double", "SENDGRID_HOST": self.provider, "SENDGRID_WEBHOOK_KEY": self.key,
+            "var": self.folder, "database_url": self.url, "web_port": self.port, "transport": "sendgrid",
+            "web_url": f"http://127.0.0.1:{self.port}", "secret": SECRET, "sendgrid_batch": BATCH,
+        }  # fmt: skip
+        return Settings(_env_file=None, **given)  # type: ignore[call-arg]
+
+    @property
+    def links(self) -> Links:
+        return Links([SECRET], self.settings.web_url)
+
+    @property
+    def peace(self) -> bool:
+        return (self.folder / "peace").exists()
+
+    def log(self, name: str, **line: Any) -> None:
+        """One line, one write: a kill leaves it whole or not there."""
+        said = json.dumps({**line, "at": time.monotonic_ns()}) + "\n"
+        fd = os.open(self.folder / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(fd, said.encode())
+        os.close(fd)
+
+
+def lines(path: Path) -> Iterator[dict[str, Any]]:
+    for line in path.read_text().splitlines() if path.exists() else []:
+        yield json.loads(line)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def settle(town: Town) -> None:
+    """Tables, people with consent, a published campaign."""
+    engine, now = db.engine_for(town.url), town.start
+    metadata.create_all(engine)
+    with db.writing(engine) as session:
+        add_new(session, Address, [{"address": f"p{i}@home.example"} for i in range(PEOPLE)])
+        add_new(session, Contact, [
+            {"market": "b2c", "key": f"p{i}", "address": f"p{i}@home.example", "email": f"p{i}@home.example",
+             "first_name": "Zoë", "last_name": "O'Brien", "country": "DE", "locale": "en", "consent": "granted",
+             "stage": "aware", "traits": {}, "created_at": now, "updated_at": now} for i in range(PEOPLE)])  # fmt: skip
+        kept.publish(
+            session, {"slug": "test", "name": "Test", "market": "b2c"}, campaigns.digest(FILES), FILES, "me", now
+        )
+    engine.dispose()
+
+
+def play(role: str, town: Town, seed: int) -> None:
+    """In a forked child: do it until somebody kills us."""
+    try:
+        out = os.open(town.folder / f"{role}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        ROLES[role](town, random.Random(seed))
+    except BaseException:
+        last_words()
+    os._exit(1)
+
+
+def last_words() -> None:
+    traceback.print_exc()
+    sys.stderr.flush()
+
+
+def until_killed(town: Town, work: Callable[[Engine], Any], pause: float) -> None:
+    """A database that is busy, or chose us in a deadlock, is tried again, as the next scheduled run would."""
+    engine = db.engine_for(town.url)
+    while True:
+        try:
+            work(engine)
+        except SQLAlchemyError as error:
+            town.log("errors", error=str(error)[:300])
+        time.sleep(pause)
+
+
+def sender(town: Town, chance: random.Random) -> None:
+    real = attempts.fence
+
+    def fence(*given: Any, **named: Any) -> bool:
+        """The moment of arming, taken inside its transaction and before it looks at stops: none that was committed
+        before this moment may be missed."""
+        done = real(*given, **named)
+        if done:
+            town.log("armed", attempt=given[1])
+        return done
+
+    attempts.fence = fence
+    transport = SendGrid(town.settings, deadline=DEADLINE)
+    desk = Desk(town.settings, town.links)
+    mortal(chance, transport, "send")
+    for module, names in ((delivery, ("claim", "write", "arm", "record", "tidy", "_look")),
+                          (attempts, ("open_attempt", "fence", "arm", "finish", "split"))):  # fmt: skip
+        for name in names:
+            mortal(chance, module, name)
+    until_killed(town, lambda engine: delivery.deliver(engine, town.clock, transport, desk), 0.02)
+
+
+def mortal(chance: random.Random, where: Any, name: str) -> None:
+    """The process may kill itself just before or just after this step."""
+    real = getattr(where, name)
+
+    def step(*given: Any, **named: Any) -> Any:
+        if chance.random() < SUICIDE:
+            os.kill(os.getpid(), signal.SIGKILL)
+        done = real(*given, **named)
+        if chance.random() < SUICIDE:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return done
+
+    setattr(where, name, step)
+
+
+def web(town: Town, chance: random.Random) -> None:
+    serve(town.settings)
+
+
+def feed_back(town: Town, chance: random.Random) -> None:
+    until_killed(town, lambda engine: feedback.apply(engine, town.clock()), 0.05)
+
+
+def planner(town: Town, chance: random.Random) -> None:
+    """Plans some more, and much again; and is the person who lets go of the brake that a 401 has pulled."""
+
+    def plan(engine: Engine) -> None:
+        now = town.clock()
+        with db.writing(engine) as session:
+            for scope in messages.brakes(session):
+                kept.release_brake(session, scope)
+            if town.peace:
+                return
+            contacts = session.execute(select(col(Contact.id), col(Contact.address)).order_by(col(Contact.id))).all()
+            done = session.execute(select(Message.id)).all()
+            far = min(len(done) // len(LETTERS) + 25, len(contacts))
+            again = chance.sample(range(far), min(40, far))
+            new = range(max(far - 50, 0), far)
+            messages.plan(session, [
+                {"campaign": "test", "version_id": 1, "step": step, "letter": letter, "address": contacts[i].address,
+                 "contact_id": contacts[i].id, "state": "waiting", "planned_at": now, "not_before": now,
+                 "not_after": now + timedelta(days=7)}
+                for i in sorted({*again, *new}) for step, letter in enumerate(LETTERS)])  # fmt: skip
+
+    until_killed(town, plan, 0.1)
+
+
+def leaver(town: Town, chance: random.Random) -> None:
+    """People unsubscribe, on the page or by the hand of one of us. What is written down here had been committed."""
+
+    def leave(engine: Engine) -> None:
+        if town.peace:
+            return
+        with db.reading(engine) as session:
+            newest = session.execute(
+                select(col(Message.id), col(Message.address)).order_by(col(Message.id).desc()).limit(200)
+            ).all()
+        if not newest:
+            return
+        message_id, address = chance.choice(newest)
+        if chance.random() < 0.5:
+            page = f"{town.settings.web_url}/u/{town.links.token(UNSUBSCRIBE, message_id)}"
+            try:
+                with urllib.request.urlopen(urllib.request.Request(page, b"", method="POST"), timeout=5) as answer:  # noqa: S310
+                    if b"We will not write to you again" not in answer.read():
+                        return
+            except OSError:
+                return  # the web app is dead at this moment: nothing was promised
+        else:
+            with db.writing(engine) as session:
+                stop.suppress_once(session, stop.Stop(address, town.clock(), "person", "benchmark"))
+        town.log("stopped", address=address)
+
+    until_killed(town, leave, 0.04)
+
+
+ROLES: dict[str, Callable[[Town, random.Random], None]] = {
+    "sender": sender, "web": web, "feedback": feed_back, "planner": planner, "leaver": leaver,
+}  # fmt: skip

@@ -1,0 +1,180 @@
+"""The mistakes one makes when sending mail, each planted into the real code: what the walks must find.
+
+A mutant is a context: inside it the code is wrong. `breaks` is the promise that must be seen broken, from the
+provider's side and not from ours: that a guard is missing proves nothing, that somebody got two letters does.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text, update
+from sqlalchemy.schema import CreateTable
+from sqlmodel import col
+
+from models import Attempt, Message, stop
+from models import attempt as attempts
+from models.attempt import AttemptState
+from models.message import State
+from nurture.rules import delivery as rules
+from nurture.rules.delivery import Verdict
+from nurture.sendgrid import events
+from tasks import delivery
+from tests.walks import resend
+from tests.walks.stage import Stage, stage
+
+Patch = pytest.MonkeyPatch
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    name: str
+    plant: Callable[[Patch], None]
+    breaks: str = "twice"
+    policy: str = "hold"
+    stage: Callable[[], Stage] = field(default=stage)
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            self.plant(patch)
+            yield
+
+
+def server_errors_are_no(patch: Patch) -> None:
+    """500 treated as "not sent"."""
+    for status in (500, 502, 503, 504):
+        patch.setitem(rules.STATUS, status, Verdict.BUSY)
+
+
+def reaps_armed(patch: Patch) -> None:
+    """An attempt that was armed and went silent gives its messages back, as if it had only been claimed."""
+    real = attempts.reap
+
+    def reap(session: Any, now: datetime) -> tuple[int, int]:
+        over = (col(Attempt.state) == AttemptState.ARMED, col(Attempt.lease_until) < now)
+        silent = session.execute(select(col(Attempt.id)).where(*over)).scalars().all()
+        session.execute(update(Attempt).where(col(Attempt.id).in_(silent)).values(state=AttemptState.CLAIMED))
+        session.execute(update(Message).where(col(Message.attempt_id).in_(silent)).values(state=State.CLAIMED))
+        return real(session, now)
+
+    patch.setattr(attempts, "reap", reap)
+
+
+def arms_without_fence(patch: Patch) -> None:
+    """Whoever wakes up arms what it once claimed, whether it is still its own or not."""
+
+    def fence(session: Any, attempt_id: str, owner: str, now: datetime, until: datetime, alone: str = "") -> bool:
+        armed = {"state": AttemptState.ARMED, "armed_at": now, "lease_until": until}
+        session.execute(update(Attempt).where(col(Attempt.id) == attempt_id).values(armed))
+        return True
+
+    def going(session: Any, attempt_id: str) -> Sequence[int]:
+        carried = session.execute(text("SELECT message_id FROM attempt_item WHERE attempt_id = :a"), {"a": attempt_id})
+        return list(carried.scalars())  # without the fence its messages are believed to be its own still
+
+    patch.setattr(attempts, "fence", fence)
+    patch.setattr(attempts, "going", going)
+
+
+def arms_without_looking(patch: Patch) -> None:
+    """No look at suppressions between claiming and the request."""
+    real = delivery._look
+
+    def look(session: Any, attempt_id: str, edition: Any, now: datetime, *, caps: bool) -> Any:
+        return real(session, attempt_id, edition, now, caps=caps) if caps else delivery.Delivered()
+
+    patch.setattr(delivery, "_look", look)
+
+
+def finishes_whatever_the_state(patch: Patch) -> None:
+    """An answer is written down on an attempt that an event has settled already."""
+    patch.setattr(attempts, "OPEN", tuple(AttemptState))
+    real = attempts.finish
+
+    def finish(session: Any, attempt_id: str, *rest: Any, **answer: Any) -> bool:
+        session.execute(update(Message).where(col(Message.attempt_id) == attempt_id).values(state=State.ARMED))
+        return real(session, attempt_id, *rest, **answer)
+
+    patch.setattr(attempts, "finish", finish)
+
+
+def resends_without_proof(patch: Patch) -> None:
+    """What nobody knows waits again as soon as its worker is given up."""
+    real = attempts.reap
+
+    def reap(session: Any, now: datetime) -> tuple[int, int]:
+        done = real(session, now)
+        unknown = session.execute(text("SELECT id FROM attempt WHERE state = 'unknown'")).scalars().all()
+        resend.give_back(session, unknown, now)
+        return done
+
+    patch.setattr(attempts, "reap", reap)
+
+
+def never_looks_again(patch: Patch) -> None:
+    """Whoever stood still between arming and the request makes it all the same."""
+    patch.setattr(delivery, "_still_armed", lambda engine, attempt_id: True)
+
+
+def no_positive_control(patch: Patch) -> None:
+    patch.setattr(resend, "neighbours_were_told_of", lambda *_: True)
+
+
+def no_ear_control(patch: Patch) -> None:
+    patch.setattr(resend, "the_ear_was_open", lambda *_: True)
+
+
+def event_id_is_the_key(patch: Patch) -> None:
+    """`sg_event_id` alone: an event with an id that another one had is taken for a repeat."""
+    patch.setattr(events, "_key", lambda event, kind: event["sg_event_id"])
+
+
+def suppresses_only_waiting(patch: Patch) -> None:
+    """A stop takes waiting rows out of the outbox and leaves no mark on the address."""
+    real = stop._settle
+
+    def settle(session: Any, addresses: Sequence[str], held: Any) -> None:
+        real(session, addresses, held)
+        none: dict[str, Any] = {"suppressed_at": None, "suppressed_why": None}
+        session.execute(update(stop.Address).where(col(stop.Address.address).in_(addresses)).values(none))
+
+    patch.setattr(stop, "_settle", settle)
+
+
+def untouched(patch: Patch) -> None:
+    """Nothing is planted; the database itself lacks its key."""
+
+
+@lru_cache(1)
+def keyless() -> Stage:
+    """A database that was made without the unique key of the outbox."""
+
+    def without_key(raw: Any) -> None:
+        ddl = str(CreateTable(Message.__table__).compile(stage().engine))  # type: ignore[attr-defined]
+        unique = "UNIQUE (campaign, letter, address)"
+        assert unique in ddl
+        raw.execute("DROP TABLE message")
+        raw.execute(ddl.replace(f"{unique}, ", "").replace(f",\n\t{unique}", ""))
+
+    return Stage(without_key)
+
+
+MUTANTS = [
+    Mutant("500 treated as not sent", server_errors_are_no),
+    Mutant("reaping armed attempts", reaps_armed),
+    Mutant("arming without the fence", arms_without_fence),
+    Mutant("arming without the suppression check", arms_without_looking, "after a stop"),
+    Mutant("finish without the state condition", finishes_whatever_the_state, "accepted withdrawn"),
+    Mutant("resend without proof", resends_without_proof),
+    Mutant("skipping “still armed?”", never_looks_again),
+    Mutant("no positive control", no_positive_control, policy="resend"),
+    Mutant("no ear control", no_ear_control, policy="resend"),
+    Mutant("sg_event_id as the only key", event_id_is_the_key, "after a stop"),
+    Mutant("planning without the unique key", untouched, stage=keyless),
+    Mutant("suppressing only waiting rows", suppresses_only_waiting, "after a stop"),
+]

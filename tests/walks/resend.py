@@ -1,0 +1,75 @@
+"""A policy that nurture does not have: what nobody knows is sent again after a day of silence, if the silence proves
+something. It is kept here to show why the policy is to hold: each of its controls is needed, and none is proof.
+
+A canary is a letter to ourselves, sent every minute while anything is sent and every half hour otherwise.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from models import Attempt, Event, Message
+from models import attempt as attempts
+from models.attempt import AttemptState
+from models.message import State
+
+QUARANTINE = timedelta(hours=26)  # the provider tells its events for 24 hours
+NEAR = timedelta(seconds=60)
+SLOT = timedelta(minutes=30)
+OPEN_SLOTS = 26  # of the 52 in a quarantine
+
+
+@dataclass
+class Ear:
+    """When canaries were sent and which of them we heard of, and when."""
+
+    sent: list[datetime] = field(default_factory=list)
+    heard: dict[datetime, datetime] = field(default_factory=dict)
+
+
+def resolve(session: Any, ear: Ear, now: datetime) -> list[str]:
+    """Send again what was surely not sent, as far as silence can say so. Returns the attempts."""
+    over = session.execute(
+        select(col(Attempt.id), col(Attempt.armed_at)).where(
+            col(Attempt.state) == AttemptState.UNKNOWN, col(Attempt.armed_at) <= now - QUARANTINE
+        )
+    ).all()
+    silent = [
+        attempt
+        for attempt, armed in over
+        if not session.execute(select(col(Event.id)).where(col(Event.attempt_id) == attempt).limit(1)).first()
+        and neighbours_were_told_of(ear, armed)
+        and the_ear_was_open(ear, now)
+    ]
+    give_back(session, silent, now)
+    return silent
+
+
+def neighbours_were_told_of(ear: Ear, armed: datetime) -> bool:
+    """The positive control: letters taken just before and just after this one were told of."""
+    before = any(armed - NEAR <= at < armed for at in ear.heard)
+    return before and any(armed < at <= armed + NEAR for at in ear.heard)
+
+
+def the_ear_was_open(ear: Ear, now: datetime) -> bool:
+    """The control of the channel: through half of the quarantine at least, events got through to us."""
+    slots = {int((now - at) / SLOT) for at in ear.heard.values() if at > now - QUARANTINE}
+    return len(slots) >= OPEN_SLOTS
+
+
+def give_back(session: Any, ids: Sequence[str], now: datetime) -> None:
+    again = {
+        "state": State.WAITING,
+        "reason": None,
+        "detail": None,
+        "not_before": now,
+        "more_tries": 0,
+        "accepted_at": None,
+    }
+    for attempt in ids:
+        rows = session.execute(select(col(Message.id)).where(col(Message.attempt_id) == attempt)).scalars().all()
+        attempts.finish(session, attempt, AttemptState.REJECTED, [{"id": i, **again} for i in rows], now)

@@ -1,0 +1,69 @@
+"""A walk: a few hundred random steps through one world, and what it saw. A seed tells the same story again."""
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from random import Random
+
+from tests.walks.mutants import MUTANTS, Mutant
+from tests.walks.provider import Taken
+from tests.walks.stage import Stage
+from tests.walks.witness import KINDS, Violation
+from tests.walks.world import World
+
+STEPS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What happened: how many moves and commits, which steps the rows took, what the provider took."""
+
+    moves: Counter[str]
+    commits: int
+    seen: frozenset[tuple[str, str, str]]
+    log: tuple[Taken, ...]
+
+
+def walk(
+    seed: int, steps: int = STEPS, policy: str = "hold", stage: Stage | None = None, watch: Collection[str] = KINDS,
+    *, settle: bool = True,
+) -> Walk:  # fmt: skip
+    """Raises Violation, with a note that says how to see it again."""
+    world = World(Random(seed), policy=policy, watch=watch, **({"stage": stage} if stage else {}))
+    moves: Counter[str] = Counter()
+    try:
+        with world.playing():
+            for _ in range(steps):
+                moves[world.any_move()] += 1
+            if settle:
+                world.settle()
+    except Violation as violation:
+        violation.step = moves.total() + 1
+        violation.add_note(f"again: python -m tests.walks --seed {seed} --walks 1 --steps {steps} --policy {policy}")
+        raise
+    return Walk(moves, world.witness.commits, frozenset(world.witness.seen), tuple(world.provider.log))
+
+
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """Where a planted mistake showed itself. `steps`: all that were walked until then."""
+
+    seed: int
+    step: int
+    steps: int
+    said: str
+
+
+def hunt(mutant: Mutant, seed: int, walks: int, steps: int = 500) -> Caught | None:
+    """Walk from `seed` on until the planted mistake has done what it does."""
+    for n in range(walks):
+        try:
+            with mutant.planted():
+                walk(seed + n, steps, mutant.policy, mutant.stage(), {mutant.breaks}, settle=False)
+        except Violation as violation:
+            said, _, _ = str(violation).partition(". The last")
+            return Caught(seed + n, violation.step, n * steps + violation.step, said)
+    return None
+
+
+__all__ = ["MUTANTS", "STEPS", "Caught", "Violation", "Walk", "hunt", "walk"]

@@ -1,0 +1,147 @@
+"""The witness of a walk: compares what the database believes with what the provider knows, after every commit."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from models.message import LEDGER
+from nurture.rules.delivery import ATTEMPT_NEXT, MESSAGE_NEXT
+from tests.walks.provider import NAMED, POISON, Provider, Taken
+
+MESSAGE_STEPS = {(before, after) for (before, _), after in MESSAGE_NEXT.items()}
+ATTEMPT_STEPS = {(before, after) for (before, _), after in ATTEMPT_NEXT.items()}
+KINDS = frozenset({
+    "twice", "after a stop", "lost", "accepted withdrawn", "unknown without proof", "forbidden step", "ledger",
+    "evidence lost", "unsettled",
+})  # fmt: skip
+ENDS = ("accepted", "skipped", "refused", "unknown")
+
+
+class Violation(AssertionError):
+    """The promise was broken. `kind` says which; the text tells the last steps of the walk."""
+
+    def __init__(self, kind: str, what: str, story: Iterable[str]) -> None:
+        self.kind = kind
+        self.step = 0  # of its walk
+        super().__init__("\n  ".join([f"{kind}: {what}. The last steps were:", *story]))
+
+
+class Witness:
+    """`watch`: the kinds of violation that end the walk; what a mutant breaks on its way there is passed over."""
+
+    def __init__(self, raw: Any, provider: Provider, watch: Collection[str] = KINDS) -> None:
+        self.raw, self.provider, self.watch = raw, provider, watch
+        self.read = 0  # lines of the provider's log
+        self.commits = 0
+        self.plans: dict[tuple[str, str, str], Any] = {}  # what was ever planned
+        self.messages: dict[int, tuple[str, str | None]] = {}  # state, attempt
+        self.attempts: dict[str, str] = {}
+        self.carries: dict[int, tuple[str, str, str, int | None]] = {}  # campaign, letter, address, account
+        self.armed: dict[str, int] = {}  # attempt → the commit that armed it
+        self.stops: dict[Any, int] = {}  # address, account or brake → the commit that stopped it
+        self.accepted: dict[tuple[str, str, str], Taken] = {}
+        self.heard: list[Mapping[str, Any]] = []  # events that were answered with "written", not yet applied
+        self.proven: set[str] = set()
+        self.seen: set[tuple[str, str, str]] = set()  # (message or attempt, state before, state after)
+        self.settled: set[str] = set()  # unknown attempts that a person looked up and found not sent
+        rows = raw.execute("SELECT DISTINCT address FROM contact ORDER BY address").fetchall()
+        self.people = [address for (address,) in rows]
+
+    @property
+    def unread(self) -> bool:
+        return self.read < len(self.provider.log)
+
+    def _broken(self, kind: str, what: str, story: Iterable[str]) -> None:
+        if kind in self.watch:
+            raise Violation(kind, what, story)
+
+    # --- what the walk tells us
+
+    def planned(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self.plans |= {(r["campaign"], r["letter"], r["address"]): None for r in rows}
+
+    def stopped(self, what: Any) -> None:
+        """It was committed this moment."""
+        self.stops.setdefault(what, self.commits + 1)
+
+    def free(self, what: Any) -> None:
+        self.stops.pop(what, None)
+
+    def told(self, events: Sequence[Mapping[str, Any]]) -> None:
+        self.heard += events
+
+    def applied(self, story: Iterable[str]) -> None:
+        """Whatever was written down and applied must have had its effect, whatever its sg_event_id."""
+        for e in self.heard:
+            if e["event"] in ("bounce", "spamreport", "unsubscribe"):
+                self.stopped(e["email"])
+            if e.get("nt_attempt"):
+                self.proven.add(e["nt_attempt"])
+        self.heard = []
+        states = dict(self.raw.execute("SELECT id, state FROM attempt").fetchall())
+        for attempt in sorted(self.proven):
+            if states.get(attempt) != "accepted":
+                self._broken("evidence lost", f"{attempt} was told of and is {states[attempt]}", story)
+
+    # --- what we see
+
+    def look(self, story: Iterable[str]) -> None:
+        self.commits += 1
+        messages = {i: (s, a) for i, s, a in self.raw.execute("SELECT id, state, attempt_id FROM message")}
+        if len(messages) > len(self.carries):
+            rows = self.raw.execute("SELECT id, campaign, letter, address, account_id FROM message").fetchall()
+            self.carries = {i: tuple(rest) for i, *rest in rows}
+        attempts = dict(self.raw.execute("SELECT id, state FROM attempt").fetchall())
+        for attempt, state in attempts.items():
+            before = self.attempts.get(attempt)
+            if state == "armed" and before != "armed":
+                self.armed[attempt] = self.commits
+            if before and before != state:
+                self.seen.add(("attempt", before, state))
+            if before and before != state and (before, state) not in ATTEMPT_STEPS:
+                self._broken("forbidden step", f"attempt {attempt} went from {before} to {state}", story)
+        self._read_log(story)
+        for i, (state, _) in messages.items():
+            before, attempt = self.messages.get(i, (None, None))
+            if before != state:
+                self._went(i, before, state, attempt, story)
+            if state not in ("armed", "unknown", "accepted") and self.carries[i][:3] in self.accepted:
+                self._broken("lost", f"the provider has message {i}, and it is {state}", story)
+        if sum(state in LEDGER for state, _ in messages.values()) != len(self.plans):
+            self._broken("ledger", f"{len(self.plans)} were planned, {len(messages)} are in the outbox", story)
+        self.messages, self.attempts = messages, attempts
+
+    def _went(self, i: int, before: str | None, state: str, attempt: str | None, story: Iterable[str]) -> None:
+        self.seen.add(("message", before or "", state))
+        if before == "accepted":
+            self._broken("accepted withdrawn", f"message {i} is {state}", story)
+        if before and (before, state) not in MESSAGE_STEPS:
+            self._broken("forbidden step", f"message {i} went from {before} to {state}", story)
+        if before == "unknown" and state != "accepted" and attempt not in self.provider.denied | self.settled:
+            self._broken("unknown without proof", f"message {i} was unknown and is {state}", story)
+        if state == "accepted" and self.carries[i][:3] not in self.accepted:
+            self._broken("lost", f"message {i} is accepted, and the provider never had it", story)
+
+    def _read_log(self, story: Iterable[str]) -> None:
+        for taken in self.provider.log[self.read :]:
+            campaign, letter, address, account = self.carries[taken.message]
+            if earlier := self.accepted.get((campaign, letter, address)):
+                self._broken("twice", f"{address} got {letter} from {earlier.attempt} and {taken.attempt}", story)
+            self.accepted[campaign, letter, address] = taken
+            if taken.attempt not in self.armed:
+                self._broken("forbidden step", f"{taken.attempt} left without being armed", story)
+            for stop in (address, account, "all", f"campaign:{campaign}"):
+                if self.stops.get(stop, self.commits + 1) < self.armed.get(taken.attempt, self.commits) and (
+                    stop != account or campaign == "pumps"
+                ):
+                    self._broken("after a stop", f"{taken.attempt} brought {letter} to {address}", story)
+        self.read = len(self.provider.log)
+
+    def end(self, story: Iterable[str]) -> None:
+        """Everything has come to rest, and nobody is in doubt whom the provider told us of."""
+        self.look(story)
+        for i, (state, _) in self.messages.items():
+            if state not in ENDS:
+                self._broken("unsettled", f"message {i} is {state}", story)
+            if state == "refused" and self.carries[i][2] not in (NAMED, POISON):
+                self._broken("lost", f"message {i} was refused although nothing was wrong with it", story)
+        self.applied(story)

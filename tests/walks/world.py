@@ -1,0 +1,438 @@
+"""One walk's world: workers run the real outbox and stop anywhere; everything else happens between their steps."""
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from greenlet import getcurrent, greenlet
+from sqlalchemy.exc import OperationalError
+
+from models import attempt as attempts
+from models import event, message, stop
+from models.attempt import AttemptState
+from models.campaign import release_brake, set_brake
+from nurture import db
+from nurture.rules.delivery import ARMED_LEASE
+from nurture.sendgrid.events import read_events
+from nurture.sendgrid.transport import SendGrid
+from tasks import delivery, feedback
+from tests.doubles.sendgrid.webhook import wire_form
+from tests.walks import resend
+from tests.walks.provider import ANSWERS, UNREACHABLE, ModelWire, Provider
+from tests.walks.stage import LETTERS, PUMPS, SHOP, START, Stage, rows_to_plan, stage
+from tests.walks.witness import KINDS, Witness
+
+MOODS = {  # how likely each move is in a mean walk; each walk has its own mood, some things often, some never
+    "work": 60.0, "freeze": 4.0, "wake": 3.5, "crash": 1.0, "seconds": 6.0, "minutes": 2.5, "hours": 0.4, "days": 0.05,
+    "hear": 4.0, "apply": 3.0, "leave": 1.0, "return": 0.1, "withdraw": 0.2, "answer": 0.2, "pause": 0.3, "go on": 1.0,
+    "plan": 1.0, "database fails": 0.4, "look up": 1.5,
+}  # fmt: skip
+RESEND_MOODS = MOODS | {  # another policy is tried out: days pass, the provider falls silent, our ear is shut
+    "minutes": 1.0, "hours": 1.5, "days": 0.0, "a day": 1.5, "resolve": 3.0, "fall silent": 1.0, "shut the ear": 1.0,
+    "hear": 8.0, "look up": 0.0, "pause": 0.0, "crash": 2.0, "plan": 2.0,
+}  # fmt: skip
+FROZEN = 6  # workers that may wake some time; the oldest is forgotten
+
+
+@dataclass(eq=False)
+class Worker:
+    """A process with a run of `deliver`, and the threads it has, that go on only when the walk lets them."""
+
+    name: str
+    skew: timedelta
+    threads: list[greenlet] = field(default_factory=list)  # the first is the main one
+    broken: bool = False  # the database refuses its next transaction, or loses the answer to its commit
+
+
+@dataclass
+class World:
+    """`chance` decides everything. `mood`: weights of the moves; `answers`: weights of the provider's behaviours."""
+
+    chance: Random
+    stage: Stage = field(default_factory=stage)
+    workers: int = 0  # 0: one to three, as chance has it
+    policy: str = "hold"  # or "resend": tests.walks.resend
+    mood: dict[str, float] = field(default_factory=dict)
+    watch: Collection[str] = KINDS
+
+    def __post_init__(self) -> None:
+        self.stage.reset()
+        self.engine, self.now, self.over = self.stage.engine, START, False
+        self.story: deque[str] = deque(maxlen=60)
+        self.active: list[Worker] = []
+        self.frozen: list[Worker] = []
+        self.provider = Provider(self.chance, lambda: self.now, self._answers())
+        self.transport = SendGrid(self.stage.settings)
+        self.transport._wire = ModelWire(self.provider, self.pause)
+        self.witness = Witness(self.stage.raw, self.provider, self.watch)
+        self.ear = resend.Ear() if self.policy == "resend" else None
+        self.ear_is_shut = False
+        self.workers = self.workers or self.chance.choice([1, 2, 3])
+        self.transport.at_once = self.chance.choice([1, 1, 3])
+        self.names = self.attempts = 0
+        self.committed = False
+        usual = RESEND_MOODS if self.ear else MOODS
+        self.mood = self.mood or {move: weight * self.chance.choice([0.2, 1, 1, 3]) for move, weight in usual.items()}
+        self.hub = getcurrent()
+        for _ in range(3):
+            self.move_plan()
+
+    def _answers(self) -> dict[str, float]:
+        """Mostly well; a few faults of this walk's own choice often."""
+        weights = dict.fromkeys([*ANSWERS, UNREACHABLE], 0.3) | {"takes it": 8.0, "401": 0.1, "404": 0.1}
+        for fault in self.chance.sample(sorted(weights), 3):
+            weights[fault] += 2
+        return weights
+
+    # --- the workers
+
+    def pause(self, _where: str) -> None:
+        """A worker's step ends here: anything may happen before it goes on, and it may never go on."""
+        if getcurrent() is not self.hub and not self.over:
+            self.hub.switch()
+
+    @contextmanager
+    def playing(self) -> Iterator["World"]:
+        """The real code with our scheduling under it. At the end every worker that still stands is forgotten."""
+        real_writing, real_reading = db.writing, db.reading
+
+        @contextmanager
+        def writing(engine: Any) -> Iterator[Any]:
+            self.pause("before the transaction")
+            lost = self._fails("before the commit")
+            with real_writing(engine) as session:
+                yield session
+                if lost:
+                    raise OperationalError("COMMIT", {}, Exception("the disk is full"))
+            self.committed = True
+            if self._fails("after the commit"):
+                raise OperationalError("COMMIT", {}, Exception("the connection was cut"))
+            self.pause("after the commit")
+
+        @contextmanager
+        def reading(engine: Any) -> Iterator[Any]:
+            self.pause("before the look")
+            with real_reading(engine) as session:
+                yield session
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(db, "writing", writing)
+            patch.setattr(db, "reading", reading)
+            patch.setattr(feedback, "PAUSE", 0)
+            patch.setattr(delivery, "ThreadPoolExecutor", lambda *_: Pool(self))
+            patch.setattr(delivery, "wait", self._wait)
+            patch.setattr(delivery, "new_id", self._new_id)
+            patch.setattr(delivery, "worker_name", lambda: self._current().name)
+            try:
+                yield self
+            finally:
+                self.over = True
+                for worker in self.active + self.frozen:
+                    self._end(worker)
+                self.active, self.frozen = [], []
+
+    def _wait(self, futures: Collection["Future[Any]"], **_: Any) -> tuple[set["Future[Any]"], None]:
+        while not self.over and not any(future.done() for future in futures):
+            self.pause("waiting for its threads")
+        return {future for future in futures if future.done()}, None
+
+    def _fails(self, when: str) -> bool:
+        worker = self._current()
+        if worker is None or not worker.broken or self.chance.random() < 0.5:
+            return False
+        worker.broken = False
+        self.tell(f"{worker.name}: the database fails {when}")
+        return True
+
+    def _current(self) -> Any:
+        return next((w for w in self.active if getcurrent() in w.threads), None)
+
+    def _new_id(self) -> str:
+        self.attempts += 1
+        return f"a{self.attempts:05d}"
+
+    def _hire(self) -> Worker:
+        self.names += 1
+        skew = self.chance.choice([0, 0, 0, -120, 120])
+        worker = Worker(f"w{self.names}", timedelta(seconds=skew))
+        worker.threads.append(greenlet(lambda: self._deliver(worker)))
+        self.active.append(worker)
+        return worker
+
+    def _deliver(self, worker: Worker) -> None:
+        with suppress(OperationalError):  # the run fails; the next one finds in the database what is to be done
+            delivery.deliver(self.engine, lambda: self.now + worker.skew, self.transport, self.stage.desk, most=50)
+
+    def _due(self) -> bool:
+        """Would a new run of the outbox find anything to do? Asked only so as not to spend the walk on idle runs."""
+        due = """SELECT 1 FROM message WHERE state = 'waiting' AND not_before <= :now
+                 UNION SELECT 1 FROM attempt WHERE state IN ('claimed', 'armed') AND lease_until < :now LIMIT 1"""
+        return bool(self.stage.raw.execute(due, {"now": f"{self.now:%Y-%m-%d %H:%M:%S.%f}"}).fetchone())
+
+    def _step(self, worker: Worker) -> None:
+        thread = self.chance.choice(worker.threads)
+        thread.switch()
+        if thread.dead:
+            worker.threads.remove(thread)
+        if not worker.threads:
+            self.active.remove(worker)
+
+    # --- the moves
+
+    def move(self, name: str) -> None:
+        self.committed = False
+        getattr(self, f"move_{name.replace(' ', '_')}")()
+        if self.committed or self.witness.unread:
+            self.witness.look(self.story)
+
+    def any_move(self) -> str:
+        name = self.chance.choices(list(self.mood), list(self.mood.values()))[0]
+        self.move(name)
+        return name
+
+    def tell(self, line: str) -> None:
+        self.story.append(f"{self.now - START} {line}")
+
+    def move_work(self) -> None:
+        if not self.active and not self._due():  # nobody would find anything: something must happen first
+            return self.move(self.chance.choice(["plan", "minutes", "hear", "apply", "go on"]))
+        while len(self.active) < self.workers and self._due():
+            self._hire()
+        worker = self.chance.choice(self.active)
+        self.tell(f"{worker.name} goes on")
+        self._step(worker)
+
+    def move_freeze(self) -> None:
+        if self.active:
+            worker = self.active.pop(self.chance.randrange(len(self.active)))
+            self.frozen.append(worker)
+            self.tell(f"{worker.name} freezes")
+            if len(self.frozen) > FROZEN:
+                self._forget(self.frozen[0])
+
+    def move_wake(self) -> None:
+        if self.frozen:
+            worker = self.frozen.pop(self.chance.randrange(len(self.frozen)))
+            self.active.append(worker)
+            self.tell(f"{worker.name} wakes")
+            self._step(worker)
+
+    def move_crash(self) -> None:
+        if self.active:
+            worker = self.chance.choice(self.active)
+            self.tell(f"{worker.name} is killed")
+            self._forget(worker)
+
+    def _forget(self, worker: Worker) -> None:
+        """Killed: not one more line of it runs that could touch anything."""
+        (self.active if worker in self.active else self.frozen).remove(worker)
+        over, self.over = self.over, True
+        self._end(worker)
+        self.over = over
+
+    def _end(self, worker: Worker) -> None:
+        for thread in worker.threads:
+            thread.throw()
+
+    def move_database_fails(self) -> None:
+        if self.active:
+            self.chance.choice(self.active).broken = True
+
+    def pass_time(self, span: timedelta) -> None:
+        if self.ear:
+            self._send_canaries(self.now + span)
+        self.now += span
+        self.tell(f"{span} pass")
+
+    def move_seconds(self) -> None:
+        self.pass_time(timedelta(seconds=self.chance.randint(1, 40)))
+
+    def move_minutes(self) -> None:
+        self.pass_time(self.chance.choice([ARMED_LEASE, timedelta(minutes=3), timedelta(seconds=-20)]))
+
+    def move_hours(self) -> None:
+        self.pass_time(timedelta(hours=self.chance.randint(1, 8)))
+
+    def move_days(self) -> None:
+        self.pass_time(timedelta(days=self.chance.choice([1, 1, 2, 8])))
+
+    def _send_canaries(self, until: datetime) -> None:
+        """One a half minute around what is sent, one a half hour while time passes."""
+        at = self.now
+        while at < until:
+            if self.provider.silent is False:
+                late = timedelta(seconds=1_000 * self.chance.random() ** 3)
+                self.provider.events.append((at + late, {"canary": at}))
+            near = at - self.now < timedelta(minutes=2) or until - at < timedelta(minutes=2)
+            at += timedelta(seconds=20) if near else min(resend.SLOT, until - at - timedelta(minutes=1))
+
+    def move_hear(self) -> None:
+        if self.ear_is_shut:  # the provider tries for a day, then gives up
+            young = self.now - timedelta(hours=24)
+            self.provider.events = [pair for pair in self.provider.events if pair[0] > young]
+            return
+        self.keep(*self.provider.hear(lost=0.0 if self.ear else 0.05))
+
+    def keep(self, body: bytes, events: list[dict[str, Any]]) -> None:
+        if self.ear:
+            for canary in [e["canary"] for e in events if "canary" in e]:
+                self.ear.heard.setdefault(canary, self.now)
+            events = [e for e in events if "canary" not in e]
+            body = wire_form(events)
+        if events:
+            self.tell("told: " + ", ".join(f"{e['event']} {e.get('nt_attempt')} {e['email']}" for e in events))
+            self._write(lambda session: event.keep(session, read_events(body, self.now)))
+            self.witness.told(events)
+
+    def move_apply(self) -> None:
+        if not self.witness.heard:
+            return
+        done = feedback.apply(self.engine, self.now)
+        if done.events:
+            self.tell(f"{done.events} events are applied")
+        self.witness.applied(self.story)
+
+    def _write(self, what: Callable[[Any], Any]) -> Any:
+        with db.writing(self.engine) as session:
+            return what(session)
+
+    def move_leave(self) -> None:
+        """Somebody unsubscribes on our page, or one of us does it for them."""
+        address, why = self.chance.choice(self.witness.people), self.chance.choice(["unsubscribe", "person"])
+        self.tell(f"{address} leaves ({why})")
+        self._write(lambda session: stop.suppress_once(session, stop.Stop(address, self.now, why, "the walk")))
+        self.witness.stopped(address)
+
+    def move_return(self) -> None:
+        address = self.chance.choice(self.witness.people)
+        if self._write(lambda session: stop.lift(session, address, "the walk", self.now)):
+            self.tell(f"{address} is back")
+            self.witness.free(address)
+
+    def move_withdraw(self) -> None:
+        """Consent is taken back in the file that comes from the customer's own system."""
+        address = self.chance.choice(self.witness.people)
+        self.tell(f"{address} withdraws consent")
+        self.stage.raw.execute("UPDATE contact SET consent = 'withdrawn' WHERE address = ?", [address])
+        self.committed = True
+        self.witness.stopped(address)
+
+    def move_answer(self) -> None:
+        """A colleague replies: the whole account is left alone."""
+        account = self.chance.choice([1, 2])
+        self.tell(f"account {account} replies")
+        self._write(lambda session: stop.stop_accounts(session, {account: (self.now, "reply")}))
+        self.witness.stopped(account)
+
+    def move_a_day(self) -> None:
+        for _ in range(13):
+            self.pass_time(timedelta(hours=2))
+            self.move_hear()
+
+    def move_resolve(self) -> None:
+        """Not ours: see tests/walks/resend.py."""
+        given_back = self._write(lambda session: resend.resolve(session, self.ear, self.now))
+        self.witness.settled |= set(given_back)
+        if given_back:
+            self.tell(f"silence is taken for proof: {', '.join(given_back)}")
+
+    def move_fall_silent(self) -> None:
+        self.provider.silent = not self.provider.silent
+        self.tell("the provider falls silent" if self.provider.silent else "the provider speaks again")
+
+    def move_shut_the_ear(self) -> None:
+        self.ear_is_shut = not self.ear_is_shut
+        self.tell("our ear is shut" if self.ear_is_shut else "our ear is open again")
+
+    def move_look_up(self) -> None:
+        """A person looks at the provider's own list for a request in doubt, and says what they saw."""
+        unknown = self.stage.raw.execute("SELECT id FROM attempt WHERE state = 'unknown' ORDER BY id").fetchall()
+        if unknown:
+            [attempt] = self.chance.choice(unknown)
+            sent = any(taken.attempt == attempt for taken in self.provider.log)
+            self.tell(f"somebody looks {attempt} up: {'sent' if sent else 'not sent'}")
+            if not sent:
+                self.witness.settled.add(attempt)
+            self._write(lambda session: settle(session, attempt, sent, self.now))
+
+    def move_pause(self) -> None:
+        scope = self.chance.choice(["all", f"campaign:{SHOP}", f"campaign:{PUMPS}"])
+        self.tell(f"{scope} is paused")
+        self._write(lambda session: set_brake(session, scope, "the walk", "the walk", self.now))
+        self.witness.stopped(scope)
+
+    def move_go_on(self) -> None:
+        scopes = [scope for (scope,) in self.stage.raw.execute("SELECT scope FROM brake ORDER BY scope").fetchall()]
+        for scope in scopes:  # ours, and those that a 401 has set
+            if self._write(lambda session, scope=scope: release_brake(session, scope)):
+                self.tell(f"{scope} goes on")
+            self.witness.free(scope)
+
+    def move_plan(self) -> None:
+        slug = self.chance.choice(sorted(LETTERS))
+        letter = self.chance.choice(LETTERS[slug])
+        version = self.stage.versions[slug]
+        rows = rows_to_plan(self.stage.raw, slug, letter, version, self.now)
+        some = self.chance.sample(rows, self.chance.randint(1, len(rows)))
+        self.tell(f"{letter} is planned for {len(some)}")
+        self._write(lambda session: message.plan(session, some))
+        self.witness.planned(some)
+
+    # --- the end
+
+    def settle(self) -> None:
+        """The storm is over: the provider is well, all that it still has to tell arrives, nobody is frozen any more."""
+        for worker in self.active + self.frozen:
+            self._forget(worker)
+        self.provider.weights, self.provider.silent, self.ear_is_shut = {"takes it": 1.0}, False, False
+        for _ in range(12):  # within eight days every letter has left or its time is over
+            self.move("go on")
+            self.pass_time(timedelta(hours=25))
+            for _ in range(20):
+                self.keep(*self.provider.hear())
+            self.move("apply")
+            if not self._due():
+                continue
+            self._hire()
+            while self.active:
+                self.move("work")
+        self.witness.end(self.story)
+
+
+@dataclass
+class Pool:
+    """A worker's threads, as the walk schedules them."""
+
+    world: World
+    futures: list["Future[Any]"] = field(default_factory=list)
+
+    def submit(self, work: Callable[[], Any]) -> "Future[Any]":
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(work())
+            except Exception as error:  # as a real pool does: whoever asks for the result gets it
+                future.set_exception(error)
+
+        self.world._current().threads.append(greenlet(run))
+        self.futures.append(future)
+        return future
+
+    def shutdown(self) -> None:
+        while not self.world.over and not all(future.done() for future in self.futures):
+            self.world.pause("waiting for its threads")
+
+
+def settle(session: Any, attempt: str, sent: bool, now: datetime) -> None:
+    """What a person knows of a request in doubt: it was sent, or it was not and its letters wait again."""
+    if sent:
+        attempts.finish(session, attempt, AttemptState.ACCEPTED, [], now)
+    else:
+        resend.give_back(session, [attempt], now)
