@@ -1,14 +1,15 @@
 """The simulated people: they go by the mail, the same letter always meets the same fate, and their rates make sense."""
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
 
 import pytest
 
 from models.event import Kind
 from models.handoff import Decision
-from nurture.envelope import Envelope
-from nurture.mailbox import eml
 from nurture.rules.feedback import NOT_A_FIT, NOT_NOW, Heard, machines
 from nurture.rules.hours import is_business_day, zone_of
 from nurture.sendgrid.events import SIGNATURE, TIMESTAMP, genuine, public_keys, read_events
@@ -16,7 +17,18 @@ from nurture.world import salespeople
 from nurture.world.chance import Dice
 from nurture.world.inbox import Letter, read
 from nurture.world.provider import Provider
-from nurture.world.recipients import DEAD, Deed, Person, Reaction, keenness, reactions, shops
+from nurture.world.recipients import (
+    AWAKE,
+    DEAD,
+    Deed,
+    Person,
+    Reaction,
+    browses,
+    keenness,
+    project,
+    reactions,
+    shops,
+)
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 SEED = 1
@@ -52,14 +64,22 @@ def share(many: list[list[Reaction]], what: Kind | Deed, machine: bool = False) 
 # --- what stands in the mail ----------------------------------------------
 
 
+def an_eml(**headers: str) -> bytes:
+    """As nurture.mailbox writes them; tests/test_demo.py reads the real ones."""
+    mail = EmailMessage(policy=SMTP)
+    mail["To"] = Address("Zoë O'Brien", addr_spec="Zoe@Foo.example")
+    mail["Subject"], mail["Date"] = "¿Por qué ahora, señora?", NOW
+    mail["X-Nt-Message"], mail["X-Nt-Attempt"], mail["X-Category"] = "7", "018f", "pumps"
+    mail["List-Unsubscribe"] = "<http://127.0.0.1:8400/u/7.abc>"
+    for name, value in headers.items():
+        mail[name.replace("_", "-")] = value
+    mail.set_content("text, señora")
+    mail.add_alternative(HTML, subtype="html")
+    return mail.as_bytes()
+
+
 def test_a_recipient_reads_what_a_mail_program_would() -> None:
-    headers = {
-        "List-Unsubscribe": "<http://127.0.0.1:8400/u/7.abc>",
-        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-    }
-    envelope = Envelope(7, "018f", "Zoe@Foo.example", "Zoë O'Brien", "nora@us.example", "Nora", None,
-                        "¿Por qué ahora, señora?", "text, señora", HTML, "pumps", headers)  # fmt: skip
-    letter = read(eml(envelope, NOW))
+    letter = read(an_eml(List_Unsubscribe_Post="List-Unsubscribe=One-Click"))
     assert letter.to == "zoe@foo.example"
     assert letter.subject == "¿Por qué ahora, señora?"
     assert (letter.message_id, letter.attempt_id, letter.category, letter.sent_at) == (7, "018f", "pumps", NOW)
@@ -69,9 +89,7 @@ def test_a_recipient_reads_what_a_mail_program_would() -> None:
 
 
 def test_a_mail_without_the_promise_of_one_click_has_no_button() -> None:
-    envelope = Envelope(7, "a", "z@foo.example", "", "n@us.example", "N", None, "s", "t", HTML, "pumps",
-                        {"List-Unsubscribe": "<http://x/u/7>"})  # fmt: skip
-    assert read(eml(envelope, NOW)).one_click is None
+    assert read(an_eml()).one_click is None
 
 
 # --- fates ----------------------------------------------
@@ -177,6 +195,22 @@ def test_shoppers_buy_without_a_letter_too_but_less() -> None:
 def test_heat_makes_a_companys_people_keen() -> None:
     cold, warm, hot = (sum(keenness(SEED, "b2b", f"p{i}@x.example", heat) for i in range(200)) for heat in (0, 1, 2))
     assert cold < warm < hot
+
+
+def test_a_project_wakes_a_whole_company_from_its_day_on() -> None:
+    begun = [project(SEED, f"c{i}", NOW.date()) for i in range(400)]
+    assert 0.15 < sum(day is not None for day in begun) / 400 < 0.35
+    who = Person("zoe@foo.example", "b2b", keen=0.1, wakes=date(2026, 3, 10))
+    assert (who.on(date(2026, 3, 9)).keen, who.on(date(2026, 3, 10)).keen) == (0.1, AWAKE)
+    asleep, awake = (
+        sum(
+            bool(browses(SEED, one, NOW.date() + timedelta(days=n)))
+            for one in crowd(300, keen=0.1, wakes=wakes)
+            for n in range(7)
+        )
+        for wakes in (None, NOW.date())
+    )
+    assert awake > 5 * asleep
 
 
 # --- the provider ----------------------------------------------

@@ -5,7 +5,7 @@ not measured: keen people are few, most letters are never opened, some opens and
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
@@ -30,7 +30,10 @@ class Deed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who gets our letters. `keen`, 0 to 1: how much they, or their company, want what we sell."""
+    """Somebody who gets our letters. `keen`, 0 to 1: how much they, or their company, want what we sell.
+
+    `wakes`: the day on which a project begins at their company, and everybody there becomes keen.
+    """
 
     address: str
     market: str
@@ -40,6 +43,11 @@ class Person:
     company: str = ""
     country: str = ""
     keen: float = 0.2
+    wakes: date | None = None
+
+    def on(self, day: date) -> "Person":
+        """As they are on that day."""
+        return replace(self, keen=max(self.keen, AWAKE)) if self.wakes and day >= self.wakes else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,8 @@ TASTES = {
 }
 NO_ROLE = Taste(0.35, 0.20, 0.05)
 SHOPPER = Taste(0.42, 0.32, 0.0)
-HEAT = (0.15, 0.62, 0.9)  # how keen the people of a cold, a warm and a hot company are
+HEAT = (0.15, 0.72, 0.9)  # how keen the people of a cold, a warm and a hot company are
+AWAKE = 0.85  # … and of one where a project has just begun
 DEAD = {"b2b": 0.03, "b2c": 0.012}  # addresses that bounce, for good
 PROXY = {"b2b": 0.12, "b2c": 0.30}  # readers whose mail program opens everything for them
 SCANNED = 0.15  # companies whose firewall follows every link
@@ -99,9 +108,15 @@ def keenness(seed: int, market: str, address: str, heat: int = 0, orders: int = 
     return 0.75 * own.roll("own") ** 2 + 0.25 * min(1.0, orders / 5)
 
 
+def project(seed: int, company: str, first: date) -> date | None:
+    """When a cold company's project begins: for a quarter of them within three weeks."""
+    dice = Dice(seed, company, "project")
+    return first + timedelta(days=int(dice.between("begins", 2, 16))) if dice.happens("begins at all", 0.25) else None
+
+
 def reactions(seed: int, letter: Letter, who: Person) -> list[Reaction]:
     """All that comes of a letter, in order of time: first what mail servers do, then machines, then the reader."""
-    return sorted(_reactions(seed, letter, who), key=lambda reaction: reaction.at)
+    return sorted(_reactions(seed, letter, who.on(letter.sent_at.date())), key=lambda reaction: reaction.at)
 
 
 def _reactions(seed: int, letter: Letter, who: Person) -> Iterator[Reaction]:
@@ -184,8 +199,8 @@ def _visit(dice: Dice, who: Person, page: str, moment: datetime, taste: Taste, n
 
 def browses(seed: int, who: Person, day: date) -> list[Reaction]:
     """What somebody at work looks at on a weekday with or without a letter, because their project needs a pump."""
-    dice = Dice(seed, who.address, day, "browses")
-    if who.market != "b2b" or day.isoweekday() > 5 or not dice.happens("browses", 0.09 * who.keen**2):
+    dice, who = Dice(seed, who.address, day, "browses"), who.on(day)
+    if who.market != "b2b" or day.isoweekday() > 5 or not dice.happens("browses", 0.15 * who.keen**2):
         return []
     moment = at(day, time(9), zone_of(who.country or None)) + dice.between("when", 0, 8) * HOUR
     return list(

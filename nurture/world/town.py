@@ -112,7 +112,7 @@ class Town:
         if about:
             self._tally["offers"] += 1
             lead = self.people.get((about.lead, "b2b"))
-            answer = salespeople.answer(self.seed, about, lead.keen if lead else 0.0)
+            answer = salespeople.answer(self.seed, about, lead.on(letter.sent_at.date()).keen if lead else 0.0)
             if answer:
                 self._plan(answer.at, self._answer, about, lead, answer)
         if about or who is None:  # a salesperson's mail server, or a stranger's, takes it; more is not known
