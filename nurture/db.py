@@ -40,7 +40,7 @@ def engine_for(url: str) -> Engine:
 
 
 def _name_nobody(context: ExceptionContext) -> None:
-    """PostgreSQL tells which key was there already; here keys are people, and errors end in logs and Prefect's pages."""
+    """PostgreSQL tells which key was there already; here keys are people, and errors end in logs and on pages."""
     for error in (context.original_exception, context.sqlalchemy_exception):
         if error is not None and error.args:
             error.args = (
