@@ -170,21 +170,31 @@ def going(session: Session, attempt_id: str) -> list[int]:
     return list(session.execute(select(t.id).where(t.attempt_id == attempt_id, t.state == State.CLAIMED)).scalars())
 
 
-def unknown(session: Session, transport: str) -> dict[str, list[int]]:
-    """Attempts of a transport whose end nobody knows, with their messages. Few: walks `attempt_open`."""
-    rows = session.execute(
-        select(col(Attempt.id), col(Message.id))
-        .join(Message, col(Message.attempt_id) == Attempt.id)
-        .where(
-            col(Attempt.state) == AttemptState.UNKNOWN,
-            col(Attempt.transport) == transport,
-            col(Message.state) == State.UNKNOWN,
-        )
-    )
+def unknown(session: Session, transport: str | None = None) -> dict[str, list[int]]:
+    """Attempts whose end nobody knows (of one transport, or of all), with their messages.
+
+    Walks `attempt_open`, then `message_attempt`: few, however much was sent.
+    """
+    a, t = TABLE.c, message.TABLE.c
+    which = select(a.id).where(a.state == AttemptState.UNKNOWN, STILL_OPEN)
+    ids = list(session.execute(which.where(a.transport == transport) if transport else which).scalars())
     found: dict[str, list[int]] = {}
-    for attempt_id, message_id in rows:
-        found.setdefault(attempt_id, []).append(message_id)
+    for start in range(0, len(ids), 1_000):
+        carried = select(t.attempt_id, t.id).where(
+            t.attempt_id.in_(ids[start : start + 1_000]), t.state == State.UNKNOWN
+        )
+        for attempt_id, message_id in session.execute(carried.order_by(t.id)):
+            found.setdefault(attempt_id, []).append(message_id)
     return found
+
+
+def alone(session: Session, message_id: int) -> str | None:
+    """Why this message could not share its last request, if it could not."""
+    a, i = TABLE.c, ITEMS.c
+    question = (
+        select(a.alone_why).join(ITEMS, i.attempt_id == a.id).where(i.message_id == message_id, a.armed_at.is_not(None))
+    )
+    return session.execute(question.order_by(i.live.desc(), a.id.desc()).limit(1)).scalar()
 
 
 def end(session: Session, attempt_id: str, state: AttemptState, now: datetime | None, **values: Any) -> None:

@@ -1,0 +1,183 @@
+"""The outbox leaves through SendGrid: shared requests, several at once, and nobody is written to twice."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select, update
+from sqlmodel import col
+
+from models import Attempt, CampaignVersion, Contact, Message
+from models import attempt as attempts
+from models.attempt import AttemptState
+from nurture import db
+from nurture.rules.delivery import CLAIM_LEASE
+from nurture.sendgrid.transport import SendGrid
+from nurture.settings import Settings
+from tasks import delivery
+from tests.doubles.sendgrid import SendGridDouble
+from tests.outbox import FILES, desk, fill, message, states
+
+SPANISH = {
+    "test/offer/subject.es.txt": "Para {{ person.name }}",
+    "test/offer/body.es.txt": "Hola {{ person.first_name }}\n{{ company.postal_address }}\n{{ unsubscribe_url }}",
+    "test/offer/body.es.html": "<p>Hola {{ person.first_name }}</p>{{ company.postal_address }} {{ unsubscribe_url }}",
+}
+
+
+@pytest.fixture
+def sg() -> Iterator[SendGridDouble]:
+    with SendGridDouble() as double:
+        yield double
+
+
+def carrier(sg: SendGridDouble, **more: Any) -> SendGrid:
+    return SendGrid(Settings(SENDGRID_API_KEY=sg.api_key, SENDGRID_HOST=sg.url, **more), deadline=2)
+
+
+def two_languages(engine: Engine, now: datetime, n: int) -> None:
+    fill(engine, now, n)
+    with db.writing(engine) as session:
+        session.execute(update(CampaignVersion).values(files=FILES | SPANISH))
+        session.execute(update(Contact).where(col(Contact.id) % 3 == 0).values(locale="es"))
+
+
+def every_attempt(engine: Engine) -> list[Any]:
+    with db.reading(engine) as session:
+        return list(session.execute(select(*Attempt.__table__.c)).mappings())  # type: ignore[attr-defined]
+
+
+def test_letters_of_two_kinds_leave_in_two_requests_each_with_its_attempt(
+    engine: Engine, now: datetime, tmp_path: Path, sg: SendGridDouble
+) -> None:
+    two_languages(engine, now, 90)
+    done = delivery.deliver(engine, lambda: now, carrier(sg), desk(tmp_path))
+    assert (done.accepted, done.requests, states(engine)) == (90, 2, {"accepted": 90})
+    assert Counter(letter.text.split()[0] for letter in sg.accepted) == {"Hello": 60, "Hola": 30}
+    taken = {attempt["id"]: attempt for attempt in every_attempt(engine)}
+    assert sorted(attempt["n"] for attempt in taken.values()) == [30, 60]
+    for letter in sg.accepted:
+        attempt = taken[letter.custom_args["nt_attempt"]]
+        assert (attempt["state"], attempt["provider_id"]) == ("accepted", letter.message_id)
+    with db.reading(engine) as session:
+        carried = dict(session.execute(select(col(Message.id), col(Message.attempt_id))).tuples().all())
+    assert {letter.custom_args["nt_message"]: letter.custom_args["nt_attempt"] for letter in sg.accepted} == {
+        str(message_id): attempt_id for message_id, attempt_id in carried.items()
+    }
+
+
+def test_whoever_cannot_share_a_request_gets_one_of_their_own_and_the_attempt_says_why(
+    engine: Engine, now: datetime, tmp_path: Path, sg: SendGridDouble
+) -> None:
+    fill(engine, now, 20)
+    with db.writing(engine) as session:
+        session.execute(update(Contact).where(col(Contact.address) == "p7@home.example").values(first_name="nt0001"))
+    assert delivery.deliver(engine, lambda: now, carrier(sg), desk(tmp_path)).requests == 2
+    assert sg.to("p7@home.example")[0].text.startswith("Hello nt0001\n")
+    with db.reading(engine) as session:
+        assert attempts.alone(session, message(engine, 7)["id"]) == "a value in it looks like one of our tags"
+        assert attempts.alone(session, message(engine, 8)["id"]) is None
+
+
+FAULTS = {
+    "accept_then_cut": 0.1,
+    "500": 0.1,
+    "429": 0.1,
+    "refuse_recipient": 0.1,
+    "truncated": 0.1,
+    "read_then_cut": 0.05,
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_with_every_fault_at_once_nobody_gets_two_and_the_ledger_adds_up(
+    engine: Engine, now: datetime, tmp_path: Path, seed: int
+) -> None:
+    two_languages(engine, now, 300)
+    office = desk(tmp_path)
+    with SendGridDouble(seed=seed, mix=FAULTS) as sg:
+        sender = carrier(sg, sendgrid_batch=20)
+        for run in range(60):
+            delivery.deliver(engine, lambda run=run: now + run * timedelta(minutes=30), sender, office)
+        found = states(engine)
+        assert set(found) <= {"accepted", "refused", "unknown"}
+        assert sum(found.values()) == 300
+        taken = Counter(letter.to for letter in sg.accepted)
+        assert max(taken.values()) == 1
+        assert found["accepted"] <= len(taken) <= found["accepted"] + found.get("unknown", 0)
+        with db.reading(engine) as session:
+            accepted = session.execute(select(col(Message.address)).where(col(Message.state) == "accepted")).scalars()
+            assert set(accepted) <= set(taken)
+
+
+def test_a_bad_key_gives_everything_claimed_back_at_once(
+    engine: Engine, now: datetime, tmp_path: Path, sg: SendGridDouble
+) -> None:
+    two_languages(engine, now, 300)
+    sg.faults.script(["401"] * 4)
+    done = delivery.deliver(engine, lambda: now, carrier(sg, sendgrid_batch=20), desk(tmp_path))
+    assert "SENDGRID_API_KEY" in done.stopped
+    assert states(engine) == {"waiting": 300}
+    assert done.requests <= 4
+    assert {attempt["state"] for attempt in every_attempt(engine)} <= {"rejected", "released", "void"}
+
+
+def test_the_sandbox_sends_nothing_and_asks_nobody_twice(
+    engine: Engine, now: datetime, tmp_path: Path, sg: SendGridDouble
+) -> None:
+    fill(engine, now, 30)
+    sender = carrier(sg, SENDGRID_SANDBOX=True)
+    for _ in range(2):
+        assert delivery.deliver(engine, lambda: now, sender, desk(tmp_path)).accepted == 0
+    assert (states(engine), sg.accepted, sg.sandboxed) == ({"skipped": 30}, [], 30)
+    assert message(engine, 3)["reason"] == "sandbox"
+
+
+def test_a_lease_that_is_over_cannot_be_split_or_renewed(
+    engine: Engine, now: datetime, tmp_path: Path, sg: SendGridDouble
+) -> None:
+    two_languages(engine, now, 30)
+    office, sender = desk(tmp_path), carrier(sg)
+    claimed = delivery.claim(engine, now, sender, office, "slow")
+    assert claimed is not None
+    late = now + CLAIM_LEASE + timedelta(seconds=1)
+    with db.writing(engine) as session:
+        attempts.renew(session, [claimed.attempt_id], "slow", late, late + CLAIM_LEASE)
+    loads, done = delivery.write(engine, lambda: late, sender, office, "slow", claimed)
+    assert (loads, done.accepted, len(every_attempt(engine))) == ([], 0, 1)
+    assert delivery.deliver(engine, lambda: late, sender, office).accepted == 30
+
+
+def test_a_worker_that_is_alive_keeps_what_it_holds(
+    engine: Engine, now: datetime, tmp_path: Path, sg: SendGridDouble
+) -> None:
+    two_languages(engine, now, 30)
+    office, sender = desk(tmp_path), carrier(sg)
+    claimed = delivery.claim(engine, now, sender, office, "alive")
+    assert claimed is not None
+    loads, _ = delivery.write(engine, lambda: now, sender, office, "alive", claimed)
+    half = now + CLAIM_LEASE / 2
+    delivery.keep(engine, half, "alive", loads[1:], half + CLAIM_LEASE)
+    late = now + CLAIM_LEASE + timedelta(seconds=1)
+    with db.writing(engine) as session:
+        assert attempts.reap(session, late) == (1, 0)  # the one that was not renewed
+    assert [delivery.offer(engine, lambda: late, sender, "alive", load).accepted for load in loads] == [0, 10]
+
+
+def test_each_part_of_a_split_batch_ends_on_its_own(
+    engine: Engine, now: datetime, tmp_path: Path, sg: SendGridDouble
+) -> None:
+    two_languages(engine, now, 30)
+    sg.faults.script(["accept_then_cut", "ok"])
+    delivery.deliver(engine, lambda: now, carrier(sg, sendgrid_requests=1), desk(tmp_path))
+    assert states(engine) == {"unknown": 20, "accepted": 10}
+    with db.reading(engine) as session:
+        [(attempt_id, held)] = attempts.unknown(session, "sendgrid").items()
+    assert len(held) == 20
+    with db.writing(engine) as session:
+        assert attempts.prove_accepted(session, [attempt_id], now) == (1, 0)
+    assert states(engine) == {"accepted": 30}
+    assert {attempt["state"] for attempt in every_attempt(engine)} == {AttemptState.ACCEPTED}
