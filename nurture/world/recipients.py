@@ -95,7 +95,13 @@ REPLIES = {
     "ro": "Mulțumesc, vine la momentul potrivit. Mă puteți suna săptămâna viitoare?",
     "zh": "谢谢，来得正好。下周能给我打个电话吗？",
 }
-PAGES = {"pricing_view": "/pricing/series-e", "demo_request": "/demo", "form": "/quote", "webinar": "/webinars/curves"}
+PAGES = {
+    "pricing_view": "/pricing/series-e",
+    "download": "/data/series-e",
+    "demo_request": "/demo",
+    "form": "/quote",
+    "webinar": "/webinars/curves",
+}
 GOODS = {"Regentonne 4": 14900, "Brise 12": 21900, "Tief 30": 38900, "Filter set": 3900, "Hose kit": 5900}
 
 
