@@ -1,6 +1,6 @@
 """The call list: who is warm enough for sales, what stands against it, and what a salesperson must know about them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -78,6 +78,21 @@ def accounts_with_sales(session: Session, since: datetime) -> set[int]:
         .distinct()
     )  # fmt: skip
     return set(rows.scalars())
+
+
+def accounts_turned_down(session: Session, codes: Collection[str], since: datetime) -> dict[int, str]:
+    """Accounts of which sales said, after `since`, a no that is about the company, with its code. Reads all rejections."""
+    rows = session.execute(
+        select(col(Handoff.account_id), col(Handoff.decided_why))
+        .where(
+            col(Handoff.account_id).is_not(None),
+            col(Handoff.state) == Decision.REJECTED,
+            col(Handoff.decided_at) > since,
+        )
+        .order_by(col(Handoff.id))
+    )
+    said = {account_id: (why or "").partition(":")[0] for account_id, why in rows}
+    return {account_id: code for account_id, code in said.items() if code in codes}
 
 
 def open_by_owner(session: Session) -> dict[str, int]:

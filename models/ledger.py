@@ -7,6 +7,7 @@ from sqlalchemy import RowMapping, case, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from models.address import SuppressedBy, Suppression
 from models.campaign import CampaignVersion
 from models.contact import Contact, Transition
 from models.enrolment import Enrolment
@@ -83,7 +84,7 @@ def reactions(session: Session) -> dict[str, dict[str, int]]:
 
 
 def people(session: Session) -> dict[str, dict[str, int]]:
-    """Per campaign, in people: entered, mailed, handed over to sales after a letter, taken by sales."""
+    """Per campaign, in people: entered, mailed, gone, handed over to sales after a letter, taken; deals, in deals."""
     found: dict[str, dict[str, int]] = {}
     entered = select(col(Enrolment.campaign), func.count()).group_by(col(Enrolment.campaign))
     for campaign, n in session.execute(entered):
@@ -98,6 +99,22 @@ def people(session: Session) -> dict[str, dict[str, int]]:
     )
     for campaign, n in session.execute(select(first.c.campaign, func.count()).group_by(first.c.campaign)):
         found.setdefault(campaign, {})["mailed"] = n
+    goodbyes = (  # by the page, the mail program's button or the provider
+        select(col(Suppression.campaign), func.count(col(Suppression.address).distinct()))
+        .where(col(Suppression.why) == SuppressedBy.UNSUBSCRIBE, col(Suppression.campaign).is_not(None))
+        .group_by(col(Suppression.campaign))
+    )
+    for campaign, n in session.execute(goodbyes):
+        found.setdefault(campaign, {})["unsubscribed"] = n
+    opened = (  # deals that began after the account's first letter
+        select(first.c.campaign, func.count(col(Opportunity.id).distinct()))
+        .join(Contact, col(Contact.id) == first.c.contact_id)
+        .join(Opportunity, col(Opportunity.account_id) == Contact.account_id)
+        .where(col(Opportunity.opened_at) > first.c.at)
+        .group_by(first.c.campaign)
+    )
+    for campaign, n in session.execute(opened):
+        found.setdefault(campaign, {})["deals"] = n
     handed = (
         select(
             first.c.campaign,

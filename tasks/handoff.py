@@ -75,7 +75,7 @@ def offer(engine: Engine, now: datetime, agreed: Terms | None = None) -> Offered
     return Offered(
         warm=len(warm),
         offered=offered,
-        cooling_down=why[WhyNot.REJECTED] + why[WhyNot.RECYCLED],
+        cooling_down=why[WhyNot.REJECTED] + why[WhyNot.RECYCLED] + why[WhyNot.COMPANY_REJECTED],
         with_sales=why[WhyNot.WITH_SALES] + why[WhyNot.COLLEAGUE_WITH_SALES] + why[WhyNot.COLLEAGUE_FIRST],
         customers=why[WhyNot.CUSTOMER] + why[WhyNot.OPPORTUNITY],
         suppressed=why[WhyNot.SUPPRESSED],
@@ -113,11 +113,16 @@ def _decide(
     last = call_list.last_handoffs(session, [row["contact_id"] for row in warm])
     deals = opportunity.deals(session, {row["account_id"] for row in warm}, now)
     with_sales = call_list.accounts_with_sales(session, now - agreed.after_acceptance)
+    turned_down = call_list.accounts_turned_down(session, handoff.ABOUT_THE_COMPANY, now - agreed.after_rejection)
     calls: list[Call] = []
     skips: list[Skip] = []
     for row in warm:
         account_id = row["account_id"]
-        account = {**deals.get(account_id, {}), "with_sales": account_id in with_sales}
+        account = {
+            **deals.get(account_id, {}),
+            "with_sales": account_id in with_sales,
+            "turned_down": turned_down.get(account_id),
+        }
         owner = normalise(row["owner_email"] or "")
         lead = row | {"last": last.get(row["contact_id"]), "owner_email": owner}
         answer = handoff.reason_to_call(lead, account, agreed, now)

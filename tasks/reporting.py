@@ -12,7 +12,7 @@ from nurture import db
 from nurture.rules.reporting import Line, ledger, markdown
 from tasks.order import order
 
-REACTIONS = ("delivered", "opened", "clicked", "replied", "bounced", "unsubscribed", "complained")
+REACTIONS = ("delivered", "opened", "clicked", "replied", "bounced", "complained")
 
 
 @dataclass(frozen=True, slots=True)

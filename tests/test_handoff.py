@@ -296,3 +296,16 @@ def test_the_terms_come_from_the_settings() -> None:
 
     assert (terms().threshold, terms().sla, terms().per_owner) == (70, timedelta(hours=8), 20)
     assert handoff.strongest([{"text": "x", "points": 0}]) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "next_day"), [("too_small", 0), ("competitor", 0), ("wrong_person", 1), ("bad_data", 1)]
+)
+def test_a_no_to_the_company_is_a_no_to_every_colleague(engine: Engine, code: str, next_day: int) -> None:
+    a_town(engine, leads=2)
+    assert offer(engine, NOW, TERMS).offered == 1
+    say(engine, rows(engine, Handoff)[0]["id"], "rejected", NOW, f"{code}: they told me so")
+    assert offer(engine, NOW + DAY, TERMS).offered == next_day
+    if not next_day:
+        assert offer(engine, NOW + 2 * DAY, TERMS).cooling_down == 2
+        assert offer(engine, NOW + 91 * DAY, TERMS).offered == 1

@@ -64,6 +64,7 @@ FUNNEL = (
     "handed_over",
     "taken",
     "bought",
+    "deals",
 )
 
 

@@ -33,7 +33,19 @@ from tasks.reporting import Report, report
 
 SEQUENCE, PROMOTION = "pump-efficiency", "spring-sale"
 GROUPS = ("planned", "accepted", "skipped", "refused", "unknown", "waiting")
-FUNNEL = ("entered", "mailed", "delivered", "opened", "clicked", "replied", "handed_over", "taken", "bought")
+FUNNEL = (
+    "entered",
+    "mailed",
+    "delivered",
+    "opened",
+    "clicked",
+    "replied",
+    "unsubscribed",
+    "handed_over",
+    "taken",
+    "bought",
+    "deals",
+)
 BEST = 5
 WORDS = {
     Decision.ACCEPTED: "accepted",

@@ -144,9 +144,8 @@ def send(
     with db.reading(engine) as session:
         published = [row for row in kept.published(session) if campaign in (None, row["slug"])]
     if not published:
-        raise typer.BadParameter(
-            f"{campaign or 'no campaign'} is not published: nurture apply {campaign or ''}".strip()
-        )
+        missing = f"{campaign} is not published" if campaign else "nothing is published yet"
+        raise typer.BadParameter(f"{missing}: nurture apply {campaign or ''}".strip())
     plans = {}
     for row in published:
         noun = promotions if row["market"] == "b2c" else sequences

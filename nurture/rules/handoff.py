@@ -12,6 +12,7 @@ from models.contact import Stage
 from models.handoff import Decision
 from nurture.rules.because import ago
 from nurture.rules.campaign import Hours
+from nurture.rules.feedback import NOT_A_FIT
 from nurture.rules.hours import at, next_in_hours, zone_of
 
 WORKING_HOURS = Hours()
@@ -48,6 +49,7 @@ class WhyNot(StrEnum):
     RECYCLED = "recycled"
     OWNER_BUSY = "owner_busy"
     COLLEAGUE_FIRST = "colleague_first"
+    COMPANY_REJECTED = "company_rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Call:
     why: str
 
 
+ABOUT_THE_COMPANY = ("wrong_company", "too_small", "competitor")  # a no of this kind is one to every colleague
+
 WITH_SALES = {  # stage → why a lead there is not offered again
     Stage.CUSTOMER: (WhyNot.CUSTOMER, "is a customer already"),
     Stage.OPPORTUNITY: (WhyNot.OPPORTUNITY, "has an open opportunity"),
@@ -85,7 +89,8 @@ def reason_to_call(
     """Should sales call this lead now?
 
     `lead`: contact_id, account_id, stage, score, suppressed_why, owner_email, last (the latest handoff: state,
-    decided_at, decided_why; or None). `account`: open and won (opportunities), with_sales (a colleague is); or None.
+    decided_at, decided_why; or None). `account`: open and won (opportunities), with_sales (a colleague is),
+    turned_down (why sales said no to the company); or None.
     """
     account = account or {}
     if lead["score"] is None or lead["score"] < terms.threshold:
@@ -102,6 +107,8 @@ def reason_to_call(
         return Skip(WhyNot.OPPORTUNITY, "the account has an open opportunity")
     if against := _said_before(lead["last"], terms, now):
         return against
+    if said := account.get("turned_down"):
+        return Skip(WhyNot.COMPANY_REJECTED, f"sales said no to the company ({NOT_A_FIT[said].lower()})")
     if account.get("with_sales"):
         return Skip(WhyNot.COLLEAGUE_WITH_SALES, "sales are at work on a colleague")
     return Call(

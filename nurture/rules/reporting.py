@@ -65,10 +65,10 @@ def title(campaign: str) -> str:
 
 
 def because(reasons: Mapping[str, int]) -> str:
-    """The reasons of a line in words, most frequent first: "120 has not agreed to be mailed"."""
+    """The reasons of a line in words, most frequent first: "120 × has not agreed to be mailed"."""
     words: Mapping[str, str] = {reason.value: said for reason, said in SENTENCES.items()}
     ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{n:,} {words.get(reason, reason)}" for reason, n in ranked)
+    return ", ".join(f"{n:,} × {words.get(reason, reason)}" for reason, n in ranked)
 
 
 def markdown(lines: Iterable[Line], funnel: Iterable[Mapping[Any, Any]]) -> str:
@@ -103,6 +103,7 @@ def markdown(lines: Iterable[Line], funnel: Iterable[Mapping[Any, Any]]) -> str:
         "handed_over",
         "taken",
         "bought",
+        "deals",
     )
     page += [
         "## Funnel",
