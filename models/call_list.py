@@ -81,7 +81,7 @@ def accounts_with_sales(session: Session, since: datetime) -> set[int]:
 
 
 def accounts_turned_down(session: Session, codes: Collection[str], since: datetime) -> dict[int, str]:
-    """Accounts of which sales said, after `since`, a no that is about the company, with its code. Reads all rejections."""
+    """Accounts of which sales said, after `since`, a no that is about the company, with its code."""
     rows = session.execute(
         select(col(Handoff.account_id), col(Handoff.decided_why))
         .where(
