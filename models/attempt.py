@@ -5,7 +5,21 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Index, Table, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Index,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 from sqlmodel import Field, SQLModel, col
 
@@ -78,7 +92,14 @@ OPEN = (AttemptState.ARMED, AttemptState.UNKNOWN)  # possibly sent, not yet know
 def open_attempt(session: Session, row: Mapping[str, Any], message_ids: Sequence[int]) -> None:
     """Write down an attempt and what it carries, in the transaction that claimed the messages."""
     session.execute(insert(TABLE), [dict(row)])
-    session.execute(insert(ITEMS), [{"attempt_id": row["id"], "message_id": i, "live": 1} for i in message_ids])
+    _carry(session, row["id"], message_ids)
+
+
+def _carry(session: Session, attempt_id: str, message_ids: Sequence[int]) -> None:
+    """An item for each message: one statement, for PostgreSQL is slow with a thousand small ones."""
+    t = message.TABLE.c
+    items = select(literal(attempt_id), t.id, literal(1)).where(t.id.in_(message_ids))
+    session.execute(insert(ITEMS).from_select(["attempt_id", "message_id", "live"], items))
 
 
 def fence(session: Session, attempt_id: str, owner: str, now: datetime, until: datetime, alone: str = "") -> bool:
@@ -114,28 +135,16 @@ def split(
     old = session.execute(mine).mappings().first()
     if old is None:
         return False
-    moving = [(part, i) for part, ids in parts.items() if part != attempt_id for i in ids]
-    if moving:
-        table, connection = message.TABLE, session.connection()
-        connection.execute(  # first out of the old, then into the new: one live attempt at every moment
-            update(ITEMS)
-            .where(ITEMS.c.attempt_id == attempt_id, ITEMS.c.message_id == bindparam("b_id"))
-            .values(live=0),
-            [{"b_id": i} for _, i in moving],
-        )
-        new = [
-            {**old, "id": part, "n": len(ids), "lease_until": until}
-            for part, ids in parts.items()
-            if part != attempt_id
-        ]
-        session.execute(insert(TABLE), new)
-        session.execute(insert(ITEMS), [{"attempt_id": part, "message_id": i, "live": 1} for part, i in moving])
-        connection.execute(
-            update(table)
-            .where(table.c.id == bindparam("b_id"), table.c.attempt_id == attempt_id, table.c.state == State.CLAIMED)
-            .values(attempt_id=bindparam("b_part")),
-            [{"b_id": i, "b_part": part} for part, i in moving],
-        )
+    t, i = message.TABLE.c, ITEMS.c
+    for part, ids in parts.items():
+        if part == attempt_id:
+            continue
+        session.execute(insert(TABLE), [{**old, "id": part, "n": len(ids), "lease_until": until}])
+        # first out of the old, then into the new: one live attempt at every moment
+        session.execute(delete(ITEMS).where(i.attempt_id == attempt_id, i.message_id.in_(ids)))
+        _carry(session, part, ids)
+        still = and_(t.id.in_(ids), t.attempt_id == attempt_id, t.state == State.CLAIMED)
+        session.execute(update(message.TABLE).where(still).values(attempt_id=part))
     drop(session, attempt_id, parts.get(attempt_id, ()))
     session.execute(update(Attempt).where(col(Attempt.id) == attempt_id).values(lease_until=until))
     return True
@@ -154,20 +163,10 @@ def arm(session: Session, attempt_id: str, going: Sequence[int], n: int) -> None
 
 
 def drop(session: Session, attempt_id: str, going: Sequence[int]) -> None:
-    """Items of an attempt whose message went elsewhere are no longer live."""
+    """Messages that went elsewhere before the request are no part of it: a late event for it does not speak of them."""
     here = select(col(Message.id)).where(col(Message.attempt_id) == attempt_id)
-    session.execute(
-        update(AttemptItem)
-        .where(col(AttemptItem.attempt_id) == attempt_id, col(AttemptItem.message_id).not_in(here))
-        .values(live=0)
-    )
+    session.execute(delete(ITEMS).where(ITEMS.c.attempt_id == attempt_id, ITEMS.c.message_id.not_in(here)))
     session.execute(update(Attempt).where(col(Attempt.id) == attempt_id).values(n=len(going)))
-
-
-def going(session: Session, attempt_id: str) -> list[int]:
-    """The messages still in an attempt that is about to leave."""
-    t = message.TABLE.c
-    return list(session.execute(select(t.id).where(t.attempt_id == attempt_id, t.state == State.CLAIMED)).scalars())
 
 
 def unknown(session: Session, transport: str | None = None) -> dict[str, list[int]]:
@@ -201,11 +200,10 @@ def end(session: Session, attempt_id: str, state: AttemptState, now: datetime | 
     session.execute(update(Attempt).where(col(Attempt.id) == attempt_id).values(state=state, ended_at=now, **values))
 
 
-def still_armed(session: Session, attempt_id: str) -> bool:
+def armed_until(session: Session, attempt_id: str) -> datetime | None:
     """The last look, after the connection stands and before the first byte: a frozen worker must not write."""
-    return (
-        session.execute(select(col(Attempt.state)).where(col(Attempt.id) == attempt_id)).scalar() == AttemptState.ARMED
-    )
+    mine = select(TABLE.c.lease_until).where(TABLE.c.id == attempt_id, TABLE.c.state == AttemptState.ARMED)
+    return session.execute(mine).scalar()
 
 
 def finish(

@@ -29,6 +29,8 @@ from nurture.rules.delivery import ARMED_LEASE, CLAIM_LEASE, Answer, Fate, Sorte
 from nurture.rules.reasons import Reason, Skip, Wait
 from tasks.order import order
 
+MOST_CLAIMED = 5_000  # messages in one claim
+
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
@@ -182,7 +184,7 @@ def claim(
         attempt_id = new_id()
         # the first time round as much as can leave at once, so that letters of several kinds still fill their requests
         reach = transport.most * (transport.at_once if head.tries == 0 else 1)
-        ids = messages.claim(session, head, batch_size(min(reach, most), head.tries), attempt_id, now)
+        ids = messages.claim(session, head, batch_size(min(reach, most, MOST_CLAIMED), head.tries), attempt_id, now)
         if not ids:
             return None
         attempts.open_attempt(
@@ -192,7 +194,7 @@ def claim(
              "claimed_at": now, "lease_until": now + CLAIM_LEASE},
             ids,
         )  # fmt: skip
-        aside = _look(session, attempt_id, edition, now, caps=True)
+        aside, _ = _look(session, attempt_id, edition, now, caps=True)
         readers = recipients(session, attempt_id)
         attempts.drop(session, attempt_id, [row["message_id"] for row in readers])
         return Claimed(
@@ -212,8 +214,13 @@ def _head(session: Session, now: datetime) -> Any:
     return messages.head(session, now, [scope.removeprefix("campaign:") for scope in brakes])
 
 
-def _look(session: Session, attempt_id: str, edition: Edition, now: datetime, *, caps: bool) -> Delivered:
-    """Ask the rule about every message of the attempt; those that may not leave are put aside with their reason."""
+def _look(
+    session: Session, attempt_id: str, edition: Edition, now: datetime, *, caps: bool
+) -> tuple[Delivered, set[int]]:
+    """Ask the rule about every message of the attempt; those that may not leave are put aside with their reason.
+
+    Returns what was put aside and which messages may go.
+    """
     campaign = edition.campaign
     days = campaign.per_days if campaign else 7
     caps = caps and campaign is not None  # mails to sales know none
@@ -222,7 +229,8 @@ def _look(session: Session, attempt_id: str, edition: Edition, now: datetime, *,
     brake = brakes.get("all") or brakes.get(f"campaign:{edition.slug}")
     for row in rows:
         row["brake"] = brake
-    return _put_aside(session, sort_out(rows, campaign, now, caps=caps))
+    found = sort_out(rows, campaign, now, caps=caps)
+    return _put_aside(session, found), set(found.go)
 
 
 def _put_aside(session: Session, result: Sorted) -> Delivered:
@@ -281,7 +289,7 @@ def offer(engine: Engine, clock: Clock, transport: Transport, owner: str, load: 
     armed, done = arm(engine, clock(), owner, load)
     if not armed:
         return done
-    answer = transport.send(armed, lambda: _still_armed(engine, load.attempt_id), clock())
+    answer = transport.send(armed, lambda: _still_armed(engine, clock, load.attempt_id), clock())
     return done + record(engine, clock(), load, armed, answer)
 
 
@@ -301,16 +309,17 @@ def arm(engine: Engine, now: datetime, owner: str, load: Load) -> tuple[list[Env
     with db.writing(engine) as session:
         if not attempts.fence(session, load.attempt_id, owner, now, now + ARMED_LEASE, load.parcel.alone):
             return [], Delivered()  # our lease is over and the rows wait again: somebody else's turn
-        done = _look(session, load.attempt_id, load.edition, now, caps=False)
-        going = set(attempts.going(session, load.attempt_id))
+        done, going = _look(session, load.attempt_id, load.edition, now, caps=False)
         envelopes = [envelope for envelope in load.parcel.envelopes if envelope.message_id in going]
         attempts.arm(session, load.attempt_id, [e.message_id for e in envelopes], len(load.parcel.envelopes))
     return envelopes, done
 
 
-def _still_armed(engine: Engine, attempt_id: str) -> bool:
+def _still_armed(engine: Engine, clock: Clock, attempt_id: str) -> bool:
+    """Nobody may have looked while this machine stood still: the lease counts, not only the state."""
     with db.reading(engine) as session:
-        return attempts.still_armed(session, attempt_id)
+        until = attempts.armed_until(session, attempt_id)
+    return until is not None and clock() < until
 
 
 STATE_AFTER = {Verdict.TAKEN: AttemptState.ACCEPTED, Verdict.UNKNOWN: AttemptState.UNKNOWN}

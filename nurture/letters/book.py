@@ -80,7 +80,7 @@ class Letterbook:
                 self.letters.setdefault(folder, set()).add(name)
         self.choices: dict[tuple[str, str, str | None, str], Choice] = {}
         self.sheets: dict[str, Sheet] = {}
-        self.presses: dict[Choice, Press] = {}
+        self.presses: dict[tuple[str, str, str], Press] = {}
         self.tongues: dict[str, dict[str, Any]] = {}
 
     def render(self, campaign: str, letter: str, role: str | None, locale: str, context: Mapping[str, Any]) -> Rendered:
@@ -105,11 +105,11 @@ class Letterbook:
         return Composed(subject, text, html, choice.variant, choice.language)
 
     def _press(self, choice: Choice) -> Press:
-        press = self.presses.get(choice)
+        press = self.presses.get(files := (choice.subject, choice.text, choice.html))
         if press is None:
             parts = _parts(choice)
             environments = [self.markup if kind == "html" else self.plain for _, kind in parts]
-            press = self.presses[choice] = Press(
+            press = self.presses[files] = Press(
                 [(env, path, self._sheet(path, kind)) for env, (path, kind) in zip(environments, parts, strict=True)]
             )
         return press

