@@ -169,6 +169,12 @@ def drop(session: Session, attempt_id: str, going: Sequence[int]) -> None:
     session.execute(update(Attempt).where(col(Attempt.id) == attempt_id).values(n=len(going)))
 
 
+def going(session: Session, attempt_id: str) -> list[int]:
+    """The messages still in an attempt that is about to leave."""
+    t = message.TABLE.c
+    return list(session.execute(select(t.id).where(t.attempt_id == attempt_id, t.state == State.CLAIMED)).scalars())
+
+
 def unknown(session: Session, transport: str | None = None) -> dict[str, list[int]]:
     """Attempts whose end nobody knows (of one transport, or of all), with their messages.
 

@@ -194,7 +194,7 @@ def claim(
              "claimed_at": now, "lease_until": now + CLAIM_LEASE},
             ids,
         )  # fmt: skip
-        aside, _ = _look(session, attempt_id, edition, now, caps=True)
+        aside = _look(session, attempt_id, edition, now, caps=True)
         readers = recipients(session, attempt_id)
         attempts.drop(session, attempt_id, [row["message_id"] for row in readers])
         return Claimed(
@@ -214,13 +214,8 @@ def _head(session: Session, now: datetime) -> Any:
     return messages.head(session, now, [scope.removeprefix("campaign:") for scope in brakes])
 
 
-def _look(
-    session: Session, attempt_id: str, edition: Edition, now: datetime, *, caps: bool
-) -> tuple[Delivered, set[int]]:
-    """Ask the rule about every message of the attempt; those that may not leave are put aside with their reason.
-
-    Returns what was put aside and which messages may go.
-    """
+def _look(session: Session, attempt_id: str, edition: Edition, now: datetime, *, caps: bool) -> Delivered:
+    """Ask the rule about every message of the attempt; those that may not leave are put aside with their reason."""
     campaign = edition.campaign
     days = campaign.per_days if campaign else 7
     caps = caps and campaign is not None  # mails to sales know none
@@ -229,8 +224,7 @@ def _look(
     brake = brakes.get("all") or brakes.get(f"campaign:{edition.slug}")
     for row in rows:
         row["brake"] = brake
-    found = sort_out(rows, campaign, now, caps=caps)
-    return _put_aside(session, found), set(found.go)
+    return _put_aside(session, sort_out(rows, campaign, now, caps=caps))
 
 
 def _put_aside(session: Session, result: Sorted) -> Delivered:
@@ -309,7 +303,8 @@ def arm(engine: Engine, now: datetime, owner: str, load: Load) -> tuple[list[Env
     with db.writing(engine) as session:
         if not attempts.fence(session, load.attempt_id, owner, now, now + ARMED_LEASE, load.parcel.alone):
             return [], Delivered()  # our lease is over and the rows wait again: somebody else's turn
-        done, going = _look(session, load.attempt_id, load.edition, now, caps=False)
+        done = _look(session, load.attempt_id, load.edition, now, caps=False)
+        going = set(attempts.going(session, load.attempt_id))
         envelopes = [envelope for envelope in load.parcel.envelopes if envelope.message_id in going]
         attempts.arm(session, load.attempt_id, [e.message_id for e in envelopes], len(load.parcel.envelopes))
     return envelopes, done
