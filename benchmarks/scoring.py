@@ -4,7 +4,7 @@
 
 Everything (columns, learner, crossed features, calibration) is chosen by `train` inside the training part; the figures
 are of leads it never saw. The data is looked for in ../shared/data beside the project and never comes with it.
-`--quick` judges the first two of five folds (one for hillstrom) and refits the rolling model every 1,000 calls.
+`--quick` judges the first two of five folds, for hillstrom the first.
 """
 
 import argparse
@@ -23,12 +23,13 @@ import polars as pl
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from nurture.scorers import contest
-from nurture.scorers.columns import Kind, describe
+from nurture.scorers.columns import Column, Kind, describe, read_categories, read_days, read_numbers
 from nurture.scorers.features import plan
 from nurture.scorers.files import read_frame
-from nurture.scorers.learners import few_threads
-from nurture.scorers.measures import Floats, Ints, auc, figures
-from nurture.scorers.train import TrainedScorer, refit, train
+from nurture.scorers.folds import shuffled_folds
+from nurture.scorers.learners import few_threads, follow
+from nurture.scorers.measures import Floats, auc, auc_within, figures
+from nurture.scorers.train import TrainedScorer, again, train
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 AT_CREATION = [
@@ -54,28 +55,38 @@ def learn(frame: pl.DataFrame, label: str, **how: Any) -> tuple[TrainedScorer, f
     return trained, perf_counter() - started
 
 
+def chosen(trained: TrainedScorer) -> tuple[str, str]:
+    return trained.scorer.card["learner"], trained.scorer.card["calibration"]
+
+
 def plain(train_on: pl.DataFrame, y: Floats, judged: pl.DataFrame) -> Floats:
-    """The yardstick: defaults, native categories where there are at most 255."""
-    columns = [one for one in describe(train_on) if one.kind != Kind.NOTHING]
-    reader = plan(train_on, columns)
-    native = [i for i, one in enumerate(reader.levels) if one.size <= 255]
-    tables = [np.column_stack([table.levels, table.numbers]) for table in (reader.read(train_on), reader.read(judged))]
+    """The yardstick: defaults over the columns as they are; categories native up to 255, ordinal beyond."""
+    native, tables = [], ([], [])  # type: tuple[list[int], tuple[list[Floats], list[Floats]]]
+    for one in describe(train_on):
+        if one.kind == Kind.CATEGORY:
+            known = read_categories(train_on[one.name]).drop_nulls().unique().sort()
+            if known.len() <= 255:
+                native.append(len(tables[0]))
+            for frame, table in zip((train_on, judged), tables, strict=True):
+                codes = read_categories(frame[one.name]).replace_strict(known, range(len(known)), default=None)
+                table.append(codes.cast(pl.Float64).fill_null(np.nan).to_numpy())
+        elif one.kind in (Kind.NUMBER, Kind.DATE):
+            read = read_numbers if one.kind == Kind.NUMBER else read_days
+            for frame, table in zip((train_on, judged), tables, strict=True):
+                table.append(read(frame[one.name], one))
+    model = HistGradientBoostingClassifier(categorical_features=native or None, random_state=SEED)
     with few_threads(len(y)):
-        return (
-            HistGradientBoostingClassifier(categorical_features=native or None, random_state=SEED)
-            .fit(tables[0], y)
-            .predict_proba(tables[1])[:, 1]
-        )
+        model.fit(np.column_stack(tables[0]), y)
+        return np.asarray(model.predict_proba(np.column_stack(tables[1]))[:, 1])
 
 
 def folded(
     frame: pl.DataFrame, label: str, positive: str, folds: int, group: str | None = None, **how: Any
 ) -> dict[str, Any]:
     """Shuffled five-fold cross-validation, groups never split; the first `folds` of the five are judged."""
-    frame = frame.unique(maintain_order=True)
     y = (frame[label] == positive).to_numpy().astype(float)
     groups = None if group is None else np.unique(frame[group].to_numpy().astype(str), return_inverse=True)[1]
-    fold = contest.shuffled_folds(y, groups, 5, SEED + 1234)
+    fold = shuffled_folds(y, groups, 5, SEED + 1234)
     ours, theirs, seconds, rate = np.full(len(y), np.nan), np.full(len(y), np.nan), [], []
     features = frame.drop(label, *([group] if group else []))
     for i in range(folds):
@@ -88,17 +99,29 @@ def folded(
         theirs[judged] = plain(features[rows], y[rows], features[judged])
     some = ~np.isnan(ours)
     return told(
-        y[some], ours[some], theirs[some], float(np.mean(seconds)), float(np.mean(rate)), f"{folds} of 5 folds", trained
+        y[some],
+        ours[some],
+        theirs[some],
+        float(np.mean(seconds)),
+        float(np.mean(rate)),
+        f"{folds} of 5 folds",
+        chosen(trained),
     )
 
 
 def win_loss(quick: bool) -> dict[str, Any]:
-    frame = read_frame(DATA / "sales_win_loss_first70.csv.gz").select(*AT_CREATION, "Opportunity Result")
+    frame = read_frame(DATA / "sales_win_loss_first70.csv.gz").unique(maintain_order=True)
+    frame = frame.select(*AT_CREATION, "Opportunity Result")
     return folded(frame, "Opportunity Result", "Won", 2 if quick else 5, group="Opportunity Number")
 
 
 def bank(quick: bool) -> dict[str, Any]:
-    return folded(read_frame(DATA / "bank_marketing.csv.gz").drop("duration"), "y", "yes", 2 if quick else 5)
+    return folded(
+        read_frame(DATA / "bank_marketing.csv.gz").unique(maintain_order=True).drop("duration"),
+        "y",
+        "yes",
+        2 if quick else 5,
+    )
 
 
 def hillstrom(quick: bool) -> dict[str, Any]:
@@ -107,7 +130,7 @@ def hillstrom(quick: bool) -> dict[str, Any]:
     )
 
 
-def olist(quick: bool) -> dict[str, Any]:
+def olist(_: bool) -> dict[str, Any]:
     frame = read_frame(DATA / "olist_mql_funnel.csv.gz").select(
         "mql_id", "first_contact_date", "landing_page_id", "origin", "won"
     )
@@ -119,35 +142,42 @@ def olist(quick: bool) -> dict[str, Any]:
     ours = trained.scorer.score(frame[cut:])
     rate = (frame.height - cut) / (perf_counter() - started)
     features = frame.drop("won", "mql_id")
-    return told(y[cut:], ours, plain(features[:cut], y[:cut], features[cut:]), took, rate, "time 70/30", trained)
-
-
-def bank_rolling(quick: bool) -> dict[str, Any]:
-    """Train on the last 20,000 calls, refit as they go by, judge the last 40 %. The recipe is chosen once, before."""
-    frame = (
-        read_frame(DATA / "bank_marketing.csv.gz")
-        .drop("duration")
-        .with_row_index("call")
-        .with_columns(pl.col("call").cast(pl.Float64))
+    return told(
+        y[cut:], ours, plain(features[:cut], y[:cut], features[cut:]), took, rate, "time 70/30", chosen(trained)
     )
+
+
+def bank_rolling(_: bool) -> dict[str, Any]:
+    """Train on the last 20,000 calls, refit as they go by, judge the last 40 %. The recipe is chosen once, before.
+
+    (`train` itself would leave the rules in charge there: on the newest fifth of those 20,000 calls no recipe tells
+    buyers from others within a season. Most of what the pooled AUC shows is the economy, as the control says.)
+    """
+    frame = read_frame(DATA / "bank_marketing.csv.gz").drop("duration").with_row_index("call")
     y = (frame["y"] == "yes").to_numpy().astype(float)
-    start, step = int(0.6 * len(y)), 1_000 if quick else BLOCK
-    trained, took = learn(frame[start - 20_000 : start], "y", time="call")
-    recipe, reader, calibrator = trained.scorer.learned.recipe, trained.scorer.reader, trained.scorer.calibrator
-    ours, theirs, control, spent = np.full(len(y), np.nan), np.full(len(y), np.nan), np.full(len(y), np.nan), 0.0
-    features = frame.drop("y", "call")
-    for at in range(start, len(y), step):
-        rows, judged = np.arange(at - 20_000, at), np.arange(at, min(at + step, len(y)))
-        scorer = refit(recipe, reader, calibrator, frame[rows], y[rows], seed=SEED)
-        started = perf_counter()
-        ours[judged] = scorer.score(frame[judged])
-        spent += perf_counter() - started
-        theirs[judged] = plain(features[rows], y[rows], features[judged])
+    frame = frame.drop("y").with_columns(pl.col("call").cast(pl.Float64))
+    start = int(0.6 * len(y))
+    before = np.arange(start - 20_000, start)
+    started = perf_counter()
+    columns = [Column("call", Kind.NUMBER, "typed"), *describe(frame[before], skip=["call"])]
+    reader = plan(frame[before], columns)
+    verdict = contest.hold(reader, reader.read(frame[before]), y[before], before.astype(float), seed=SEED)
+    took = perf_counter() - started
+    ours, theirs, control = (np.full(len(y), np.nan) for _ in range(3))
+    for at in range(start, len(y), BLOCK):
+        rows, judged = np.arange(at - 20_000, at), np.arange(at, min(at + BLOCK, len(y)))
+        reading = plan(frame[rows], columns)
+        parts = shuffled_folds(y[rows], None, 5, SEED)
+        recipe = again(verdict.recipe, reader, reading, reading.read(frame[rows]))
+        learned = follow(recipe, reading, reading.read(frame[rows]), y[rows], parts, rows.astype(float))
+        ours[judged] = verdict.calibrator(learned.log_odds(reading.read(frame[judged])))
+        theirs[judged] = plain(frame[rows].drop("call"), y[rows], frame[judged].drop("call"))
         control[judged] = y[at - 2 * BLOCK : at].mean()
-    some = slice(start, None)
-    result = told(
-        y[some], ours[some], theirs[some], took, (len(y) - start) / spent, f"time order, refit every {step}", trained
-    )
+    some, started = slice(start, None), perf_counter()
+    verdict.calibrator(learned.log_odds(reading.read(frame[some])))
+    spent = perf_counter() - started
+    learner, speed = (verdict.recipe.name, verdict.calibrator.kind), (len(y) - start) / spent
+    result = told(y[some], ours[some], theirs[some], took, speed, f"time order, refit every {BLOCK}", learner)
     return {
         **result,
         "within_block": within(y[some], ours[some]),
@@ -158,13 +188,11 @@ def bank_rolling(quick: bool) -> dict[str, Any]:
 
 def within(y: Floats, p: Floats) -> float:
     """AUC inside blocks of 200 calls, where no drift helps, weighted by the pairs in a block."""
-    blocks: list[Ints] = [np.arange(i, min(i + BLOCK, len(y))) for i in range(0, len(y), BLOCK)]
-    pairs = [y[one].sum() * (1 - y[one]).sum() for one in blocks]
-    return round(float(np.average([auc(y[one], p[one]) for one in blocks], weights=pairs)), 4)
+    return round(auc_within(y, p, [np.arange(i, min(i + BLOCK, len(y))) for i in range(0, len(y), BLOCK)])[0], 4)
 
 
 def told(
-    y: Floats, ours: Floats, theirs: Floats, train_s: float, rows_s: float, protocol: str, trained: TrainedScorer
+    y: Floats, ours: Floats, theirs: Floats, train_s: float, rows_s: float, protocol: str, learner: tuple[str, str]
 ) -> dict[str, Any]:
     mine, other = figures(y, ours), figures(y, theirs)
     return {
@@ -182,8 +210,8 @@ def told(
         "rows_s": round(rows_s),
         "rows": mine.rows,
         "protocol": protocol,
-        "learner": trained.scorer.card["learner"],
-        "calibration": trained.scorer.card["calibration"],
+        "learner": learner[0],
+        "calibration": learner[1],
     }
 
 

@@ -4,13 +4,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nurture.scorers import contest, store
+from nurture.scorers import store
 from nurture.scorers.calibration import choose_calibrator
 from nurture.scorers.columns import describe
+from nurture.scorers.crossed import crossed
 from nurture.scorers.drift import moved
 from nurture.scorers.features import learn_encoding, make_key, plan
+from nurture.scorers.folds import forward_folds, rounds_of_folds
 from nurture.scorers.leaks import find_leaks
-from nurture.scorers.learners import sigmoid
+from nurture.scorers.learners import Recipe, follow, sigmoid
 from nurture.scorers.measures import auc, average_precision, ece, figures
 from nurture.scorers.outcomes import read_outcome
 from nurture.scorers.outlines import replaced
@@ -124,12 +126,34 @@ def learned_from(frame):
 def test_folds_go_forward_in_time_and_never_split_a_group():
     y = np.tile([0.0, 1.0, 0.0], 200)
     moment = np.random.default_rng(6).permutation(600).astype(float)
-    for known, judged in contest.folds_for(y, moment, None)[0]:
+    for known, judged in forward_folds(y, moment):
         assert moment[known].max() <= moment[judged].min()
     groups = np.repeat(np.arange(150), 4)
-    for folds in contest.folds_for(y, None, groups):
+    for folds in rounds_of_folds(y, groups):
         for known, judged in folds:
             assert not set(groups[known]) & set(groups[judged])
+
+
+def test_scores_follow_the_base_rate_of_the_newest_leads():
+    rng = np.random.default_rng(11)
+    moment = np.arange(4_000.0)
+    y = (rng.random(4_000) < np.where(moment < 3_000, 0.1, 0.4)).astype(float)
+    frame = pl.DataFrame({"x": rng.normal(size=4_000)})
+    reader = plan(frame, describe(frame))
+    table, parts = reader.read(frame), rng.integers(0, 5, 4_000)
+    for window, rate in ((None, y.mean()), (1_000, y[3_000:].mean())):
+        learned = follow(Recipe(trees=None, weight=1.0, window=window), reader, table, y, parts, moment)
+        assert sigmoid(learned.log_odds(table))[3_000:].mean() == pytest.approx(rate, abs=0.01)
+
+
+def test_a_pair_that_matters_only_together_is_found():
+    rng = np.random.default_rng(12)
+    a, b = rng.integers(0, 6, 4_000), rng.integers(0, 6, 4_000)
+    rest = np.where((a + b) % 2, 0.3, -0.3) + rng.normal(0, 0.3, 4_000)
+    frame = pl.DataFrame({"a": a.astype(str), "b": b.astype(str), "c": rng.integers(0, 6, 4_000).astype(str)})
+    reader = plan(frame, describe(frame))
+    found = crossed(reader, reader.read(frame), rest, rng.integers(0, 5, 4_000), forward=False)
+    assert found[0] == (("number", 0), ("number", 1))
 
 
 def test_a_lead_is_not_told_its_own_outcome():

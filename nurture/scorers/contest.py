@@ -2,22 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
 
+from nurture.scorers import crossed
 from nurture.scorers.calibration import Calibrator, choose_calibrator
-from nurture.scorers.features import (
-    CROSSFITS,
-    MOST_LEVELS,
-    Key,
-    Part,
-    Reader,
-    Table,
-    learn_encoding,
-    make_key,
-)
+from nurture.scorers.features import CROSSFITS, Key, Reader, Table, learn_encoding
+from nurture.scorers.folds import SMALL, Fold, forward_folds, rounds_of_folds, shuffled_folds
 from nurture.scorers.learners import (
     ROUNDS,
     TREES,
@@ -26,21 +18,17 @@ from nurture.scorers.learners import (
     few_threads,
     fit_forest,
     fit_scorecard,
+    follow,
+    level_shift,
     sigmoid,
 )
-from nurture.scorers.measures import Floats, Ints, auc, losses
+from nurture.scorers.measures import Floats, Ints, auc, loss_gain, losses
 
 PENALTIES = (0.03, 0.1, 0.3, 1.5)
 WEIGHTS = (0.0, 0.15, 0.3, 0.5, 0.7, 1.0)
 MOST_ROWS = 30_000  # that take part; choosing needs fewer leads than learning
-SMALL = 6_000  # up to here, folds are repeated
-BLOCKS = (0.4, 0.55, 0.7, 0.85, 1.0)  # shares of the time-ordered leads between which validation blocks lie
-MOST_KEYS = 8
-MOST_CROSSED = 24  # fields that may be crossed with each other
-MOST_VALUES = 20_000  # of a number that is looked at value by value
-EVIDENCE = 3.5  # standard errors a crossed feature must pay by: hundreds are tried
-
-Fold = tuple[Ints, Ints]  # rows to learn from, rows to be judged on
+WINDOWS = (200, 500, 1_000, 2_000, 5_000)  # newest leads that may set the base rate
+WINDOW_LEAST = 50  # of each outcome among them
 
 
 @dataclass(frozen=True)
@@ -60,40 +48,6 @@ class Verdict:
     calibrator: Calibrator
     log_odds: Floats
     entries: tuple[Entry, ...]
-
-
-def shuffled_folds(y: Floats, groups: Ints | None, k: int, seed: int) -> Ints:
-    """A fold number per lead: positives spread evenly, a group never split."""
-    rng = np.random.default_rng(seed)
-    if groups is not None:
-        _, place = np.unique(groups, return_inverse=True)
-        n = int(place.max()) + 1
-        order = np.lexsort(
-            (rng.random(n), np.bincount(place, weights=y, minlength=n))
-        )  # alike groups to different folds
-        fold_of = np.empty(n, dtype=np.int64)
-        fold_of[order] = np.arange(n) % k
-        return np.asarray(fold_of[place])
-    order = np.lexsort((rng.random(len(y)), y))
-    fold = np.empty(len(y), dtype=np.int64)
-    fold[order] = np.arange(len(y)) % k
-    return fold
-
-
-def folds_for(y: Floats, moment: Floats | None, groups: Ints | None, seed: int = 0) -> list[list[Fold]]:
-    """Rounds of folds: forward in time where there is time, otherwise shuffled, repeated for small sets."""
-    if moment is not None:
-        order = np.argsort(moment, kind="stable")
-        cuts = [int(len(y) * share) for share in BLOCKS]
-        blocks = [(np.sort(order[:a]), np.sort(order[a:b])) for a, b in pairwise(cuts)]
-        if all(min(y[part].sum(), (1 - y[part]).sum()) >= 5 for fold in blocks for part in fold):
-            return [blocks]
-    k, repeats = (5, 2) if len(y) <= SMALL else (5, 1) if len(y) <= 20_000 else (3, 1)
-    rounds = []
-    for again in range(repeats):
-        fold = shuffled_folds(y, groups, k, seed + again)
-        rounds.append([(np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(k)])
-    return rounds
 
 
 def hold(
@@ -118,30 +72,34 @@ def _hold(reader: Reader, table: Table, y: Floats, moment: Floats | None, groups
         spread = np.full(len(y), np.nan)
         spread[rows] = verdict.log_odds
         return replace(verdict, log_odds=spread)
-    arena = _Arena(
-        reader,
-        table,
-        y,
-        folds_for(y, moment, groups, seed),
-        shuffled_folds(y, groups, CROSSFITS, seed + 91),
-        moment is not None,
-    )
+    forward = [] if moment is None else forward_folds(y, moment)
+    rounds = [forward] if forward else rounds_of_folds(y, groups, seed)
+    arena = _Arena(reader, table, y, rounds, shuffled_folds(y, groups, CROSSFITS, seed + 91), bool(forward))
     cards = [(penalty, arena.scorecards(penalty)) for penalty in PENALTIES]
     kinds = [kind for kind in TREES if kind == "careful" or len(y) >= SMALL // 2]
     forests: list[tuple[list[Floats], int, str, tuple[Key, ...]]] = [
         (*arena.forest(kind, ()), kind, ()) for kind in kinds
     ]
     best = min(forests, key=lambda one: arena.loss(one[0]))
-    if keys := arena.crossed(best[0]):
+    if keys := arena.keys(best[0]):
         forests.append((*arena.forest(best[2], keys), best[2], keys))
         best = min(forests, key=lambda one: arena.loss(one[0]))
     penalty, card = min(cards, key=lambda one: arena.loss(one[1]))
-    log_odds, rounds, kind, kept = best
+    log_odds, trees, kind, kept = best
     mixed = [(weight, [blend(weight, a, b) for a, b in zip(card, log_odds, strict=True)]) for weight in WEIGHTS]
     weight, won = min(mixed, key=lambda one: arena.loss(one[1]))
+    if arena.as_good(mixed[-1][1], won):  # the scorecard alone
+        weight, won = mixed[-1]
     recipe = Recipe(
-        penalty if weight > 0 else None, kind if weight < 1 else None, rounds, weight, kept if weight < 1 else (), seed
+        penalty=penalty if weight > 0 else None,
+        trees=kind if weight < 1 else None,
+        rounds=trees,
+        weight=weight,
+        keys=kept if weight < 1 else (),
+        seed=seed,
     )
+    if moment is not None and forward:
+        recipe = replace(recipe, window=arena.window(recipe, moment))
     entries = [arena.entry(f"logistic regression with splines, C = {c:g}", made) for c, made in cards]
     entries += [
         arena.entry(f"gradient boosting ({k}, {r} rounds{', crossed features' if cross else ''})", made)
@@ -230,77 +188,52 @@ class _Arena:
         made = log_odds.copy()
         for i in range(int(self.part_of.max()) + 1):
             block = self.part_of == i
-            made[block] += _shift(log_odds[block], float(self.y[block].mean()))
+            made[block] += level_shift(log_odds[block], float(self.y[block].mean()))
         return made
+
+    def window(self, recipe: Recipe, moment: Floats) -> int | None:
+        """How many of the newest leads tell the base rate of those to come? None where their rate is mostly luck.
+
+        Judged on the beginning of the newest blocks, unlevelled, as after a refit.
+        """
+        order = np.argsort(moment, kind="stable")
+        enough = [size for size in WINDOWS if 4 * size <= len(order) and self._both(order[-size:]) >= WINDOW_LEAST]
+        tried: dict[int | None, list[Floats]] = {size: [] for size in (*enough, None)}
+        came = []
+        for rows, judged in self.rounds[0][-2:]:  # what paid in another season does not count
+            late = rows[np.argsort(moment[rows], kind="stable")][-WINDOWS[-1] :]
+            soon = judged[np.argsort(moment[judged], kind="stable")][: max(1, len(judged) // 3)]
+            learned = follow(recipe, self.reader, self.table.take(rows), self.y[rows], self.parts[rows])
+            unseen, known = learned.log_odds(self.table.take(soon)), learned.log_odds(self.table.take(late))
+            came.append(self.y[soon])
+            for size, made in tried.items():
+                shift = 0.0 if size is None else level_shift(known[-size:], float(self.y[late[-size:]].mean()))
+                made.append(sigmoid(unseen + shift))
+        y, p = np.concatenate(came), {size: np.concatenate(made) for size, made in tried.items()}
+        best = p[min(p, key=lambda size: float(losses(y, p[size]).mean()))]
+        for size in (None, *reversed(enough)):  # the calmest that is as good as the best
+            gain = loss_gain(y, p[size], best)
+            if gain.gain <= (2 if size is None else 1) * gain.error:
+                return size
+        return None
+
+    def _both(self, rows: Ints) -> float:
+        return float(min(self.y[rows].sum(), (1 - self.y[rows]).sum()))
+
+    def as_good(self, plain: list[Floats], best: list[Floats]) -> bool:
+        """Is the simpler one within a standard error of the best? Then the difference may well be luck."""
+        (a, judged), (b, _) = self.together(plain), self.together(best)
+        gain = loss_gain(self.y[judged], sigmoid(a[judged]), sigmoid(b[judged]))
+        return gain.gain <= gain.error
 
     def entry(self, name: str, predictions: list[Floats]) -> Entry:
         mean, judged = self.together(predictions)
         return Entry(name, round(self.loss(predictions), 5), round(auc(self.y[judged], mean[judged]), 4))
 
-    def crossed(self, predictions: list[Floats]) -> tuple[Key, ...]:
-        """Values and pairs of values that tell what the trees missed, each judged after those before it.
-
-        A group's mean residual in the other folds (in time order: in earlier ones) predicts its residual in this fold.
-        """
+    def keys(self, predictions: list[Floats]) -> tuple[Key, ...]:
+        """Crossed features that tell what these predictions missed."""
         mean, judged = self.together(predictions)
         rows = np.flatnonzero(judged)
-        table, fold = self.table.take(rows), self.part_of[rows] if self.forward else self.parts[rows]
-        rest = self.y[rows] - sigmoid(mean[rows])
-        singles = self._candidates(table, rest, fold)
-        parts: list[tuple[Part, ...]] = [one for one, _ in singles]
-        strongest = [one for one, _ in sorted(singles, key=lambda pair: -pair[1])[:MOST_CROSSED]]
-        parts += [(*a, *b) for a, b in combinations(strongest, 2)]
-        groups = {}
-        for one in parts:
-            key = make_key(self.reader, table, one)
-            groups[one] = np.unique(key.codes(table), return_inverse=True)[1]
-        chosen: list[tuple[Part, ...]] = []
-        while len(chosen) < MOST_KEYS and groups:
-            told = {one: _gain(group, rest, fold, self.forward) for one, group in groups.items()}
-            best = max(told, key=lambda one: told[one][0])
-            gain, evidence, prediction = told[best]
-            if gain <= 0 or evidence < EVIDENCE:
-                break
-            chosen.append(best)
-            rest = rest - prediction
-            promising = sorted(told, key=lambda one: -told[one][0])[: max(20, len(told) // 2)]
-            groups = {one: groups[one] for one in promising if one != best}
-        return tuple(make_key(self.reader, self.table, one) for one in chosen)
-
-    def _candidates(self, table: Table, rest: Floats, fold: Ints) -> list[tuple[tuple[Part, ...], float]]:
-        found: list[tuple[tuple[Part, ...], float]] = []
-        for i in range(table.numbers.shape[1]):
-            known = table.numbers[:, i][~np.isnan(table.numbers[:, i])]
-            if 2 < len(np.unique(known)) <= min(MOST_VALUES, len(known) / 2) and self.reader.numbers[i].how == "value":
-                found.append(((("number", i),), 0.0))
-        found += [((("level", i),), 0.0) for i in range(table.levels.shape[1])]
-        strength = []
-        for one, _ in found:
-            group = np.unique(make_key(self.reader, table, one).codes(table), return_inverse=True)[1]
-            wide = one[0][0] == "number" or self.reader.levels[one[0][1]].size > MOST_LEVELS
-            strength.append((one, _gain(group, rest, fold, self.forward)[1] + (0.5 if wide else 0.0)))
-        return strength
-
-
-def _shift(log_odds: Floats, rate: float) -> float:
-    """What to add so that the mean probability is `rate`."""
-    shift = 0.0
-    for _ in range(20):
-        p = sigmoid(log_odds + shift)
-        shift -= float(np.clip((p.mean() - rate) / max(float(np.mean(p * (1 - p))), 1e-6), -2, 2))
-    return shift
-
-
-def _gain(group: Ints, rest: Floats, fold: Ints, forward: bool) -> tuple[float, float, Floats]:
-    """What a grouping tells of the residuals in other folds: squared error saved, standard errors, the prediction."""
-    n, k = int(group.max()) + 1, int(fold.max()) + 1
-    rows = np.bincount(fold * n + group, minlength=k * n).reshape(k, n).astype(np.float64)
-    sums = np.bincount(fold * n + group, weights=rest, minlength=k * n).reshape(k, n)
-    if forward:
-        others, told = np.cumsum(rows, 0) - rows, np.cumsum(sums, 0) - sums
-    else:
-        others, told = rows.sum(0) - rows, sums.sum(0) - sums
-    prediction = (told / (others + 20.0))[fold, group]
-    step = 2 * rest * prediction - prediction**2
-    hits = rest * prediction
-    return float(step.sum()), float(hits.sum() / (np.sqrt(np.sum(hits**2)) or 1.0)), np.asarray(prediction)
+        table, fold = self.table.take(rows), (self.part_of if self.forward else self.parts)[rows]
+        found = crossed.crossed(self.reader, table, self.y[rows] - sigmoid(mean[rows]), fold, self.forward)
+        return crossed.keys(self.reader, self.table, found)

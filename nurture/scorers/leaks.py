@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from nurture.scorers.columns import BLANK, Column, Kind, read_categories, read_days, read_numbers, spoken
-from nurture.scorers.contest import shuffled_folds
 from nurture.scorers.features import plan
+from nurture.scorers.folds import shuffled_folds
 from nurture.scorers.learners import fit_forest, fit_scorecard, sigmoid
 from nurture.scorers.measures import Floats, Ints, auc, auc_error
 

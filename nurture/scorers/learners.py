@@ -1,7 +1,7 @@
 """Three ways to learn who buys: a scorecard of straight lines, many small trees, and both together."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -50,6 +50,7 @@ class Recipe:
     rounds: int = 150
     weight: float = 0.3  # of the scorecard, in log odds; 1 without trees, 0 without scorecard
     keys: tuple[Key, ...] = ()  # crossed features
+    window: int | None = None  # newest leads whose base rate the scores are brought to, where the world moves
     seed: int = 0
 
     @property
@@ -212,9 +213,10 @@ class Learned:
     scorecard: Scorecard | None
     forest: Forest | None
     encoding: Encoding = field(default_factory=lambda: Encoding((), (), ()))
+    shift: float = 0.0  # to the base rate of the newest leads
 
     def log_odds(self, table: Table) -> Floats:
-        total = np.zeros(len(table))
+        total = np.full(len(table), self.shift)
         if self.scorecard is not None:
             total += self.recipe.weight * self.scorecard.points_of(table)
         if self.forest is not None:
@@ -222,8 +224,30 @@ class Learned:
         return total
 
 
-def follow(recipe: Recipe, reader: Reader, table: Table, y: Floats, parts: Ints) -> Learned:
-    """Train what the recipe says on these leads. `parts` (0–4) cuts them for cross-fitting; a group stays together."""
+def follow(
+    recipe: Recipe, reader: Reader, table: Table, y: Floats, parts: Ints, moment: Floats | None = None
+) -> Learned:
+    """Train what the recipe says on these leads. `parts` (0–4) cuts them for cross-fitting; a group stays together.
+
+    `moment` orders them in time for recipes with a window; without it the scores keep the base rate of all leads.
+    """
+    learned = _follow(recipe, reader, table, y, parts)
+    if recipe.window is None or moment is None:
+        return learned
+    newest = np.argsort(moment, kind="stable")[-recipe.window :]
+    return replace(learned, shift=level_shift(learned.log_odds(table.take(newest)), float(y[newest].mean())))
+
+
+def level_shift(log_odds: Floats, rate: float) -> float:
+    """What to add to log odds so that their mean probability is `rate` (kept off 0 and 1 by half a lead)."""
+    rate, shift = (rate * len(log_odds) + 0.5) / (len(log_odds) + 1), 0.0
+    for _ in range(20):
+        p = sigmoid(log_odds + shift)
+        shift -= float(np.clip((p.mean() - rate) / max(float(np.mean(p * (1 - p))), 1e-6), -2, 2))
+    return shift
+
+
+def _follow(recipe: Recipe, reader: Reader, table: Table, y: Floats, parts: Ints) -> Learned:
     scorecard = (
         fit_scorecard(reader, table, y, recipe.penalty) if recipe.penalty is not None and recipe.weight > 0 else None
     )

@@ -1,5 +1,6 @@
 """How good are these scores? The figures marketing defends: ranking, probability, and the calls a salesperson saves."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -83,6 +84,21 @@ def auc_error(y: Floats, p: Floats) -> float:
     """One standard error of the AUC (DeLong)."""
     placed1, placed0 = _placements(y, p)
     return float(np.sqrt(_variance(placed1) + _variance(placed0)))
+
+
+def auc_within(y: Floats, p: Floats, blocks: Sequence[Ints]) -> tuple[float, float]:
+    """AUC among leads of one block only, weighted by their pairs, and its standard error.
+
+    Blocks are leads of one time. Over all of them a model is also praised, or blamed, for good and bad seasons; sales
+    choose among the leads of this week.
+    """
+    mixed = [one for one in blocks if 0 < y[one].sum() < len(one)]
+    if not mixed:
+        return 0.5, 0.5
+    pairs = np.array([y[one].sum() * (1 - y[one]).sum() for one in mixed])
+    share = pairs / pairs.sum()
+    errors = np.array([auc_error(y[one], p[one]) for one in mixed])
+    return float(share @ [auc(y[one], p[one]) for one in mixed]), float(np.sqrt(np.sum((share * errors) ** 2)))
 
 
 def auc_gain(y: Floats, old: Floats, new: Floats) -> Gain:

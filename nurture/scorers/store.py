@@ -198,6 +198,7 @@ def _packed(scorer: Scorer) -> dict[str, Any]:
             {"parts": [list(part) for part in key.parts], "values": list(key.values), "sizes": list(key.sizes)}
             for key in learned.encoding.keys
         ],
+        "shift": learned.shift,
         "codes": list(learned.encoding.codes),
         "odds": list(learned.encoding.odds),
         "calibrator": {"kind": scorer.calibrator.kind, "xs": scorer.calibrator.xs, "ys": scorer.calibrator.ys},
@@ -238,7 +239,7 @@ def _unpacked(saved: Mapping[str, Any], card: dict[str, Any]) -> Scorer:
         if saved["forest"] is None
         else Forest(saved["forest"]["trees"], tuple(np.asarray(one) for one in saved["forest"]["seen"]))
     )
-    learned = Learned(reader, Recipe(**saved["recipe"], keys=keys), scorecard, forest, encoding)
+    learned = Learned(reader, Recipe(**saved["recipe"], keys=keys), scorecard, forest, encoding, saved["shift"])
     typical, outlines = saved["typical"], saved["outlines"]
     return Scorer(
         learned,

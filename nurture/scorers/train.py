@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from nurture.scorers import contest, drift
 from nurture.scorers.calibration import Calibrator
 from nurture.scorers.columns import EPOCH, FEW, UNIQUE, Column, Kind, describe, read_days, read_numbers
 from nurture.scorers.features import CROSSFITS, Key, Reader, Table, make_key, plan
+from nurture.scorers.folds import shuffled_folds
 from nurture.scorers.leaks import Finding, find_leaks
 from nurture.scorers.learners import Recipe, follow
-from nurture.scorers.measures import Figures, Floats, Ints, auc, figures
+from nurture.scorers.measures import Figures, Floats, Ints, auc, auc_within, figures
 from nurture.scorers.outcomes import Outcome, read_outcome
 from nurture.scorers.outlines import outline, typical_of
 from nurture.scorers.scorer import Scorer
@@ -21,7 +23,9 @@ from nurture.scorers.scorer import Scorer
 LEAST = 20  # leads of each outcome, below which nothing is learned
 LEAST_APART = 60  # of each, below which none are kept apart and out-of-fold scores are reported
 APART = 0.2  # share of the leads kept apart: the newest, where there is time
+AGAIN = 10_000  # leads up to which the contest is held once more with those kept apart
 REFITS = 4  # while the newest leads are judged
+SEASONS = 12  # within which the newest leads are ranked when it is asked whether the model is better than chance
 SHOWN = 4_000  # leads the importance of columns is measured on
 
 
@@ -133,14 +137,19 @@ def train(
         seen = ~np.isnan(verdict.log_odds)
         judged, p, weight = learn[seen], verdict.calibrator(verdict.log_odds[seen]), None
     told = figures(y[judged], p)
-    if told.auc - 2 * told.auc_error <= 0.5:
+    ranks, error = told.auc, told.auc_error
+    if moment is not None:
+        ranks, error = auc_within(y[judged], p, np.array_split(np.argsort(moment[judged], kind="stable"), SEASONS))
+    if ranks - 2 * error <= 0.5:
         return RulesStay(
             f"The rules stay in charge: on leads it had not seen, the best model told buyers from others no better "
-            f"than chance "
-            f"(AUC {told.auc:.2f} ± {2 * told.auc_error:.2f}).",
+            f"than chance (AUC {ranks:.2f} ± {2 * error:.2f}).",
             findings,
         )
-    scorer = refit(verdict.recipe, reader, verdict.calibrator, sample, y, groups=groups, seed=seed)
+    if len(apart) and len(y) <= AGAIN:  # few leads: the newest may choose, too, now that they have judged
+        reader = plan(sample, used, dated)
+        verdict = contest.hold(reader, reader.read(sample), y, moment, groups, seed)
+    scorer = refit(verdict.recipe, reader, verdict.calibrator, sample, y, moment=moment, groups=groups, seed=seed)
     seen = ~np.isnan(verdict.log_odds)
     trial = Trial(
         y[judged],
@@ -165,6 +174,7 @@ def train(
         "calibration": verdict.calibrator.kind,
         "columns": [one.name for one in used],
         "figures": told.as_dict(),
+        "within": {"auc": round(ranks, 5), "auc_error": round(error, 5)},
         "kept_apart": bool(len(apart)),
         "findings": [one.as_dict() for one in findings],
         "unused": [one.as_dict() for one in columns if one.kind == Kind.NOTHING],
@@ -207,8 +217,11 @@ def _judge(
     weight: dict[str, float] = {}
     known = learn
     for block in np.array_split(order, steps):
+        then = None if moment is None else moment[known]
         few = None if groups is None else groups[known]
-        scorer = refit(verdict.recipe, reader, verdict.calibrator, sample[known], y[known], groups=few, seed=seed)
+        scorer = refit(
+            verdict.recipe, reader, verdict.calibrator, sample[known], y[known], moment=then, groups=few, seed=seed
+        )
         scores.append(scorer.score(sample[block]))
         weight = weight or importance(scorer, sample[apart], y[apart], seed)
         known = np.concatenate([known, block])
@@ -222,17 +235,23 @@ def refit(
     frame: pl.DataFrame,
     y: Floats,
     *,
+    moment: Floats | None = None,
     groups: Ints | None = None,
     seed: int = 0,
 ) -> Scorer:
     """Follow a recipe on other leads with the same columns, without a contest; `old` is the reader it came with."""
     reader = plan(frame, old.columns, old.time)
     table = reader.read(frame)
-    keys = (_same_key(key, old, reader, table) for key in recipe.keys)
-    recipe = replace(recipe, keys=tuple(key for key in keys if key is not None))
-    learned = follow(recipe, reader, table, y, contest.shuffled_folds(y, groups, CROSSFITS, seed))
+    recipe = again(recipe, old, reader, table)
+    learned = follow(recipe, reader, table, y, shuffled_folds(y, groups, CROSSFITS, seed), moment)
     typical = typical_of(table)
     return Scorer(learned, calibrator, typical, outline(learned, typical, table, seed))
+
+
+def again(recipe: Recipe, old: Reader, new: Reader, table: Table) -> Recipe:
+    """The recipe for another reading of the same columns: its crossed features find their fields by name."""
+    keys = (_same_key(key, old, new, table) for key in recipe.keys)
+    return replace(recipe, keys=tuple(key for key in keys if key is not None))
 
 
 def _same_key(key: Key, old: Reader, new: Reader, table: Table) -> Key | None:
@@ -272,9 +291,17 @@ def _usable(frame: pl.DataFrame, outcome: Outcome) -> Ints:
     Where leads have no name and many look alike, equal rows are different leads, and all of them count.
     """
     first = frame.select(pl.struct(pl.all()).is_first_distinct()).to_series().to_numpy()
-    distinct = frame.filter(first)
-    named = any(distinct[name].n_unique() >= max(FEW, UNIQUE * distinct.height) for name in distinct.columns)
-    return np.flatnonzero(outcome.known & (first if named or first.mean() >= UNIQUE else True))
+    return np.flatnonzero(outcome.known & (first if _copied(frame, first) else True))
+
+
+def _copied(frame: pl.DataFrame, first: npt.NDArray[np.bool_]) -> bool:
+    """Are equal rows copies? Yes if a column names the leads; or if hardly any rows are equal but for one column."""
+    distinct, variety = frame.filter(first), {name: frame[name].n_unique() for name in frame.columns}
+    richest = max(variety, key=lambda name: variety[name])
+    if variety[richest] >= max(FEW, UNIQUE * distinct.height):
+        return True
+    nearly = frame.height - frame.drop(richest).n_unique() if frame.width > 1 else 0
+    return bool(first.mean() >= 0.3 and (~first).sum() >= nearly / 2)
 
 
 def _too_few(outcome: Outcome, y: Floats) -> RulesStay | None:
@@ -313,7 +340,7 @@ def _split(y: Floats, moment: Floats | None, groups: Ints | None, seed: int) -> 
         apart = moment > border if np.mean(moment > border) >= APART / 2 else moment >= border
         if min(y[apart].sum(), (1 - y[apart]).sum()) >= 10 and min(y[~apart].sum(), (1 - y[~apart]).sum()) >= LEAST:
             return np.flatnonzero(~apart), np.flatnonzero(apart)
-    fold = contest.shuffled_folds(y, groups, round(1 / APART), seed + 5)
+    fold = shuffled_folds(y, groups, round(1 / APART), seed + 5)
     return np.flatnonzero(fold != 0), np.flatnonzero(fold == 0)
 
 
