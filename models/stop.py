@@ -176,7 +176,8 @@ def _leave(session: Session, whose: ColumnElement[bool], at: datetime) -> None:
 def _skip(session: Session, whose: ColumnElement[bool]) -> None:
     """Waiting messages are skipped. One skipped by a later stop gets the earlier one's reason, if it still waited then.
 
-    Found by message_address_accepted, or by the index on account or contact: a lead has a few dozen messages.
+    Found by message_address_accepted, or by the index on account or contact: a lead has a few dozen messages. One that
+    a sender is claiming this moment is passed over: the claim holds it and waits for our address, and looks at it then.
     """
     gone = and_(
         col(Enrolment.campaign) == Message.campaign,
@@ -195,7 +196,7 @@ def _skip(session: Session, whose: ColumnElement[bool]) -> None:
         .where(whose, or_(col(Message.state) == State.WAITING,
                           and_(col(Message.state) == State.SKIPPED, col(Message.reason).in_(reasons))))
         .order_by(col(Message.id))
-        .with_for_update(of=Message)
+        .with_for_update(of=Message, skip_locked=True)
     )  # fmt: skip
     skipped: dict[str, list[int]] = defaultdict(list)
     for row in rows:

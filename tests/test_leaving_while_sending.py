@@ -1,0 +1,52 @@
+"""Somebody leaves in the very moment in which a sender claims their letter: neither waits for the other for ever.
+
+On PostgreSQL only: SQLite has one writer at a time, and nobody can wait for two things.
+"""
+
+import threading
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from models import stop
+from models.address import SuppressedBy
+from nurture import db
+from tasks import delivery
+from tests.outbox import Told, desk, fill, message, states
+
+
+@pytest.mark.parametrize("engine", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
+def test_the_unsubscribe_and_the_claim_both_succeed(
+    engine: Engine, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The claim has the message and wants the address; the unsubscribe has the address and wants the message."""
+    fill(engine, now, 3)
+    holds_the_address, failures = threading.Event(), []
+
+    def leave() -> None:
+        try:
+            with db.writing(engine) as session:
+                stop._hold(session, ["p0@home.example"])
+                holds_the_address.set()
+                said = stop.Stop("p0@home.example", now, SuppressedBy.UNSUBSCRIBE, "page")
+                stop.suppress_once(session, said)
+        except Exception as error:  # told below: a failed thread fails nothing
+            failures.append(error)
+
+    leaving, look = threading.Thread(target=leave), delivery._look
+
+    def look_while_somebody_leaves(*given, caps: bool, **named):
+        if caps and not leaving.ident:  # the messages are claimed, their addresses not yet looked at
+            leaving.start()
+            holds_the_address.wait(10)
+        return look(*given, caps=caps, **named)
+
+    monkeypatch.setattr(delivery, "_look", look_while_somebody_leaves)
+    carrier = Told()
+    delivery.deliver(engine, lambda: now, carrier, desk(tmp_path))
+    leaving.join(30)
+    assert failures == []
+    assert sorted(carrier.people) == ["p1@home.example", "p2@home.example"]
+    assert (states(engine), message(engine, 0)["reason"]) == ({"accepted": 2, "skipped": 1}, "unsubscribed")
