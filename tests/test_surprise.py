@@ -1,0 +1,55 @@
+"""A surprise: an event for a request that we had ruled out. It says who was in that request, and nobody else."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine, update
+from sqlmodel import col
+
+from models import Address
+from models import attempt as attempts
+from nurture import db
+from nurture.envelope import Envelope, Parcel
+from nurture.rules.delivery import Answer, Verdict
+from tasks import delivery
+from tests.outbox import Told, desk, fill, message, states
+
+
+class OneByOne(Told):
+    """A carrier that wants a request for each letter."""
+
+    def parcels(self, envelopes: Sequence[Envelope]) -> list[Parcel]:
+        return [Parcel([envelope]) for envelope in envelopes]
+
+
+def test_letters_that_left_the_attempt_before_its_request_are_not_believed_sent(
+    engine: Engine, now: datetime, tmp_path: Path
+) -> None:
+    """Three claimed at once, a request each; the first is answered 429 and was taken all the same."""
+    fill(engine, now, 3)
+    office, carrier = desk(tmp_path), OneByOne([Answer(Verdict.BUSY, 429)])
+    claimed = delivery.claim(engine, now, carrier, office, "worker")
+    assert claimed is not None
+    loads, _ = delivery.write(engine, lambda: now, carrier, office, "worker", claimed)
+    delivery.offer(engine, lambda: now, carrier, "worker", loads[0])
+    with db.writing(engine) as session:
+        assert attempts.prove_accepted(session, [loads[0].attempt_id], now) == (0, 1)
+    assert states(engine) == {"accepted": 1, "claimed": 2}
+
+
+def test_a_letter_put_aside_at_the_arming_is_not_believed_sent(engine: Engine, now: datetime, tmp_path: Path) -> None:
+    """It was suppressed between claim and request, then lifted and planned to wait again."""
+    fill(engine, now, 2)
+    office, carrier = desk(tmp_path), Told([Answer(Verdict.BUSY, 429)])
+    claimed = delivery.claim(engine, now, carrier, office, "worker")
+    assert claimed is not None
+    with db.writing(engine) as session:
+        session.execute(
+            update(Address).where(col(Address.address) == "p0@home.example").values(suppressed_why="person")
+        )
+    delivery.send(engine, lambda: now, carrier, office, "worker", claimed)
+    with db.writing(engine) as session:
+        session.execute(update(delivery.messages.TABLE).values(state="waiting"))
+        attempts.prove_accepted(session, [claimed.attempt_id], now)
+    assert [message(engine, i)["state"] for i in (0, 1)] == ["waiting", "accepted"]
