@@ -29,7 +29,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -170,7 +170,8 @@ def run(url: str, kills: int, seed: int) -> Toll:
                     crew.bury()
                     crew.strike()
                     if time.monotonic() > vanishes:
-                        told(provider["url"], "stop_listening", seconds=0.5)
+                        with suppress(OSError):  # it takes our own connection with it
+                            told(provider["url"], "stop_listening", seconds=0.5)
                         vanishes = time.monotonic() + 6
                 told_when_back(provider["url"])
                 (folder / "peace").touch()

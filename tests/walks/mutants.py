@@ -7,7 +7,7 @@ provider's side and not from ours: that a guard is missing proves nothing, that 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +20,7 @@ from models import Attempt, Message, stop
 from models import attempt as attempts
 from models.attempt import AttemptState
 from models.message import State
+from nurture import db
 from nurture.rules import delivery as rules
 from nurture.rules.delivery import Verdict
 from nurture.sendgrid import events
@@ -66,19 +67,21 @@ def reaps_armed(patch: Patch) -> None:
 
 
 def arms_without_fence(patch: Patch) -> None:
-    """Whoever wakes up arms what it once claimed, whether it is still its own or not."""
+    """Whoever wakes up goes on with what it once claimed, whether it is still its own or not."""
+    real = delivery.arm
 
-    def fence(session: Any, attempt_id: str, owner: str, now: datetime, until: datetime, alone: str = "") -> bool:
-        armed = {"state": AttemptState.ARMED, "armed_at": now, "lease_until": until}
-        session.execute(update(Attempt).where(col(Attempt.id) == attempt_id).values(armed))
-        return True
+    def arm(engine: Any, now: datetime, owner: str, load: Any) -> Any:
+        armed, done = real(engine, now, owner, load)
+        mine = col(Attempt.id) == load.attempt_id
+        with db.writing(engine) as session:
+            state = session.execute(select(col(Attempt.state)).where(mine)).scalar()
+            if state != AttemptState.RELEASED:
+                return armed, done
+            values = {"state": AttemptState.ARMED, "armed_at": now, "lease_until": now + rules.ARMED_LEASE}
+            session.execute(update(Attempt).where(mine).values(values))
+        return list(load.parcel.envelopes), done
 
-    def going(session: Any, attempt_id: str) -> Sequence[int]:
-        carried = session.execute(text("SELECT message_id FROM attempt_item WHERE attempt_id = :a"), {"a": attempt_id})
-        return list(carried.scalars())  # without the fence its messages are believed to be its own still
-
-    patch.setattr(attempts, "fence", fence)
-    patch.setattr(attempts, "going", going)
+    patch.setattr(delivery, "arm", arm)
 
 
 def arms_without_looking(patch: Patch) -> None:
@@ -118,7 +121,17 @@ def resends_without_proof(patch: Patch) -> None:
 
 def never_looks_again(patch: Patch) -> None:
     """Whoever stood still between arming and the request makes it all the same."""
-    patch.setattr(delivery, "_still_armed", lambda engine, attempt_id: True)
+    patch.setattr(delivery, "_still_armed", lambda *_: True)
+
+
+def looks_only_at_the_state(patch: Patch) -> None:
+    """The last look does not mind how long ago it was armed: where all stood still, nobody has doubted it yet."""
+    real = attempts.armed_until
+
+    def armed_until(session: Any, attempt_id: str) -> datetime | None:
+        return real(session, attempt_id) and datetime.max.replace(tzinfo=UTC)
+
+    patch.setattr(attempts, "armed_until", armed_until)
 
 
 def no_positive_control(patch: Patch) -> None:
@@ -172,6 +185,7 @@ MUTANTS = [
     Mutant("finish without the state condition", finishes_whatever_the_state, "accepted withdrawn"),
     Mutant("resend without proof", resends_without_proof),
     Mutant("skipping “still armed?”", never_looks_again),
+    Mutant("a last look without the lease", looks_only_at_the_state, "too late"),
     Mutant("no positive control", no_positive_control, policy="resend"),
     Mutant("no ear control", no_ear_control, policy="resend"),
     Mutant("sg_event_id as the only key", event_id_is_the_key, "after a stop"),

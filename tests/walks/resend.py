@@ -43,7 +43,7 @@ def resolve(session: Any, ear: Ear, now: datetime) -> list[str]:
         for attempt, armed in over
         if not session.execute(select(col(Event.id)).where(col(Event.attempt_id) == attempt).limit(1)).first()
         and neighbours_were_told_of(ear, armed)
-        and the_ear_was_open(ear, now)
+        and the_ear_was_open(ear, armed)
     ]
     give_back(session, silent, now)
     return silent
@@ -55,9 +55,9 @@ def neighbours_were_told_of(ear: Ear, armed: datetime) -> bool:
     return before and any(armed < at <= armed + NEAR for at in ear.heard)
 
 
-def the_ear_was_open(ear: Ear, now: datetime) -> bool:
+def the_ear_was_open(ear: Ear, armed: datetime) -> bool:
     """The control of the channel: through half of the quarantine at least, events got through to us."""
-    slots = {int((now - at) / SLOT) for at in ear.heard.values() if at > now - QUARANTINE}
+    slots = {(at - armed) // SLOT for at in ear.heard.values() if armed < at <= armed + QUARANTINE}
     return len(slots) >= OPEN_SLOTS
 
 

@@ -1,18 +1,20 @@
 """The witness of a walk: compares what the database believes with what the provider knows, after every commit."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from models.message import LEDGER
-from nurture.rules.delivery import ATTEMPT_NEXT, MESSAGE_NEXT
+from nurture.rules.delivery import ARMED_LEASE, ATTEMPT_NEXT, MESSAGE_NEXT
 from tests.walks.provider import NAMED, POISON, Provider, Taken
 
 MESSAGE_STEPS = {(before, after) for (before, _), after in MESSAGE_NEXT.items()}
 ATTEMPT_STEPS = {(before, after) for (before, _), after in ATTEMPT_NEXT.items()}
 KINDS = frozenset({
     "twice", "after a stop", "lost", "accepted withdrawn", "unknown without proof", "forbidden step", "ledger",
-    "evidence lost", "unsettled",
+    "too late", "evidence lost", "unsettled", "caught by the net",
 })  # fmt: skip
+SKEW = timedelta(minutes=2)  # no clock of a worker is further from the provider's
 ENDS = ("accepted", "skipped", "refused", "unknown")
 
 
@@ -50,7 +52,7 @@ class Witness:
     def unread(self) -> bool:
         return self.read < len(self.provider.log)
 
-    def _broken(self, kind: str, what: str, story: Iterable[str]) -> None:
+    def broken(self, kind: str, what: str, story: Iterable[str]) -> None:
         if kind in self.watch:
             raise Violation(kind, what, story)
 
@@ -80,7 +82,7 @@ class Witness:
         states = dict(self.raw.execute("SELECT id, state FROM attempt").fetchall())
         for attempt in sorted(self.proven):
             if states.get(attempt) != "accepted":
-                self._broken("evidence lost", f"{attempt} was told of and is {states[attempt]}", story)
+                self.broken("evidence lost", f"{attempt} was told of and is {states[attempt]}", story)
 
     # --- what we see
 
@@ -98,42 +100,46 @@ class Witness:
             if before and before != state:
                 self.seen.add(("attempt", before, state))
             if before and before != state and (before, state) not in ATTEMPT_STEPS:
-                self._broken("forbidden step", f"attempt {attempt} went from {before} to {state}", story)
+                self.broken("forbidden step", f"attempt {attempt} went from {before} to {state}", story)
         self._read_log(story)
         for i, (state, _) in messages.items():
             before, attempt = self.messages.get(i, (None, None))
             if before != state:
                 self._went(i, before, state, attempt, story)
             if state not in ("armed", "unknown", "accepted") and self.carries[i][:3] in self.accepted:
-                self._broken("lost", f"the provider has message {i}, and it is {state}", story)
+                self.broken("lost", f"the provider has message {i}, and it is {state}", story)
         if sum(state in LEDGER for state, _ in messages.values()) != len(self.plans):
-            self._broken("ledger", f"{len(self.plans)} were planned, {len(messages)} are in the outbox", story)
+            self.broken("ledger", f"{len(self.plans)} were planned, {len(messages)} are in the outbox", story)
         self.messages, self.attempts = messages, attempts
 
     def _went(self, i: int, before: str | None, state: str, attempt: str | None, story: Iterable[str]) -> None:
         self.seen.add(("message", before or "", state))
         if before == "accepted":
-            self._broken("accepted withdrawn", f"message {i} is {state}", story)
+            self.broken("accepted withdrawn", f"message {i} is {state}", story)
         if before and (before, state) not in MESSAGE_STEPS:
-            self._broken("forbidden step", f"message {i} went from {before} to {state}", story)
+            self.broken("forbidden step", f"message {i} went from {before} to {state}", story)
         if before == "unknown" and state != "accepted" and attempt not in self.provider.denied | self.settled:
-            self._broken("unknown without proof", f"message {i} was unknown and is {state}", story)
+            self.broken("unknown without proof", f"message {i} was unknown and is {state}", story)
         if state == "accepted" and self.carries[i][:3] not in self.accepted:
-            self._broken("lost", f"message {i} is accepted, and the provider never had it", story)
+            self.broken("lost", f"message {i} is accepted, and the provider never had it", story)
 
     def _read_log(self, story: Iterable[str]) -> None:
         for taken in self.provider.log[self.read :]:
             campaign, letter, address, account = self.carries[taken.message]
             if earlier := self.accepted.get((campaign, letter, address)):
-                self._broken("twice", f"{address} got {letter} from {earlier.attempt} and {taken.attempt}", story)
+                self.broken("twice", f"{address} got {letter} from {earlier.attempt} and {taken.attempt}", story)
             self.accepted[campaign, letter, address] = taken
+            [since] = self.raw.execute("SELECT armed_at FROM attempt WHERE id = ?", [taken.attempt]).fetchone()
+            late = taken.at - datetime.fromisoformat(f"{since}+00:00") if since else ARMED_LEASE
+            if late > ARMED_LEASE + SKEW:
+                self.broken("too late", f"{taken.attempt} left {late} after its last look at stops", story)
             if taken.attempt not in self.armed:
-                self._broken("forbidden step", f"{taken.attempt} left without being armed", story)
+                self.broken("forbidden step", f"{taken.attempt} left without being armed", story)
             for stop in (address, account, "all", f"campaign:{campaign}"):
                 if self.stops.get(stop, self.commits + 1) < self.armed.get(taken.attempt, self.commits) and (
                     stop != account or campaign == "pumps"
                 ):
-                    self._broken("after a stop", f"{taken.attempt} brought {letter} to {address}", story)
+                    self.broken("after a stop", f"{taken.attempt} brought {letter} to {address}", story)
         self.read = len(self.provider.log)
 
     def end(self, story: Iterable[str]) -> None:
@@ -141,7 +147,7 @@ class Witness:
         self.look(story)
         for i, (state, _) in self.messages.items():
             if state not in ENDS:
-                self._broken("unsettled", f"message {i} is {state}", story)
+                self.broken("unsettled", f"message {i} is {state}", story)
             if state == "refused" and self.carries[i][2] not in (NAMED, POISON):
-                self._broken("lost", f"message {i} was refused although nothing was wrong with it", story)
+                self.broken("lost", f"message {i} was refused although nothing was wrong with it", story)
         self.applied(story)
