@@ -65,6 +65,7 @@ def page(port: int, name: str = "one") -> Service:
 
 
 def test_they_start_answer_and_are_gone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
     first, second = free_port(), free_port()
     play(monkeypatch, page(first), page(second, "two"))
     said: list[str] = []
