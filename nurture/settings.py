@@ -1,6 +1,6 @@
 """Settings: everything an installation decides, from the environment or a .env file. Secrets never print."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     sendgrid_sandbox: bool = Field(False, validation_alias="SENDGRID_SANDBOX")
     sendgrid_batch: int = Field(1_000, ge=1, le=1_000, description="most people in one request")
     sendgrid_requests: int = Field(4, ge=1, le=64, description="most requests at the same time, per worker")
+    daily_limit: int | None = Field(None, ge=0, description="most letters a day (UTC), all campaigns together")
+    warm_up: list[int] = Field([], description="most letters on a young sending domain's first days: [50, 100]")
+    warm_up_began: date | None = Field(None, description="the first day of that plan")
     sendgrid_webhook_key: str = Field(
         "",
         validation_alias="SENDGRID_WEBHOOK_KEY",

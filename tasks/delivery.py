@@ -4,8 +4,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -27,7 +26,9 @@ from nurture.desk import Desk, Edition
 from nurture.envelope import Envelope, Parcel, Transport
 from nurture.rules.delivery import ARMED_LEASE, CLAIM_LEASE, Answer, Fate, Sorted, Verdict, batch_size, fates, sort_out
 from nurture.rules.reasons import Reason, Skip, Wait
+from tasks.brakes import allowance, watch
 from tasks.order import order
+from tasks.senders import Senders
 
 MOST_CLAIMED = 5_000  # messages in one claim
 
@@ -48,7 +49,8 @@ class Delivered:
 
     def __add__(self, other: "Delivered") -> "Delivered":
         mine, theirs = asdict(self), asdict(other)
-        return Delivered(**{key: mine[key] + theirs[key] for key in mine})
+        stopped = mine.pop("stopped") or theirs.pop("stopped")
+        return Delivered(**{key: mine[key] + theirs[key] for key in mine}, stopped=stopped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,70 +92,33 @@ def deliver(engine: Engine, clock: Clock, transport: Transport, desk: Desk, most
     """
     owner = worker_name()
     done = tidy(engine, clock(), transport)
-    with Senders(transport.at_once) as senders:
+    watch(engine, clock())
+    with Senders[Delivered](transport.at_once) as senders:
         while True:
-            left = most - done.accepted - done.unknown - senders.carrying
-            claimed = claim(engine, clock(), transport, desk, owner, left) if left > 0 and not done.stopped else None
+            may = allowance(engine, clock(), transport, desk.settings)
+            done += Delivered(stopped=may.stop)
+            left = min(most - done.accepted - done.unknown - senders.carrying, may.most)
+            idle = done.stopped or left <= 0 or (may.careful and senders.busy)
+            claimed = None if idle else claim(engine, clock(), transport, desk, owner, left)
             if claimed is None:
                 if not senders.busy:
                     return done
-                done += senders.next_answer()
+                done = sum(senders.next_answers(), done)
                 continue
             loads, aside = write(engine, clock, transport, desk, owner, claimed)
             done += aside
-            held_until = clock() + CLAIM_LEASE
+            doubts, held_until = done.unknown, clock() + CLAIM_LEASE
             for n, load in enumerate(loads):
-                while senders.full:
-                    done += senders.next_answer()
-                if done.stopped:
+                letters = len(load.parcel.envelopes)
+                while not senders.has_room(letters):
+                    done = sum(senders.next_answers(), done)
+                if done.stopped or done.unknown > doubts:  # after a doubt the next request is a small one
                     give_back(engine, clock(), owner, loads[n:])
                     break
                 if held_until - clock() < CLAIM_LEASE / 2:  # many small requests: we are alive and keep them
                     held_until = clock() + CLAIM_LEASE
                     keep(engine, clock(), owner, loads[n:], held_until)
-                done += senders.give(load, partial(offer, engine, clock, transport, owner, load))
-
-
-class Senders:
-    """Requests under way, each in a thread. With one at a time there are no threads, and everything is in order."""
-
-    def __init__(self, at_once: int) -> None:
-        self.at_once = at_once
-        self.pool = ThreadPoolExecutor(at_once, "sender") if at_once > 1 else None
-        self.under_way: dict[Future[Delivered], int] = {}
-
-    def __enter__(self) -> "Senders":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.pool:
-            self.pool.shutdown()  # waits: what has left must be written down
-
-    @property
-    def busy(self) -> bool:
-        return bool(self.under_way)
-
-    @property
-    def full(self) -> bool:
-        return len(self.under_way) >= self.at_once
-
-    @property
-    def carrying(self) -> int:
-        return sum(self.under_way.values())
-
-    def give(self, load: Load, work: Callable[[], Delivered]) -> Delivered:
-        if self.pool is None:
-            return work()
-        self.under_way[self.pool.submit(work)] = len(load.parcel.envelopes)
-        return Delivered()
-
-    def next_answer(self) -> Delivered:
-        done, _ = wait(self.under_way, return_when=FIRST_COMPLETED)
-        found = Delivered()
-        for future in done:
-            del self.under_way[future]
-            found += future.result()
-        return found
+                done = sum(senders.give(letters, partial(offer, engine, clock, transport, owner, load)), done)
 
 
 def tidy(engine: Engine, now: datetime, transport: Transport) -> Delivered:
