@@ -207,13 +207,13 @@ def told_when_back(url: str) -> None:
 
 
 def rest(crew: Crew, town: roles.Town) -> None:
-    """Until nothing waits any more, and no event has settled anything for three seconds."""
+    """Until nothing waits any more, and no event has settled anything for two seconds."""
     engine = create_engine(town.url)
     quiet, before, end = 0, None, time.monotonic() + 90
-    while quiet < 6 and time.monotonic() < end:
+    while quiet < 5 and time.monotonic() < end:
         crew.man(["sender", "sender", "web", "feedback", "planner"])
         crew.bury()
-        time.sleep(0.5)
+        time.sleep(0.4)
         with engine.connect() as connection:
             states = dict(connection.execute(text("SELECT state, count(*) FROM message GROUP BY state")).all())
         quiet = quiet + 1 if states == before and not {"waiting", "claimed", "armed"} & set(states) else 0
@@ -312,7 +312,8 @@ def main() -> int:
     else:
         for name, toll in found.items():
             print(name, *(f"{key} {value}" for key, value in asdict(toll).items() if key != "details"), sep="  ")
-            print(*(f"  {line}" for line in toll.details), sep="\n")
+            for line in toll.details:
+                print(f"  {line}")
     return int(any(t.duplicates or t.after_stop or t.lost or t.failures for t in found.values()))
 
 
