@@ -209,3 +209,20 @@ def test_titles_are_read_row_for_row(tmp_path: Path) -> None:
     nameless = nurture(tmp_path, "role", "--file", ROOT / "examples" / "data" / "orders.csv")
     assert nameless.returncode == 2
     assert "has no column `title`" in " ".join(nameless.stderr.replace("│", " ").split())
+
+
+def test_a_file_nobody_prepared_becomes_a_model_with_predictions(tmp_path: Path) -> None:
+    leads = [(n % 7, "web" if n % 3 else "fair", "yes" if (n * 37) % 100 < 12 * (n % 7) else "no") for n in range(600)]
+    file, apart, out = tmp_path / "leads.csv", tmp_path / "new.csv", tmp_path / "out"
+    file.write_text("visits;source;bought\n" + "".join(f"{v};{s};{b}\n" for v, s, b in leads), "utf-8")
+    apart.write_text("visits;source;bought\n0;web;\n6;letter;\n", "utf-8")
+    words = ("train", "--data", file, "--label", "bought", "--holdout", apart, "--out", out)
+    done = nurture(tmp_path, *words, "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    cold, keen = csv.DictReader(Path(said["predictions"]).read_text("utf-8").splitlines())
+    assert float(keen["score"]) > float(cold["score"]) + 0.3
+    [kept] = json.loads(nurture(tmp_path, "models", "list", "--folder", out / "models", "--json").stdout)
+    assert kept["name"] == said["version"]
+    wrong = nurture(tmp_path, "train", "--data", file, "--label", "bougth")
+    assert (wrong.returncode, "bought" in wrong.stderr, "Traceback" in wrong.stderr) == (2, True, False)

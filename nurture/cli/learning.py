@@ -32,12 +32,14 @@ def train(
     json: AsJson = False,
 ) -> None:
     """Learn who buys from a file nobody prepared. Says what it left out as a leak, or why the rules stay in charge."""
+    from importlib.metadata import version
+
     from nurture.clock import wall
     from nurture.scorers.command import train_file
 
     done = train_file(
         data, label, now=wall(), map=mapping, time=time, holdout=holdout, out=to, positive=positive,
-        ignore=ignore or (), keep=keep or (), calls=calls,
+        ignore=ignore or (), keep=keep or (), calls=calls, code=version("nurture"),
     )  # fmt: skip
     if json:
         print_json(done.as_dict())
@@ -45,7 +47,7 @@ def train(
     for warning in done.warnings:
         err.print(f"[yellow]![/] {escaped(warning)}")
     if done.stays:
-        out.print(f"The rules stay in charge: {done.stays}", markup=False)
+        out.print(done.stays, markup=False)
         return
     out.print(done.headline, markup=False)
     for column in done.left_out:
@@ -76,8 +78,8 @@ def list_(folder: Folder = KEPT, json: AsJson = False) -> None:
 
 
 def _figures(card: dict) -> tuple[str, str]:  # type: ignore[type-arg]
-    metrics = card.get("metrics", {})
-    return tuple(f"{metrics[name]:.3f}" if name in metrics else "" for name in ("auc", "ece"))  # type: ignore[return-value]
+    figures = card.get("figures", {})
+    return tuple(f"{figures[name]:.3f}" if name in figures else "" for name in ("auc", "ece"))  # type: ignore[return-value]
 
 
 def show(version: str, folder: Folder = KEPT) -> None:
