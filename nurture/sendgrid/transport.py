@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from sendgrid import SendGridAPIClient
 
@@ -81,6 +81,13 @@ class SendGrid:
         """One call of SendGrid's API; `page` is the client's name for it. Raises NotSent or Doubtful."""
         path = page._build_url(None).removeprefix(self.host)  # type: ignore[attr-defined]
         return self._wire.ask(method, path, self._headers, body, ready, keep=keep)
+
+    def page(self, *words: str) -> object:
+        """The client's name for a page of the API: page("logs", "abc") is /v3/logs/abc."""
+        page = self._client
+        for word in words:
+            page = page._(quote(word, safe=""))
+        return page
 
     def _said(self, error: Exception) -> str:
         return str(error).replace(self._key, "…")

@@ -1,0 +1,110 @@
+"""What nobody knew is settled: by a person, or by the provider's own log, never by the passing of time."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import Engine
+
+from models import attempt as attempts
+from models import doubt
+from models.attempt import AttemptState
+from models.message import State
+from nurture import db
+from nurture.clock import Clock
+from nurture.rules.unknown import ASKED, KEPT, NEAR, SETTLED, Finding, finding
+from tasks.order import order
+
+
+class Log(Protocol):
+    """A provider's own memory of what it took."""
+
+    def has(self, email: str, attempt_id: str, at: datetime) -> bool:
+        """Is a letter of this attempt to this person in it? Raises RuntimeError when it cannot be asked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What the provider's log proved, in requests."""
+
+    asked: int = 0
+    sent: int = 0
+    not_sent: int = 0
+    held: int = 0
+    trouble: str = ""  # why the log could not be asked
+
+
+class NotInDoubt(LookupError):
+    """This request is not, or no longer, in doubt. `nurture unknown list` shows those that are."""
+
+
+def held(engine: Engine) -> list[dict[str, Any]]:
+    """Every request in doubt, oldest first: id, transport, campaign, letter, n, armed_at, status, detail."""
+    with db.reading(engine) as session:
+        return doubt.held(session)
+
+
+def settle(engine: Engine, now: datetime, attempt_id: str, sent: bool, by: str) -> int:
+    """Somebody knows: it was sent; or it was not, and its letters wait again. Returns how many letters.
+
+    Raises NotInDoubt.
+    """
+    with db.writing(engine) as session:
+        if (found := doubt.lock(session, attempt_id)) is None:
+            raise NotInDoubt(f"request {attempt_id} is not in doubt: see `nurture unknown list`")
+        ids = doubt.doubtful_messages(session, attempt_id)
+        why = f"{by}: it was {'sent' if sent else 'not sent'}"
+        rows = [] if sent else [_waits_again(i, why, now) for i in ids]
+        state = AttemptState.ACCEPTED if sent else AttemptState.REJECTED
+        attempts.finish(session, attempt_id, state, rows, now, detail=f"{found['detail'] or 'unknown'}; {why}")
+        return len(ids)
+
+
+def _waits_again(message_id: int, why: str, now: datetime) -> dict[str, Any]:
+    return {"id": message_id, "state": State.WAITING, "reason": None, "detail": why, "not_before": now, "more_tries": 0,
+            "accepted_at": None}  # fmt: skip
+
+
+@order("reconcile what nobody knows")
+def reconcile(engine: Engine, clock: Clock, transport: str, log: Log) -> Reconciled:
+    """Ask the provider's log about every request in doubt that is old enough, and settle what it proves.
+
+    One letter found proves that the whole request was taken. Nothing found proves the opposite only if letters that
+    surely were taken shortly before and after are found in the same way. No session is open while the log is asked.
+    """
+    counts = dict.fromkeys(Finding, 0)
+    asked = 0
+    with db.reading(engine) as session:
+        waiting = [row for row in doubt.held(session, transport) if SETTLED <= clock() - row["armed_at"] <= KEPT]
+    for row in waiting:
+        asked += 1
+        try:
+            found = _look_up(engine, clock, transport, log, row)
+        except RuntimeError as error:
+            return _reconciled(asked, counts, str(error))
+        counts[found] += 1
+        if found is not Finding.UNKNOWN:
+            try:
+                settle(engine, clock(), row["id"], found is Finding.SENT, "the provider's log")
+            except NotInDoubt:
+                continue  # an event was faster
+    return _reconciled(asked, counts, "")
+
+
+def _look_up(engine: Engine, clock: Clock, transport: str, log: Log, row: dict[str, Any]) -> Finding:
+    at: datetime = row["armed_at"]
+    with db.reading(engine) as session:
+        people = doubt.readers(session, row["id"], ASKED)
+        vouchers = doubt.vouchers(session, transport, at, NEAR)
+        voices = {name: doubt.readers(session, v["id"], 1) if v else [] for name, v in vouchers.items()}
+    seen = [log.has(email, row["id"], at) for email in people]
+    before, after = (
+        v is not None and any(log.has(email, v["id"], v["armed_at"]) for email in voices[name])
+        for name, v in vouchers.items()
+    )
+    return finding(seen, before, after, at, clock())
+
+
+def _reconciled(asked: int, counts: dict[Finding, int], trouble: str) -> Reconciled:
+    return Reconciled(asked, counts[Finding.SENT], counts[Finding.NOT_SENT], counts[Finding.UNKNOWN], trouble)
