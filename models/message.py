@@ -10,6 +10,7 @@ from sqlalchemy import (
     Result,
     Row,
     RowMapping,
+    Select,
     Table,
     UniqueConstraint,
     and_,
@@ -27,7 +28,7 @@ from sqlmodel import Field, SQLModel, col
 from models.account import Account
 from models.address import Address
 from models.bulk import add_new
-from models.campaign import Brake
+from models.campaign import Brake, CampaignVersion
 from models.contact import Contact
 from models.moment import Id, Moment
 
@@ -189,7 +190,7 @@ def standing(
     so that an unsubscribe commits either before this look or after the arming. PostgreSQL only.
     Primary keys and `message_attempt`; a person's letters are found by `message_address_accepted`.
     """
-    t, a, c, k = TABLE.c, ADDRESS.c, CONTACT.c, ACCOUNT.c
+    t, a = TABLE.c, ADDRESS.c
     if lock and session.get_bind().dialect.name == "postgresql":
         session.execute(
             select(a.address)
@@ -197,7 +198,7 @@ def standing(
             .order_by(a.address)
             .with_for_update(read=lock == "share")
         )
-    other = TABLE.alias().c
+    other = OTHER.c
     person_lately = (
         select(func.count())
         .where(
@@ -208,28 +209,65 @@ def standing(
         )
         .scalar_subquery()
     )
-    question = (
-        select(
-            t.id, t.campaign, t.version_id, t.letter, t.address, t.contact_id, t.account_id, t.handoff_id, t.state,
-            t.not_after, a.suppressed_why, c.consent, c.time_zone, func.coalesce(c.country, k.country).label("country"),
-            k.stopped_why.label("account_stopped_why"), (person_lately if caps else literal(0)).label("person_lately"),
-        )
-        .join(ADDRESS, a.address == t.address)
-        .outerjoin(CONTACT, c.id == t.contact_id)
-        .outerjoin(ACCOUNT, k.id == t.account_id)
-        .where(t.attempt_id == attempt_id, t.state == State.CLAIMED)
-        .order_by(t.id)
-    )  # fmt: skip
-    rows = plain(session.execute(question))
+    lately = (person_lately if caps else literal(0)).label("person_lately")
+    question = _looked_at().add_columns(lately).where(t.attempt_id == attempt_id, t.state == State.CLAIMED)
+    rows = plain(session.execute(question.order_by(t.id)))
     today = _written_to_today(session, attempt_id, now) if caps else {}
     for row in rows:
         row["account_today"] = len(today.get(row["account_id"], set()) - {row["address"]})
     return rows
 
 
+def _looked_at() -> Select[Any]:
+    """Messages with all that could forbid them, but for caps."""
+    t, a, c, k = TABLE.c, ADDRESS.c, CONTACT.c, ACCOUNT.c
+    return (
+        select(
+            t.id, t.campaign, t.version_id, t.letter, t.address, t.contact_id, t.account_id, t.handoff_id, t.state,
+            t.reason, t.not_after, a.suppressed_why, c.consent, c.time_zone,
+            func.coalesce(c.country, k.country).label("country"), k.stopped_why.label("account_stopped_why"),
+        )
+        .join(ADDRESS, a.address == t.address)
+        .outerjoin(CONTACT, c.id == t.contact_id)
+        .outerjoin(ACCOUNT, k.id == t.account_id)
+    )  # fmt: skip
+
+
+def left_out(
+    session: Session, version_id: int, step: int, reasons: Iterable[str], after: int, most: int
+) -> list[dict[str, Any]]:
+    """Messages of a step that were skipped or refused for these reasons, after an id. Reads `message_ledger`."""
+    t = TABLE.c
+    which = (
+        t.campaign == select(VERSION.c.campaign).where(VERSION.c.id == version_id).scalar_subquery(),
+        t.version_id == version_id,
+        t.step == step,
+        t.state.in_((State.SKIPPED, State.REFUSED)),
+        t.reason.in_(list(reasons)),
+        t.id > after,
+    )
+    return plain(session.execute(_looked_at().where(*which).order_by(t.id).limit(most)))
+
+
+def wait_again(session: Session, rows: Sequence[Mapping[str, Any]], now: datetime) -> int:
+    """Skipped or refused messages wait again. Rows: id, not_after. What was meanwhile planned again stays as it is."""
+    if not rows:
+        return 0
+    t = TABLE.c
+    done = session.connection().execute(
+        update(TABLE)
+        .where(t.id == bindparam("b_id"), or_(t.state == State.SKIPPED, t.state == State.REFUSED))
+        .values(state=State.WAITING, reason=None, detail=None, not_before=now, tries=0, attempt_id=None,
+                not_after=bindparam("b_not_after", type_=Moment))
+        .execution_options(preserve_rowcount=True),
+        [{f"b_{key}": value for key, value in row.items()} for row in rows],
+    )  # fmt: skip
+    return int(done.rowcount)
+
+
 def _written_to_today(session: Session, attempt_id: str, now: datetime) -> dict[int, set[str]]:
     """Whom at the accounts of an attempt others have taken up today: each account's messages are looked at once."""
-    t, mine = TABLE.c, TABLE.alias().c
+    t, mine = TABLE.c, OTHER.c
     accounts = select(mine.account_id).where(mine.attempt_id == attempt_id, mine.account_id.is_not(None))
     rows = session.execute(
         select(t.account_id, t.address)
@@ -349,3 +387,5 @@ WAITS = literal(State.WAITING.value, literal_execute=True)  # written out: SQLit
 ADDRESS: Table = Address.__table__  # type: ignore[attr-defined]
 CONTACT: Table = Contact.__table__  # type: ignore[attr-defined]
 ACCOUNT: Table = Account.__table__  # type: ignore[attr-defined]
+VERSION: Table = CampaignVersion.__table__  # type: ignore[attr-defined]
+OTHER = TABLE.alias("other")  # made once: an alias copies all columns

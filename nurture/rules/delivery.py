@@ -12,7 +12,7 @@ from models.attempt import AttemptState as A
 from models.contact import Consent, Market
 from models.message import State as M
 from nurture.rules.campaign import Campaign, Hours
-from nurture.rules.hours import next_in_hours, zone_of
+from nurture.rules.hours import end_of, next_in_hours, zone_of
 from nurture.rules.reasons import SUPPRESSED, Reason, Skip, Wait
 
 CLAIM_LEASE = timedelta(seconds=60)  # claimed and silent for longer: the rows go back to waiting
@@ -195,6 +195,27 @@ def objection(row: Mapping[str, Any], campaign: Campaign | None, now: datetime, 
         tomorrow = next_in_hours(now + timedelta(days=1), campaign.hours, zone, country)
         return Wait(Reason.ACCOUNT_CAP, detail, tomorrow)
     return None
+
+
+AGAIN = (  # reasons that may no longer hold; the others were the planner's decision and stay
+    Reason.UNSUBSCRIBED, Reason.COMPLAINED, Reason.BOUNCED, Reason.STOPPED_BY_PERSON, Reason.NO_CONSENT,
+    Reason.ACCOUNT_STOPPED, Reason.EXPIRED, Reason.NOT_RENDERED, Reason.REFUSED_BY_PROVIDER, Reason.SANDBOX,
+)  # fmt: skip
+
+
+def second_chance(row: Mapping[str, Any], campaign: Campaign, now: datetime) -> datetime | None:
+    """Until when a letter that was skipped or refused may leave after all; None if what forbade it still does.
+
+    Whoever asks for this does so knowingly, so an expired letter counts anew; but nobody gets an offer that is over.
+    """
+    until = now + campaign.expires_after
+    if campaign.offer:
+        until = min(until, end_of(campaign.offer.ends_on, zone_of(row["country"], row["time_zone"])))
+    if until <= now or isinstance(
+        objection({**row, "not_after": until, "brake": None}, campaign, now, caps=False), Skip
+    ):
+        return None
+    return until
 
 
 @dataclass(frozen=True, slots=True)
