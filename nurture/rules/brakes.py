@@ -9,6 +9,7 @@ AFTER_A_DOUBT = (1, 10, 100)  # letters in the next requests after one whose end
 MOST_IN_DOUBT = 2_000  # letters whose end nobody knows; beyond that a person is called
 WINDOW = timedelta(days=7)  # in which complaints and bounces are counted
 ENOUGH = 500  # letters accepted in the window: below that one angry reader would stop everything
+A_TREND = 3  # readers: two who complain, or two dead mailboxes, pause nothing, whatever their share
 SPAM = {0.0008: "warn", 0.001: "pause", 0.003: "stop"}  # complaints per letter: what the large mailbox providers accept
 BOUNCES = {0.02: "warn", 0.05: "pause", 0.10: "stop"}  # mailboxes that do not exist, per letter: a list that was bought
 
@@ -41,15 +42,18 @@ def health(accepted: int, complained: int, bounced: int) -> Health:
     if accepted < ENOUGH:
         return Health(Level.FINE)
     found = [
-        (_level(complained / accepted, SPAM), f"{complained} of {accepted:,} readers marked the letter as spam"),
-        (_level(bounced / accepted, BOUNCES), f"{bounced} of {accepted:,} mailboxes do not exist"),
+        (_level(complained, accepted, SPAM), f"{complained} of {accepted:,} readers marked the letter as spam"),
+        (_level(bounced, accepted, BOUNCES), f"{bounced} of {accepted:,} mailboxes do not exist"),
     ]
     level, sentence = max(found, key=lambda pair: list(Level).index(pair[0]))
     return Health(level, sentence if level is not Level.FINE else "")
 
 
-def _level(share: float, limits: dict[float, str]) -> Level:
-    return Level(next((level for limit, level in sorted(limits.items(), reverse=True) if share >= limit), "fine"))
+def _level(n: int, accepted: int, limits: dict[float, str]) -> Level:
+    found = Level(
+        next((level for limit, level in sorted(limits.items(), reverse=True) if n / accepted >= limit), "fine")
+    )
+    return min(found, Level.WARN, key=list(Level).index) if n < A_TREND else found
 
 
 def allowed_on(day: date, began: date | None, plan: Sequence[int], daily: int | None) -> int | None:

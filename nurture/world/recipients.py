@@ -165,7 +165,7 @@ def _reader(dice: Dice, letter: Letter, who: Person, delivered: datetime) -> Ite
     yield Reaction(reads, Kind.OPENED)
     if dice.happens("again", 0.25):
         yield Reaction(reads + dice.wait("again", 20 * HOUR), Kind.OPENED)
-    if dice.happens("complains", 0.004):
+    if dice.happens("complains", 0.0008):
         yield Reaction(reads + MINUTE, Kind.COMPLAINED)
         return
     if dice.happens("leaves", 0.03 * (1.2 - who.keen)):
