@@ -20,7 +20,7 @@ def walks() -> list[Walk]:
 @pytest.mark.slow
 def test_never_twice_never_after_a_stop_never_lost(walks: list[Walk]) -> None:
     """Every invariant is checked after every commit of every walk; see tests/walks/witness.py."""
-    assert sum(len(w.log) for w in walks) > 200  # letters that the provider took
+    assert sum(len(w.log) for w in walks) > 100  # letters that the provider took
 
 
 def test_a_walk_goes_everywhere(walks: list[Walk]) -> None:

@@ -24,7 +24,7 @@ from nurture import db
 from nurture.rules import delivery as rules
 from nurture.rules.delivery import Verdict
 from nurture.sendgrid import events
-from tasks import delivery
+from tasks import delivery, unknown
 from tests.walks import resend
 from tests.walks.stage import Stage, stage
 
@@ -134,6 +134,12 @@ def looks_only_at_the_state(patch: Patch) -> None:
     patch.setattr(attempts, "armed_until", armed_until)
 
 
+def silence_of_the_log_is_proof(patch: Patch) -> None:
+    """What the provider's log does not show was not sent, whether it shows anything else or not."""
+    real = unknown.finding
+    patch.setattr(unknown, "finding", lambda seen, before, after, armed, now: real(seen, True, True, armed, now))
+
+
 def no_positive_control(patch: Patch) -> None:
     patch.setattr(resend, "neighbours_were_told_of", lambda *_: True)
 
@@ -186,6 +192,7 @@ MUTANTS = [
     Mutant("resend without proof", resends_without_proof),
     Mutant("skipping “still armed?”", never_looks_again),
     Mutant("a last look without the lease", looks_only_at_the_state, "too late"),
+    Mutant("the log's silence without a control", silence_of_the_log_is_proof),
     Mutant("no positive control", no_positive_control, policy="resend"),
     Mutant("no ear control", no_ear_control, policy="resend"),
     Mutant("sg_event_id as the only key", event_id_is_the_key, "after a stop"),

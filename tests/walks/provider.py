@@ -54,6 +54,8 @@ class Provider:
     events: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
     event_ids: list[str] = field(default_factory=list)
     denied: set[str] = field(default_factory=set)  # attempts that were surely not taken, and whose sender knows it
+    absent: set[str] = field(default_factory=set)  # attempts that its log was asked for and did not show
+    blind: bool = False  # its log finds nothing
     silent: bool = False  # it takes letters but loses what it should tell of them
     requests: int = 0
 

@@ -118,10 +118,14 @@ class Witness:
             self.broken("accepted withdrawn", f"message {i} is {state}", story)
         if before and (before, state) not in MESSAGE_STEPS:
             self.broken("forbidden step", f"message {i} went from {before} to {state}", story)
-        if before == "unknown" and state != "accepted" and attempt not in self.provider.denied | self.settled:
+        if before == "unknown" and state != "accepted" and attempt not in self._ruled_out:
             self.broken("unknown without proof", f"message {i} was unknown and is {state}", story)
         if state == "accepted" and self.carries[i][:3] not in self.accepted:
             self.broken("lost", f"message {i} is accepted, and the provider never had it", story)
+
+    @property
+    def _ruled_out(self) -> set[str]:
+        return self.provider.denied | self.provider.absent | self.settled
 
     def _read_log(self, story: Iterable[str]) -> None:
         for taken in self.provider.log[self.read :]:

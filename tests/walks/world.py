@@ -13,15 +13,13 @@ import pytest
 from greenlet import getcurrent, greenlet
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from models import attempt as attempts
 from models import event, message, stop
-from models.attempt import AttemptState
 from models.campaign import release_brake, set_brake
 from nurture import db
 from nurture.rules.delivery import ARMED_LEASE
 from nurture.sendgrid.events import read_events
 from nurture.sendgrid.transport import SendGrid
-from tasks import delivery, feedback
+from tasks import delivery, feedback, senders, unknown
 from tests.doubles.sendgrid.webhook import wire_form
 from tests.walks import resend
 from tests.walks.provider import ANSWERS, UNREACHABLE, ModelWire, Provider
@@ -31,11 +29,12 @@ from tests.walks.witness import KINDS, Witness
 MOODS = {  # how likely each move is in a mean walk; each walk has its own mood, some things often, some never
     "work": 60.0, "freeze": 4.0, "wake": 3.5, "crash": 1.0, "seconds": 6.0, "minutes": 2.5, "hours": 0.4, "days": 0.05,
     "hear": 4.0, "apply": 3.0, "leave": 1.0, "return": 0.1, "withdraw": 0.2, "answer": 0.2, "pause": 0.3, "go on": 1.0,
-    "plan": 1.0, "database fails": 0.4, "look up": 1.5,
+    "plan": 1.0, "database fails": 0.4, "look up": 1.0,
+    "ask the log": 1.0,
 }  # fmt: skip
 RESEND_MOODS = MOODS | {  # another policy is tried out: days pass, the provider falls silent, our ear is shut
     "minutes": 1.0, "hours": 1.5, "days": 0.0, "a day": 1.5, "resolve": 3.0, "fall silent": 1.0, "shut the ear": 1.0,
-    "hear": 8.0, "look up": 0.0, "pause": 0.0, "crash": 2.0, "plan": 2.0,
+    "hear": 8.0, "look up": 0.0, "ask the log": 0.0, "pause": 0.0, "crash": 2.0, "plan": 2.0,
 }  # fmt: skip
 FROZEN = 6  # workers that may wake some time; the oldest is forgotten
 
@@ -125,8 +124,8 @@ class World:
             patch.setattr(db, "writing", writing)
             patch.setattr(db, "reading", reading)
             patch.setattr(feedback, "PAUSE", 0)
-            patch.setattr(delivery, "ThreadPoolExecutor", lambda *_: Pool(self))
-            patch.setattr(delivery, "wait", self._wait)
+            patch.setattr(senders, "ThreadPoolExecutor", lambda *_: Pool(self))
+            patch.setattr(senders, "wait", self._wait)
             patch.setattr(delivery, "new_id", self._new_id)
             patch.setattr(delivery, "worker_name", lambda: self._current().name)
             try:
@@ -157,17 +156,20 @@ class World:
         self.attempts += 1
         return f"a{self.attempts:05d}"
 
-    def _hire(self) -> Worker:
+    def _hire(self, work: Callable[[Worker], Any] | None = None) -> Worker:
         self.names += 1
         skew = self.chance.choice([0, 0, 0, -120, 120])
         worker = Worker(f"w{self.names}", timedelta(seconds=skew))
-        worker.threads.append(greenlet(lambda: self._deliver(worker)))
+        worker.threads.append(greenlet(lambda: self._run(work or self._deliver, worker)))
         self.active.append(worker)
         return worker
 
     def _deliver(self, worker: Worker) -> None:
+        delivery.deliver(self.engine, lambda: self.now + worker.skew, self.transport, self.stage.desk, most=50)
+
+    def _run(self, work: Callable[[Worker], Any], worker: Worker) -> None:
         try:
-            delivery.deliver(self.engine, lambda: self.now + worker.skew, self.transport, self.stage.desk, most=50)
+            work(worker)
         except OperationalError:
             self.tell(f"{worker.name} gives up")  # the next run finds in the database what is to be done
         except IntegrityError as error:  # the last net held, but nobody may ever fall into it
@@ -358,14 +360,20 @@ class World:
 
     def move_look_up(self) -> None:
         """A person looks at the provider's own list for a request in doubt, and says what they saw."""
-        unknown = self.stage.raw.execute("SELECT id FROM attempt WHERE state = 'unknown' ORDER BY id").fetchall()
-        if unknown:
-            [attempt] = self.chance.choice(unknown)
+        doubtful = self.stage.raw.execute("SELECT id FROM attempt WHERE state = 'unknown' ORDER BY id").fetchall()
+        if doubtful:
+            [attempt] = self.chance.choice(doubtful)
             sent = any(taken.attempt == attempt for taken in self.provider.log)
             self.tell(f"somebody looks {attempt} up: {'sent' if sent else 'not sent'}")
             if not sent:
                 self.witness.settled.add(attempt)
-            self._write(lambda session: settle(session, attempt, sent, self.now))
+            unknown.settle(self.engine, self.now, attempt, sent, "the walk")
+
+    def move_ask_the_log(self) -> None:
+        """The provider's own log is asked about everything in doubt; a process of its own, that may stop anywhere."""
+        self.provider.blind = self.chance.random() < 0.3  # it answers, and finds nothing of anybody
+        self._hire(lambda worker: unknown.reconcile(self.engine, lambda: self.now, "sendgrid", Log(self)))
+        self.tell(f"{self.active[-1].name} asks the log" + (", which is blind" if self.provider.blind else ""))
 
     def move_pause(self) -> None:
         scope = self.chance.choice(["all", f"campaign:{SHOP}", f"campaign:{PUMPS}"])
@@ -436,9 +444,17 @@ class Pool:
             self.world.pause("waiting for its threads")
 
 
-def settle(session: Any, attempt: str, sent: bool, now: datetime) -> None:
-    """What a person knows of a request in doubt: it was sent, or it was not and its letters wait again."""
-    if sent:
-        attempts.finish(session, attempt, AttemptState.ACCEPTED, [], now)
-    else:
-        resend.give_back(session, [attempt], now)
+@dataclass
+class Log:
+    """The provider's own log, asked by reconcile. It may lag behind by twenty minutes, and it may be blind."""
+
+    world: World
+
+    def has(self, email: str, attempt_id: str, at: datetime) -> bool:
+        self.world.pause("asking the log")
+        provider, behind = self.world.provider, self.world.now - timedelta(minutes=20)
+        for taken in provider.log:
+            if (taken.address, taken.attempt) == (email, attempt_id) and taken.at < behind and not provider.blind:
+                return True
+        provider.absent.add(attempt_id)
+        return False
