@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ COMMANDS = (
     "role",
     "train",
     "models",
+    "unknown",
 )
 
 
@@ -226,3 +228,48 @@ def test_a_file_nobody_prepared_becomes_a_model_with_predictions(tmp_path: Path)
     assert kept["name"] == said["version"]
     wrong = nurture(tmp_path, "train", "--data", file, "--label", "bougth")
     assert (wrong.returncode, "bought" in wrong.stderr, "Traceback" in wrong.stderr) == (2, True, False)
+
+
+def test_who_agrees_later_is_sent_what_they_missed_and_nobody_else_again(home: Path) -> None:
+    from sqlalchemy import update
+    from sqlmodel import col
+
+    from models import Contact
+    from nurture import db
+
+    engine = db.engine_for(f"sqlite:///{home / 'nurture.db'}")
+    skipped = json.loads(nurture(home, "ledger", "spring-sale", "--who", "skipped", "--json").stdout)
+    person = next(row for row in skipped if row["reason"] == "no_consent")
+    with db.writing(engine) as session:
+        session.execute(update(Contact).where(col(Contact.address) == person["address"]).values(consent="granted"))
+    engine.dispose()
+    words = ("send", "spring-sale", "--missing", "offer", "--json", "--at", "2026-03-04T17:30:00")
+    assert json.loads(nurture(home, *words).stdout)["again"] == 1
+    assert json.loads(nurture(home, *words).stdout)["again"] == 0
+    assert "was sent 'offer' on 4 March 2026" in nurture(home, "why", person["address"], "spring-sale").stdout
+    assert nurture(home, "send", "spring-sale", "--missing", "nope").returncode == 2
+
+
+def test_a_request_in_doubt_is_listed_and_settled_by_a_person(tmp_path: Path, now: datetime) -> None:
+    from nurture import db
+    from nurture.rules.delivery import Answer, Verdict
+    from tasks import delivery
+    from tests.outbox import Told, desk, fill, states
+
+    engine = db.engine_for(f"sqlite:///{tmp_path / 'nurture.db'}")
+    db.prepare(engine)
+    fill(engine, now, 3)
+    delivery.deliver(
+        engine, lambda: now, Told([Answer(Verdict.UNKNOWN, 504, detail="504 after the body")]), desk(tmp_path)
+    )
+    listed = nurture(tmp_path, "unknown", "list", "--json")
+    [request] = json.loads(listed.stdout)
+    assert (listed.returncode, request["n"], request["detail"]) == (1, 3, "504 after the body")
+    assert (
+        "3 letters count as sent" in nurture(tmp_path, "unknown", "settle", request["id"], "sent", "--by", "Mia").stdout
+    )
+    assert states(engine) == {"accepted": 3}
+    assert nurture(tmp_path, "unknown", "list").returncode == 0
+    twice = nurture(tmp_path, "unknown", "settle", request["id"], "not-sent")
+    assert (twice.returncode, "is not in doubt" in twice.stderr) == (2, True)
+    engine.dispose()

@@ -79,7 +79,7 @@ def explained(error: Exception) -> str | None:
         return f"the setting NURTURE_{where.upper()} is not right: {wrong['msg']}. See .env.example."
     if isinstance(error, DBAPIError):
         return f"the database says: {str(error.orig).strip()}. Nothing half done was kept; `nurture doctor` tells more."
-    if type(error).__module__.split(".")[0] == "nurture":
+    if type(error).__module__.split(".")[0] in ("nurture", "tasks", "flows"):
         return str(error)  # our own exceptions carry what happened, where, and the mend
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"

@@ -1,11 +1,18 @@
 """nurture check, preview, apply, send, pause: campaigns from folder to outbox."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nurture.cli.console import AsJson, At, err, escaped, here, out, print_json, print_table
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Engine, RowMapping
+
+    from nurture.desk import Desk
 
 Slug = Annotated[
     str | None, typer.Argument(help="A campaign's folder below templates/. [default: all]", show_default=False)
@@ -125,6 +132,7 @@ def apply(
 
 def send(
     campaign: Slug = None,
+    missing: Annotated[str | None, typer.Option(help="A letter: plan it again for whom it was skipped.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: AsJson = False,
     at: At = None,
@@ -144,8 +152,8 @@ def send(
     with db.reading(engine) as session:
         published = [row for row in kept.published(session) if campaign in (None, row["slug"])]
     if not published:
-        missing = f"{campaign} is not published" if campaign else "nothing is published yet"
-        raise typer.BadParameter(f"{missing}: nurture apply {campaign or ''}".strip())
+        nothing = f"{campaign} is not published" if campaign else "nothing is published yet"
+        raise typer.BadParameter(f"{nothing}: nurture apply {campaign or ''}".strip())
     plans = {}
     for row in published:
         noun = promotions if row["market"] == "b2c" else sequences
@@ -158,14 +166,21 @@ def send(
             ("campaign", "#entered", "#planned", "#skipped", "#waiting", "#ended"),
             [(slug, p.entered, p.planned, p.skipped, p.waiting, p.ended) for slug, p in plans.items()],
         )
-    carrier = carriers.transport(settings)
+    carrier, desk = carriers.transport(settings), Desk(settings)
+    again = _again(engine, now, desk, published, missing) if missing else 0
+    if again and not json:
+        out.print(f"{again:,} who were left out get {missing!r} after all")
     if not yes and carrier.name != "mailbox":
         typer.confirm(
-            f"{planned:,} new letters are planned. Let the outbox leave through {carrier.name}?", abort=True, err=True
+            f"{planned + again:,} new letters are planned. Let the outbox leave through {carrier.name}?",
+            abort=True,
+            err=True,
         )
-    done = delivery.deliver(engine, (lambda: now) if at else settings.clock, carrier, Desk(settings))
+    done = delivery.deliver(engine, (lambda: now) if at else settings.clock, carrier, desk)
     if json:
-        print_json({"plans": {slug: asdict(plan) for slug, plan in plans.items()}, "delivered": asdict(done)})
+        print_json(
+            {"plans": {slug: asdict(plan) for slug, plan in plans.items()}, "again": again, "delivered": asdict(done)}
+        )
     else:
         out.print(
             f"{done.accepted:,} accepted by the {carrier.name}, {done.skipped:,} skipped, {done.refused:,} refused, "
@@ -174,6 +189,22 @@ def send(
         if done.stopped:
             err.print(f"[red]stopped:[/] {escaped(done.stopped)}")
     raise typer.Exit(1 if done.stopped or done.unknown else 0)
+
+
+def _again(engine: "Engine", now: "datetime", desk: "Desk", published: "list[RowMapping]", letter: str) -> int:
+    """Plan a letter once more for those whose reason to be skipped is gone; never for who has it, or may have it."""
+    from nurture import db
+    from tasks.delivery import missing
+
+    if len(published) != 1:
+        raise typer.BadParameter("--missing needs one campaign")
+    slug, version_id = published[0]["slug"], published[0]["version_id"]
+    with db.reading(engine) as session:
+        terms = desk.edition(session, slug, version_id).campaign
+    letters = [step.letter for step in terms.steps] if terms else []
+    if letter not in letters:
+        raise typer.BadParameter(f"{slug} has the letters {', '.join(letters)}")
+    return missing(engine, now, desk, version_id, letters.index(letter)).waiting
 
 
 def pause(
