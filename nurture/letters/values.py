@@ -69,9 +69,7 @@ def context(
     }  # fmt: skip
 
 
-def house(
-    campaign: Campaign, sender: Mapping[str, str], company: Mapping[str, str], web_url: str
-) -> dict[str, Any]:
+def house(campaign: Campaign, sender: Mapping[str, str], company: Mapping[str, str], web_url: str) -> dict[str, Any]:
     """What is the same for every reader of a campaign: who writes, and what is offered."""
     offer, by = campaign.offer, campaign.sender
     return {
