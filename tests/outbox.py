@@ -79,10 +79,10 @@ def fill(engine: Engine, now: datetime, n: int, **change: Any) -> int:
         add_new(session, Address, [{"address": f"p{i}@home.example"} for i in range(n)])
         add_new(session, Account, [{"key": "foo", "name": "Foo & Søns <GmbH>", "country": "DE", "traits": {},
                                     "created_at": now, "updated_at": now}])  # fmt: skip
-        add_new(session, Contact, [
-            {"market": "b2c", "key": f"p{i}", "address": f"p{i}@home.example", "email": f"p{i}@home.example", "first_name": "Zoë",
-             "last_name": "O'Brien", "country": "DE", "locale": "en", "consent": "granted", "stage": "aware", "traits": {},
-             "created_at": now, "updated_at": now} for i in range(n)])  # fmt: skip
+        person = {"market": "b2c", "first_name": "Zoë", "last_name": "O'Brien", "country": "DE", "locale": "en"}
+        rest = {"consent": "granted", "stage": "aware", "traits": {}, "created_at": now, "updated_at": now}
+        to = [{"key": f"p{i}", "address": f"p{i}@home.example", "email": f"p{i}@home.example"} for i in range(n)]
+        add_new(session, Contact, [{**person, **rest, **one} for one in to])
         version, _ = kept.publish(
             session, {"slug": "test", "name": "Test", "market": "b2c"}, campaigns.digest(FILES), FILES, "me", now
         )
