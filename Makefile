@@ -9,7 +9,7 @@ COMPILE  := $(BIN)/uv pip compile --system-certs pyproject.toml --quiet --univer
             --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test sure lint contracts types format lock clean
+.PHONY: help setup demo up test sure lint contracts types format lock clean hunt
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ up: $(READY)  ## start Prefect, the web pages and the schedules on this machine
 
 test: $(READY)  ## run the tests (ARGS="-k delivery" to choose)
 	@$(BIN)/pytest $(ARGS)
+
+hunt: $(READY)  ## random walks after planted mistakes: do the tests of sending find them? (minutes)
+	@$(BIN)/pytest -m hunt tests/test_mutants.py $(ARGS)
 
 sure: lint contracts types test  ## everything a change must pass: format, lint, import contracts, types, tests
 
