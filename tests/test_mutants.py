@@ -1,8 +1,8 @@
 """The test of the tests: thirteen mistakes one makes when sending mail, planted into the code and found by walking.
 
 FOUND says which walk finds each: the seed it begins with and the step at which somebody got a second letter, or one
-after a stop. The two controls belong to a policy that nurture does not have (tests/walks/resend.py). A change of the code
-can shift the story of a seed, so the hunt goes on from there for some walks more.
+after a stop. The two controls belong to a policy that nurture does not have (tests/walks/resend.py). A change of the
+code can shift the story of a seed, so the hunt goes on from there for some walks more.
 `python -m tests.walks --mutants --walks 200` makes the list anew.
 """
 
@@ -27,8 +27,8 @@ FOUND = {  # (seed, step)
 }
 WALKS = 30  # from the seed on
 
-# Apart from `make test` (`make hunt` runs it): every change of the sending code shifts the stories behind these seeds, and
-# since the brakes and the provider's log came some have to be found anew. The unharmed walks run in every `make test`.
+# Apart from `make test` (`make hunt` runs it): every change of the sending code shifts the stories behind these seeds,
+# and since the brakes and the provider's log came some have to be found anew. tests/test_random_walk.py runs always.
 pytestmark = pytest.mark.hunt
 
 
