@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nurture.letters import Composed, Letterbook, LetterError
@@ -60,7 +60,16 @@ def both(book: Letterbook, name: str, role: str | None, locale: str, context: di
             yield str(error)
 
 
+NO_OFFER: dict[str, Any] = {
+    "person": {"name": "", "first_name": "", "title": ""}, "account": None, "list": [], "people": [],
+    "company": {"name": "Foo"}, "unsubscribe_url": "https://x.example/1", "today": date(2026, 3, 2),
+}  # fmt: skip
+
+
 @settings(max_examples=60, deadline=None)
+@example(
+    ["{% if offer %}{{ offer.code }}{% endif %}"], [NO_OFFER | {"offer": None}, NO_OFFER]
+)  # nothing, and not even that
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4), st.lists(contexts, min_size=2, max_size=6))
 def test_whatever_a_template_does_with_its_values_every_reader_gets_what_jinja_writes(pieces, people) -> None:
     body = "{% extends '_layout/f.txt' %}{% block b %}" + " ".join(pieces) + "{% endblock %}"

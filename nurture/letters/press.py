@@ -101,7 +101,7 @@ class Press:
     def print(self, context: Mapping[str, Any]) -> list[Filled]:
         """Each part for this reader. Raises Unprintable where Jinja has to do it, or to say what is wrong."""
         kind = (
-            *[id(context.get(root)) for root in self.shared],
+            *[id(context.get(root, ABSENT)) for root in self.shared],
             *[True if (value := _at(context, path)) else _frozen(value) for path in self.asked],
             *[_frozen(_at(context, path)) for path in self.looked_at],
         )
@@ -110,7 +110,9 @@ class Press:
             if len(self.plates) >= REMEMBERED:
                 self.plates.clear()
                 self.known.clear()
-            self.known.append([context.get(root) for root in self.shared])  # alive, so that no other takes their id
+            self.known.append(
+                [context.get(root, ABSENT) for root in self.shared]
+            )  # alive, so that no other takes their id
             plates = self.plates[kind] = self._watched(context)
         try:
             return [plate.printed(context) for plate in plates]
