@@ -4,7 +4,7 @@ A mutant is a context: inside it the code is wrong. `breaks` is the promise that
 provider's side and not from ours: that a guard is missing proves nothing, that somebody got two letters does.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -38,6 +38,7 @@ class Mutant:
     breaks: str = "twice"
     policy: str = "hold"
     stage: Callable[[], Stage] = field(default=stage)
+    mood: Mapping[str, float] = field(default_factory=dict)  # in which a walk is likely to meet it
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -183,6 +184,7 @@ def keyless() -> Stage:
     return Stage(without_key)
 
 
+DEAF = {"hear": 0.5, "look up": 0, "ask the log": 8}  # nothing is told to us, so the log is asked
 MUTANTS = [
     Mutant("500 treated as not sent", server_errors_are_no),
     Mutant("reaping armed attempts", reaps_armed),
@@ -190,12 +192,12 @@ MUTANTS = [
     Mutant("arming without the suppression check", arms_without_looking, "after a stop"),
     Mutant("finish without the state condition", finishes_whatever_the_state, "accepted withdrawn"),
     Mutant("resend without proof", resends_without_proof),
-    Mutant("skipping “still armed?”", never_looks_again),
+    Mutant("skipping “still armed?”", never_looks_again, mood={"freeze": 8, "wake": 4, "minutes": 6, "look up": 8}),
     Mutant("a last look without the lease", looks_only_at_the_state, "too late"),
-    Mutant("the log's silence without a control", silence_of_the_log_is_proof),
+    Mutant("the log's silence without a control", silence_of_the_log_is_proof, mood=DEAF),
     Mutant("no positive control", no_positive_control, policy="resend"),
-    Mutant("no ear control", no_ear_control, policy="resend"),
-    Mutant("sg_event_id as the only key", event_id_is_the_key, "after a stop"),
+    Mutant("no ear control", no_ear_control, policy="resend", mood={"hear": 1, "a dark day": 4, "resolve": 8}),
+    Mutant("sg_event_id as the only key", event_id_is_the_key, "evidence lost"),
     Mutant("planning without the unique key", untouched, stage=keyless),
     Mutant("suppressing only waiting rows", suppresses_only_waiting, "after a stop"),
 ]

@@ -111,11 +111,11 @@ def settle_town(engine: Engine) -> dict[str, int]:
         }  # fmt: skip
 
 
-def rows_to_plan(raw: Any, slug: str, letter: str, version: int, now: datetime) -> list[dict[str, Any]]:
-    """A letter for everybody of a campaign's market, as a planner writes it: due now, for a week."""
+def rows_to_plan(raw: Any, slug: str, letter: str, version: int, now: datetime, lasts: int) -> list[dict[str, Any]]:
+    """A letter for everybody of a campaign's market, as a planner writes it: due now, for some days."""
     market = "b2c" if slug == SHOP else "b2b"
     people = raw.execute("SELECT id, address, account_id FROM contact WHERE market = ?", [market]).fetchall()
     return [{"campaign": slug, "version_id": version, "step": LETTERS[slug].index(letter), "letter": letter,
              "address": address, "contact_id": contact, "account_id": account, "state": "waiting",
-             "planned_at": now, "not_before": now, "not_after": now + timedelta(days=7)}
+             "planned_at": now, "not_before": now, "not_after": now + timedelta(days=lasts)}
             for contact, address, account in people]  # fmt: skip

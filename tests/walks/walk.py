@@ -1,7 +1,7 @@
 """A walk: a few hundred random steps through one world, and what it saw. A seed tells the same story again."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -26,10 +26,10 @@ class Walk:
 
 def walk(
     seed: int, steps: int = STEPS, policy: str = "hold", stage: Stage | None = None, watch: Collection[str] = KINDS,
-    *, settle: bool = True,
+    *, mood: Mapping[str, float] | None = None, settle: bool = True,
 ) -> Walk:  # fmt: skip
     """Raises Violation, with a note that says how to see it again."""
-    world = World(Random(seed), policy=policy, watch=watch, **({"stage": stage} if stage else {}))
+    world = World(Random(seed), policy=policy, watch=watch, mood=mood or {}, **({"stage": stage} if stage else {}))
     moves: Counter[str] = Counter()
     try:
         with world.playing():
@@ -59,7 +59,7 @@ def hunt(mutant: Mutant, seed: int, walks: int, steps: int = 500) -> Caught | No
     for n in range(walks):
         try:
             with mutant.planted():
-                walk(seed + n, steps, mutant.policy, mutant.stage(), {mutant.breaks}, settle=False)
+                walk(seed + n, steps, mutant.policy, mutant.stage(), {mutant.breaks}, mood=mutant.mood, settle=False)
         except Violation as violation:
             said, _, _ = str(violation).partition(". The last")
             return Caught(seed + n, violation.step, n * steps + violation.step, said)

@@ -1,7 +1,7 @@
 """One walk's world: workers run the real outbox and stop anywhere; everything else happens between their steps."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,12 +29,11 @@ from tests.walks.witness import KINDS, Witness
 MOODS = {  # how likely each move is in a mean walk; each walk has its own mood, some things often, some never
     "work": 60.0, "freeze": 4.0, "wake": 3.5, "crash": 1.0, "seconds": 6.0, "minutes": 2.5, "hours": 0.4, "days": 0.05,
     "hear": 4.0, "apply": 3.0, "leave": 1.0, "return": 0.1, "withdraw": 0.2, "answer": 0.2, "pause": 0.3, "go on": 1.0,
-    "plan": 1.0, "database fails": 0.4, "look up": 1.0,
-    "ask the log": 1.0,
+    "plan": 1.0, "database fails": 0.4, "look up": 0.7, "ask the log": 2.0,
 }  # fmt: skip
 RESEND_MOODS = MOODS | {  # another policy is tried out: days pass, the provider falls silent, our ear is shut
-    "minutes": 1.0, "hours": 1.5, "days": 0.0, "a day": 1.5, "resolve": 3.0, "fall silent": 1.0, "shut the ear": 1.0,
-    "hear": 8.0, "look up": 0.0, "ask the log": 0.0, "pause": 0.0, "crash": 2.0, "plan": 2.0,
+    "minutes": 1.0, "hours": 1.5, "days": 0.0, "a day": 1.5, "a dark day": 0.3, "resolve": 3.0, "fall silent": 1.0,
+    "shut the ear": 1.0, "hear": 8.0, "look up": 0.0, "ask the log": 0.0, "pause": 0.0, "crash": 2.0, "plan": 2.0,
 }  # fmt: skip
 FROZEN = 6  # workers that may wake some time; the oldest is forgotten
 
@@ -51,13 +50,13 @@ class Worker:
 
 @dataclass
 class World:
-    """`chance` decides everything. `mood`: weights of the moves; `answers`: weights of the provider's behaviours."""
+    """`chance` decides everything; `mood` lays down how likely some moves are."""
 
     chance: Random
     stage: Stage = field(default_factory=stage)
     workers: int = 0  # 0: one to three, as chance has it
     policy: str = "hold"  # or "resend": tests.walks.resend
-    mood: dict[str, float] = field(default_factory=dict)
+    mood: Mapping[str, float] = field(default_factory=dict)
     watch: Collection[str] = KINDS
 
     def __post_init__(self) -> None:
@@ -77,7 +76,8 @@ class World:
         self.names = self.attempts = 0
         self.committed = False
         usual = RESEND_MOODS if self.ear else MOODS
-        self.mood = self.mood or {move: weight * self.chance.choice([0.2, 1, 1, 3]) for move, weight in usual.items()}
+        mood = {move: weight * self.chance.choice([0.2, 1, 1, 3]) for move, weight in usual.items()}
+        self.mood = mood | dict(self.mood)
         self.hub = getcurrent()
         for _ in range(3):
             self.move_plan()
@@ -277,7 +277,7 @@ class World:
         at = self.now
         while at < until:
             if self.provider.silent is False:
-                late = timedelta(seconds=1_000 * self.chance.random() ** 3)
+                late = timedelta(seconds=20 * self.chance.random())  # our own mailbox answers at once
                 self.provider.events.append((at + late, {"canary": at}))
             near = at - self.now < timedelta(minutes=2) or until - at < timedelta(minutes=2)
             at += timedelta(seconds=20) if near else min(resend.SLOT, until - at - timedelta(minutes=1))
@@ -287,7 +287,8 @@ class World:
             young = self.now - timedelta(hours=24)
             self.provider.events = [pair for pair in self.provider.events if pair[0] > young]
             return
-        self.keep(*self.provider.hear(lost=0.0 if self.ear else 0.05))
+        deaf = self.mood["hear"] < 1  # in some walks hardly anything gets through to us
+        self.keep(*self.provider.hear(lost=0.0 if self.ear else 0.9 if deaf else 0.05))
 
     def keep(self, body: bytes, events: list[dict[str, Any]]) -> None:
         if self.ear:
@@ -343,6 +344,13 @@ class World:
     def move_a_day(self) -> None:
         self.pass_time(timedelta(hours=26))
 
+    def move_a_dark_day(self) -> None:
+        """Our ear is shut for longer than the provider tries."""
+        self.ear_is_shut = True
+        self.tell("our ear is shut for a day")
+        self.pass_time(timedelta(hours=30))
+        self.ear_is_shut = False
+
     def move_resolve(self) -> None:
         """Not ours: see tests/walks/resend.py."""
         given_back = self._write(lambda session: resend.resolve(session, self.ear, self.now))
@@ -371,6 +379,9 @@ class World:
 
     def move_ask_the_log(self) -> None:
         """The provider's own log is asked about everything in doubt; a process of its own, that may stop anywhere."""
+        if not self.stage.raw.execute("SELECT 1 FROM attempt WHERE state = 'unknown' LIMIT 1").fetchone():
+            return
+        self.pass_time(self.chance.choice([timedelta(minutes=5), timedelta(minutes=40)]))
         self.provider.blind = self.chance.random() < 0.3  # it answers, and finds nothing of anybody
         self._hire(lambda worker: unknown.reconcile(self.engine, lambda: self.now, "sendgrid", Log(self)))
         self.tell(f"{self.active[-1].name} asks the log" + (", which is blind" if self.provider.blind else ""))
@@ -392,7 +403,7 @@ class World:
         slug = self.chance.choice(sorted(LETTERS))
         letter = self.chance.choice(LETTERS[slug])
         version = self.stage.versions[slug]
-        rows = rows_to_plan(self.stage.raw, slug, letter, version, self.now)
+        rows = rows_to_plan(self.stage.raw, slug, letter, version, self.now, 90 if self.ear else 7)
         some = self.chance.sample(rows, self.chance.randint(1, len(rows)))
         self.tell(f"{letter} is planned for {len(some)}")
         self._write(lambda session: message.plan(session, some))
