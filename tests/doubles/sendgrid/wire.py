@@ -20,6 +20,7 @@ from http import HTTPStatus
 BODY_LIMIT = 30_000_000  # documented as "less than 30MB"; the smaller of the two readings of MB
 HEAD_LIMIT = 64_000
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER 0: the peer sees a reset, not an orderly end
+TURNS_TO_ACCEPT = 6  # of the event loop, from the kernel's handshake to `connection_made`, with room to spare
 
 
 class Then(Enum):
@@ -212,12 +213,19 @@ class Server:
             self.port = self.listener.sockets[0].getsockname()[1]
 
     async def hang_up(self) -> None:
-        if self.listener is not None:
-            self.listener.close()
-            self.listener = None
+        listener, self.listener = self.listener, None
+        if listener is not None:  # asyncio trips over a connection half accepted when its listener closes
+            for sock in listener.sockets:
+                self.loop.remove_reader(sock.fileno())
+            await self.turns()
+            listener.close()
         for connection in list(self.connections):
             connection.reset()
-        await asyncio.sleep(0)  # let the transports close their sockets before anybody looks
+        await self.turns()  # the transports close their sockets before anybody looks
+
+    async def turns(self) -> None:
+        for _ in range(TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
 
     def vanish(self, seconds: float | None) -> None:
         """`stop_listening` from inside a request: the loop cannot wait for itself."""
