@@ -7,13 +7,15 @@ from models.activity import Activity
 from models.address import Address, SuppressedBy, Suppression
 from models.attempt import Attempt, AttemptItem, AttemptState
 from models.campaign import Brake, Campaign, CampaignVersion
+from models.confirmation import Confirmation
 from models.contact import Consent, Contact, Market, Stage, Transition
 from models.enrolment import Enrolment, EnrolmentState
 from models.event import Event, Kind
 from models.handoff import Decision, Handoff
 from models.intake import Import
+from models.lesson import About, Lesson
 from models.message import Message, State
-from models.opportunity import Opportunity, Outcome
+from models.opportunity import Opportunity, Outcome, Phase
 from models.order import Order
 from models.score import AccountScore, Score
 from models.segment import Role, Segment
@@ -21,6 +23,7 @@ from models.segment import Role, Segment
 metadata = SQLModel.metadata
 
 __all__ = [
+    "About",
     "Account",
     "AccountScore",
     "Activity",
@@ -31,6 +34,7 @@ __all__ = [
     "Brake",
     "Campaign",
     "CampaignVersion",
+    "Confirmation",
     "Consent",
     "Contact",
     "Decision",
@@ -40,11 +44,13 @@ __all__ = [
     "Handoff",
     "Import",
     "Kind",
+    "Lesson",
     "Market",
     "Message",
     "Opportunity",
     "Order",
     "Outcome",
+    "Phase",
     "Role",
     "Score",
     "Segment",

@@ -34,8 +34,10 @@ class AccountScore(SQLModel, table=True):
     account_id: int = Field(primary_key=True, foreign_key="account.id", sa_type=Id)
     version: str
     score: float
+    probability: float | None = None  # that it opens an opportunity within the horizon; None: the rules stay
     completeness: float = 0.0  # share of the needed roles filled, weighted by confidence, 0–1
     missing_role: str | None = None
+    missing_why: str | None = None  # what its absence costs, where the record of deals tells
     members: int = 0
     reasons: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
     scored_at: datetime = Field(sa_type=Moment)
