@@ -20,6 +20,9 @@ class Account(SQLModel, table=True):
     employees: int | None = None
     tier: str | None = None
     channel: str | None = None  # how they buy: direct, distributor, online …
+    volume: int | None = None  # units they buy in a year
+    group_volume: int | None = None  # units their purchasing group buys in a year, themselves included
+    growth: float | None = None  # percent more than the year before
     owner_email: str | None = Field(default=None, index=True)  # the salesperson
     owner_name: str | None = None
     stopped_at: datetime | None = Field(default=None, sa_type=Moment)  # sequences leave everybody here alone

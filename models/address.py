@@ -15,6 +15,7 @@ class Address(SQLModel, table=True):
     address: str = Field(primary_key=True)
     suppressed_at: datetime | None = Field(default=None, sa_type=Moment)
     suppressed_why: str | None = None  # SuppressedBy
+    person: str | None = Field(default=None, index=True)  # whose it is, where somebody has confirmed several addresses
 
 
 class SuppressedBy(StrEnum):

@@ -30,7 +30,7 @@ from models.address import Address
 from models.bulk import add_new
 from models.campaign import Brake, CampaignVersion
 from models.contact import Contact
-from models.moment import Id, Moment
+from models.moment import Id, MaybeJson, Moment
 
 
 class State(StrEnum):
@@ -105,6 +105,7 @@ class Message(SQLModel, table=True):
     accepted_at: datetime | None = Field(default=None, sa_type=Moment)
     outcome: str | None = None  # what happened then: delivered, opened, clicked, replied, bounced, dropped, complained
     outcome_at: datetime | None = Field(default=None, sa_type=Moment)
+    pieces: dict[str, Any] | None = Field(default=None, sa_type=MaybeJson)  # kind asked for → piece it carries
 
 
 def plan(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy.types import JSON, TypeDecorator
 
 Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts by itself only in an INTEGER PRIMARY KEY
 Json = JSON()
+MaybeJson = JSON(none_as_null=True)  # nothing is NULL, not the word null
 
 
 class Moment(TypeDecorator[datetime]):

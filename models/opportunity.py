@@ -17,6 +17,15 @@ class Outcome(StrEnum):
     LOST = "lost"
 
 
+class Phase(StrEnum):
+    """How far an open opportunity is, in this order."""
+
+    TENDER = "tender"
+    EVALUATION = "evaluation"
+    QUOTE = "quote"
+    CONTRACT = "contract"
+
+
 class Opportunity(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
     key: str = Field(unique=True)
@@ -24,6 +33,11 @@ class Opportunity(SQLModel, table=True):
     contact_id: int | None = Field(default=None, foreign_key="contact.id", sa_type=Id)
     name: str
     outcome: str = Field(default=Outcome.OPEN)
+    stage: str | None = None  # Phase, while it is open
+    solution: str | None = None  # a name in solutions.toml
+    tender_due_at: datetime | None = Field(default=None, sa_type=Moment)  # answers to the tender are due
+    decision_at: datetime | None = Field(default=None, sa_type=Moment)  # the next decision
+    criteria: str | None = None  # how they will score the answers: "price 40, energy 30, delivery 30"
     amount_cents: int | None = Field(default=None, sa_type=Id)
     currency: str = "EUR"
     opened_at: datetime = Field(sa_type=Moment)

@@ -10,7 +10,7 @@ from sqlmodel import Field, Session, SQLModel, col
 
 from models.bulk import insert_into
 from models.contact import Contact
-from models.moment import Id, Moment
+from models.moment import Id, MaybeJson, Moment
 
 
 class Role(StrEnum):
@@ -37,7 +37,10 @@ class Segment(SQLModel, table=True):
     recency_days: int | None = None
     frequency: int | None = None  # orders in the last 365 days
     monetary_cents: int | None = Field(default=None, sa_type=Id)  # spent in the last 365 days
-    confirmed_by: str | None = None  # a person's word wins for good
+    confirmed: list[str] | None = Field(
+        default=None, sa_type=MaybeJson
+    )  # the columns a person has spoken of: theirs for good
+    confirmed_by: str | None = None  # who spoke last
     confirmed_at: datetime | None = Field(default=None, sa_type=Moment)
     segmented_at: datetime = Field(sa_type=Moment)
 
