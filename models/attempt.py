@@ -87,6 +87,7 @@ class AttemptItem(SQLModel, table=True):
 
 
 OPEN = (AttemptState.ARMED, AttemptState.UNKNOWN)  # possibly sent, not yet known
+BELIEVED_UNSENT = (State.WAITING, State.CLAIMED, State.SKIPPED, State.REFUSED)
 
 
 def open_attempt(session: Session, row: Mapping[str, Any], message_ids: Sequence[int]) -> None:
@@ -322,7 +323,8 @@ def prove_accepted(session: Session, attempt_ids: Iterable[str], now: datetime) 
     """An event for any member proves that the provider took the whole request.
 
     Open attempts become accepted. An attempt already ruled out is a surprise: its messages that wait again are accepted
-    too, and those claimed anew drop out of their new attempt at its arming. Returns (proven, surprises).
+    too, also those skipped or refused since, for `send --missing` would else write to them twice; those claimed anew
+    drop out of their new attempt at its arming. Returns (proven, surprises).
     """
     ids = sorted(set(attempt_ids))
     rows = session.execute(
@@ -346,10 +348,11 @@ def prove_accepted(session: Session, attempt_ids: Iterable[str], now: datetime) 
         carried = select(col(AttemptItem.message_id)).where(col(AttemptItem.attempt_id).in_(surprising))
         session.execute(
             update(Message)
-            .where(col(Message.id).in_(carried), col(Message.state).in_((State.WAITING, State.CLAIMED)))
+            .where(col(Message.id).in_(carried), col(Message.state).in_(BELIEVED_UNSENT))
             .values(
                 state=State.ACCEPTED,
                 accepted_at=now,
+                reason=None,
                 detail="accepted after all: an event came for a request ruled out",
             )
         )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Engine, update
 from sqlmodel import col
 
@@ -53,3 +54,19 @@ def test_a_letter_put_aside_at_the_arming_is_not_believed_sent(engine: Engine, n
         session.execute(update(delivery.messages.TABLE).values(state="waiting"))
         attempts.prove_accepted(session, [claimed.attempt_id], now)
     assert [message(engine, i)["state"] for i in (0, 1)] == ["waiting", "accepted"]
+
+
+@pytest.mark.parametrize("since", ["waiting", "skipped", "refused"])
+def test_what_was_skipped_or_refused_since_was_in_the_request_all_the_same(
+    engine: Engine, now: datetime, tmp_path: Path, since: str
+) -> None:
+    """Else `nurture send --missing` would write to them a second time."""
+    fill(engine, now, 2)
+    carrier = Told([Answer(Verdict.BUSY, 429)])
+    delivery.deliver(engine, lambda: now, carrier, desk(tmp_path))
+    [request] = carrier.offered
+    with db.writing(engine) as session:
+        session.execute(update(delivery.messages.TABLE).values(state=since, reason="expired"))
+        assert attempts.prove_accepted(session, [request[0].attempt_id], now) == (0, 1)
+    assert states(engine) == {"accepted": 2}
+    assert message(engine, 0)["reason"] is None

@@ -94,6 +94,8 @@ MESSAGE_NEXT = {
     (M.UNKNOWN, "event"): M.ACCEPTED,
     (M.WAITING, "event"): M.ACCEPTED,  # a surprise: it was in a request that we had ruled out
     (M.CLAIMED, "event"): M.ACCEPTED,
+    (M.SKIPPED, "event"): M.ACCEPTED,  # skipped since; not one that was put aside before the request left
+    (M.REFUSED, "event"): M.ACCEPTED,
     (M.UNKNOWN, "proof of absence"): M.WAITING,
     (M.UNKNOWN, "person: it was sent"): M.ACCEPTED,
     (M.UNKNOWN, "person: it was not sent"): M.WAITING,
