@@ -5,6 +5,7 @@ The engine is the same before, while and after: nobody restarts nurture when a d
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -204,10 +205,8 @@ def test_postgresql_is_restarted_during_a_request(postgres: str, now: datetime, 
     office = Office(engine, now, tmp_path)
 
     def answers(_: Any) -> Answer:
-        pid = server.get_pid()
-        os.kill(pid, signal.SIGINT if tidily else signal.SIGQUIT)
-        gone = time.monotonic() + 20
-        while (tmp_path / "data" / "postmaster.pid").exists() and time.monotonic() < gone:
+        os.kill(server.get_pid(), signal.SIGINT if tidily else signal.SIGQUIT)
+        while (tmp_path / "data" / "postmaster.pid").exists():  # pytest's own limit is the only one
             time.sleep(0.02)
         return TAKEN
 
@@ -217,9 +216,18 @@ def test_postgresql_is_restarted_during_a_request(postgres: str, now: datetime, 
             office.send()
         with pytest.raises(OperationalError, match=r"connection"):
             office.send()
-        server.ensure_postgres_running()
+        start_again(server)
         assert states(engine) == {"accepted": 10, "armed": 10, "waiting": 5}
         office.goes_on_by_itself()
     finally:
         engine.dispose()
         server.cleanup()
+
+
+def start_again(server: Any) -> Any:
+    """Until it is ready: on a busy machine the wheel loses patience before a crashed server has recovered."""
+    while True:
+        try:
+            return server.ensure_postgres_running()
+        except (subprocess.SubprocessError, AssertionError):
+            time.sleep(0.1)
