@@ -1,6 +1,8 @@
 """The database, SQLite or PostgreSQL: one engine, one way to read, one way to write."""
 
 import re
+import threading
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -17,6 +19,8 @@ from sqlmodel import Session
 import models
 from nurture.settings import settings
 
+PATIENCE = 30  # seconds a writer waits for the others
+
 
 def engine_for(url: str) -> Engine:
     """An engine for `url`. SQLite: WAL, FULL, foreign keys, 30 s patience; PostgreSQL: three timeouts, so that a frozen
@@ -24,7 +28,7 @@ def engine_for(url: str) -> Engine:
     if url.startswith("sqlite"):
         if ":memory:" not in url:
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
+        engine = create_engine(url, connect_args={"timeout": PATIENCE}, hide_parameters=True)
         event.listen(engine, "connect", _sqlite_manners)
         event.listen(engine, "begin", _sqlite_begin)
         return engine
@@ -55,7 +59,7 @@ def _sqlite_manners(connection: Any, _record: Any) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
-        "busy_timeout=30000",
+        f"busy_timeout={PATIENCE * 1000}",
         "cache_size=-65536",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -70,8 +74,27 @@ def _sqlite_begin(connection: Connection) -> None:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
     """One short transaction that writes; commits at the end, rolls back on any error."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    with _in_turn(engine), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
+
+
+@contextmanager
+def _in_turn(engine: Engine) -> Iterator[None]:
+    """SQLite's own queue sleeps and looks again, up to 100 ms at a time: the threads of one process wait here instead,
+    and go on the moment the one before has committed. Who waits for too long tries its luck with the database."""
+    if engine.dialect.name != "sqlite" or engine.url.database in (None, "", ":memory:"):
+        yield
+        return
+    turn = TURNS[engine.url.database]
+    mine = turn.acquire(timeout=PATIENCE)
+    try:
+        yield
+    finally:
+        if mine:
+            turn.release()
+
+
+TURNS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)  # of one process, by file
 
 
 @contextmanager
