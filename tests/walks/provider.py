@@ -113,10 +113,12 @@ class Provider:
         self.event_ids.append(f"event-{len(self.event_ids)}")
         return self.event_ids[-1]
 
+    def ready(self) -> list[tuple[datetime, dict[str, Any]]]:
+        return [pair for pair in self.events if pair[0] <= self.clock()]
+
     def hear(self, lost: float = 0.0) -> tuple[bytes, list[dict[str, Any]]]:
         """The next post of the webhook: some of what is ready, in any order, some of it told again, some of it lost."""
-        ready = [pair for pair in self.events if pair[0] <= self.clock()]
-        told = [pair for pair in ready if self.chance.random() < 0.7]
+        told = [pair for pair in self.ready() if self.chance.random() < 0.7]
         for pair in told:
             if self.chance.random() > 0.2:  # else it is told again some time
                 self.events.remove(pair)

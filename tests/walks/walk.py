@@ -11,7 +11,7 @@ from tests.walks.stage import Stage
 from tests.walks.witness import KINDS, Violation
 from tests.walks.world import World
 
-STEPS = 300
+STEPS = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,15 @@ class Witness:
                     self.broken("after a stop", f"{taken.attempt} brought {letter} to {address}", story)
         self.read = len(self.provider.log)
 
+    @property
+    def in_hand(self) -> list[str]:
+        """Whose letters a worker has claimed, or armed."""
+        return [self.carries[i][2] for i, (state, _) in self.messages.items() if state in ("claimed", "armed")]
+
+    @property
+    def at_rest(self) -> bool:
+        return all(state in ENDS for state, _ in self.messages.values())
+
     def end(self, story: Iterable[str]) -> None:
         """Everything has come to rest, and nobody is in doubt whom the provider told us of."""
         self.look(story)

@@ -35,6 +35,16 @@ RESEND_MOODS = MOODS | {  # another policy is tried out: days pass, the provider
     "minutes": 1.0, "hours": 1.5, "days": 0.0, "a day": 1.5, "a dark day": 0.3, "resolve": 3.0, "fall silent": 1.0,
     "shut the ear": 1.0, "hear": 8.0, "look up": 0.0, "ask the log": 0.0, "pause": 0.0, "crash": 2.0, "plan": 2.0,
 }  # fmt: skip
+PLACES = ("before the transaction", "after the commit", "before the look", "connecting", "the answer is on its way")
+DROWSY = {"wake": 4.0, "minutes": 8.0}  # who stands still wakes when others have gone on
+TEMPERS: tuple[dict[str, float], ...] = (  # what is rare in most walks is common in some
+    {},
+    {"leave": 4.0, "return": 3.0, "withdraw": 0.5, "answer": 0.5},  # people change their minds all day
+    DROWSY | {"before the transaction": 0.3},
+    DROWSY | {"after the commit": 0.3},
+    DROWSY | {"connecting": 0.3},
+    DROWSY | {"the answer is on its way": 0.3},
+)
 FROZEN = 6  # workers that may wake some time; the oldest is forgotten
 
 
@@ -50,7 +60,8 @@ class Worker:
 
 @dataclass
 class World:
-    """`chance` decides everything; `mood` lays down how likely some moves are."""
+    """`chance` decides everything; `mood` lays down how likely some of it is: the weights of moves (MOODS) and of the
+    provider's answers (ANSWERS), and the probability that a worker freezes at a place (PLACES)."""
 
     chance: Random
     stage: Stage = field(default_factory=stage)
@@ -75,12 +86,20 @@ class World:
         self.transport.at_once = self.chance.choice([1, 1, 3])
         self.names = self.attempts = 0
         self.committed = False
-        usual = RESEND_MOODS if self.ear else MOODS
-        mood = {move: weight * self.chance.choice([0.2, 1, 1, 3]) for move, weight in usual.items()}
-        self.mood = mood | dict(self.mood)
+        self._fall_into(self.mood)
         self.hub = getcurrent()
         for _ in range(3):
             self.move_plan()
+
+    def _fall_into(self, mood: Mapping[str, float]) -> None:
+        usual = RESEND_MOODS if self.ear else MOODS
+        own = {move: weight * self.chance.choice([0.2, 1, 1, 3]) for move, weight in usual.items()}
+        own |= {} if self.ear else self.chance.choice(TEMPERS)
+        own |= mood
+        self.places = {place: own.pop(place, 0.0) for place in PLACES}
+        self.provider.weights |= {answer: own.pop(answer) for answer in list(own) if answer in self.provider.weights}
+        self.mood = {move: own.pop(move, 0.0) for move in MOODS | RESEND_MOODS}
+        assert not own, f"no such thing can happen: {', '.join(own)}"
 
     def _answers(self) -> dict[str, float]:
         """Mostly well; a few faults of this walk's own choice often."""
@@ -91,10 +110,10 @@ class World:
 
     # --- the workers
 
-    def pause(self, _where: str) -> None:
+    def pause(self, where: str) -> None:
         """A worker's step ends here: anything may happen before it goes on, and it may never go on."""
         if getcurrent() is not self.hub and not self.over:
-            self.hub.switch()
+            self.hub.switch(where)
 
     @contextmanager
     def playing(self) -> Iterator["World"]:
@@ -183,18 +202,23 @@ class World:
 
     def _step(self, worker: Worker) -> None:
         thread = self.chance.choice(worker.threads)
-        thread.switch()
+        where = thread.switch()
         if thread.dead:
             worker.threads.remove(thread)
         if not worker.threads:
             self.active.remove(worker)
+        elif self.chance.random() < self.places.get(where, 0.0):
+            self._freeze(worker)
 
     # --- the moves
 
     def move(self, name: str) -> None:
-        self.committed = False
         getattr(self, f"move_{name.replace(' ', '_')}")()
+        self._look()
+
+    def _look(self) -> None:
         if self.committed or self.witness.unread:
+            self.committed = False
             self.witness.look(self.story)
 
     def any_move(self) -> str:
@@ -212,15 +236,22 @@ class World:
             self._hire()
         worker = self.chance.choice(self.active)
         self.tell(f"{worker.name} goes on")
-        self._step(worker)
+        for _ in range(self.chance.choice([1, 2, 4, 8])):
+            self._step(worker)
+            self._look()
+            if worker not in self.active:
+                break
 
     def move_freeze(self) -> None:
         if self.active:
-            worker = self.active.pop(self.chance.randrange(len(self.active)))
-            self.frozen.append(worker)
-            self.tell(f"{worker.name} freezes")
-            if len(self.frozen) > FROZEN:
-                self._forget(self.frozen[0])
+            self._freeze(self.chance.choice(self.active))
+
+    def _freeze(self, worker: Worker) -> None:
+        self.active.remove(worker)
+        self.frozen.append(worker)
+        self.tell(f"{worker.name} freezes")
+        if len(self.frozen) > FROZEN:
+            self._forget(self.frozen[0])
 
     def move_wake(self) -> None:
         if self.frozen:
@@ -313,9 +344,14 @@ class World:
         with db.writing(self.engine) as session:
             return what(session)
 
+    def _somebody(self) -> str:
+        """Often one whose letter is in a worker's hands at this moment."""
+        people = self.witness.people
+        return self.chance.choice(self.chance.choice([people, self.witness.in_hand or people]))
+
     def move_leave(self) -> None:
         """Somebody unsubscribes on our page, or one of us does it for them."""
-        address, why = self.chance.choice(self.witness.people), self.chance.choice(["unsubscribe", "person"])
+        address, why = self._somebody(), self.chance.choice(["unsubscribe", "person"])
         self.tell(f"{address} leaves ({why})")
         self._write(lambda session: stop.suppress_once(session, stop.Stop(address, self.now, why, "the walk")))
         self.witness.stopped(address)
@@ -328,7 +364,7 @@ class World:
 
     def move_withdraw(self) -> None:
         """Consent is taken back in the file that comes from the customer's own system."""
-        address = self.chance.choice(self.witness.people)
+        address = self._somebody()
         self.tell(f"{address} withdraws consent")
         self.stage.raw.execute("UPDATE contact SET consent = 'withdrawn' WHERE address = ?", [address])
         self.committed = True
@@ -416,17 +452,19 @@ class World:
         for worker in self.active + self.frozen:
             self._forget(worker)
         self.provider.weights, self.provider.silent, self.ear_is_shut = {"takes it": 1.0}, False, False
+        self.places = {}
         for _ in range(12):  # within eight days every letter has left or its time is over
             self.move("go on")
             self.pass_time(timedelta(hours=25))
-            for _ in range(20):
+            while self.provider.ready():
                 self.keep(*self.provider.hear())
             self.move("apply")
-            if not self._due():
-                continue
-            self._hire()
-            while self.active:
-                self.move("work")
+            if self._due():
+                self._hire()
+                while self.active:
+                    self.move("work")
+            if self.witness.at_rest and not self.provider.events:
+                break
         self.witness.end(self.story)
 
 
