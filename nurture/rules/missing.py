@@ -1,0 +1,166 @@
+"""Whose absence costs deals? Learned from deals won and lost; where they are too few, the file's own order stays."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import exp, lgamma, log
+from typing import Any
+
+LEAST_DEALS = 40  # closed ones, before their record changes an order
+LEAST_OUTCOMES = 10  # won, and lost
+LEAST_SIDE = 10  # deals with the role, and without it, before anything is said about it
+USUAL = 0.5  # standard deviation of the log odds ratios that we expect: most roles change the odds by less than 1.6
+FIRST = 0.2  # the log odds ratio we expect of the role the file names first; it falls to nothing along the list
+DOUBT = 0.02  # how often we may be wrong about one role; there are about five
+STEP = 0.05
+GRID = [STEP * step for step in range(-80, 81)]
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """A closed opportunity: who was known when it opened (roles), and how it ended."""
+
+    roles: frozenset[str]
+    won: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """How many times as often like deals were won with a role as without: shrunk towards what the file's order says."""
+
+    role: str
+    ratio: float
+    least: float  # the ratio is at least this, but for one case in fifty
+    deals_with: int
+    deals_without: int
+
+    @property
+    def proven(self) -> bool:
+        return self.least > 1 and min(self.deals_with, self.deals_without) >= LEAST_SIDE
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"groups with one won {self.ratio:.1f}× as often as like groups without "
+            f"({self.deals_with:,} deals with, {self.deals_without:,} without)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The needed roles, the one whose absence costs most first. `why_not`: in a sentence, when nothing was learned."""
+
+    order: tuple[str, ...]
+    effects: tuple[Effect, ...] = ()
+    why_not: str = ""
+
+    def why(self, role: str | None) -> str | None:
+        """What its absence costs, as a sentence for sales; None where the deals do not prove it."""
+        proven = (one for one in self.effects if one.role == role and one.proven)
+        return next((f"No {one.role} yet: {one.sentence}." for one in proven), None)
+
+    @property
+    def sentence(self) -> str:
+        if self.why_not:
+            return self.why_not
+        proven = [one for one in self.effects if one.proven]
+        if not proven:
+            return "No role of the buying group is proven to win deals yet; the order follows what there is."
+        most = max(proven, key=lambda one: one.ratio)
+        return f"Most is missed where there is no {most.role}: {most.sentence}."
+
+    def as_body(self) -> dict[str, Any]:
+        return {
+            "order": list(self.order),
+            "effects": [
+                {
+                    "role": one.role, "ratio": one.ratio, "least": one.least,
+                    "deals_with": one.deals_with, "deals_without": one.deals_without,
+                }
+                for one in self.effects
+            ],
+        }  # fmt: skip
+
+
+def read(body: Mapping[str, Any], needed: Sequence[str]) -> Roles:
+    """A kept lesson for the roles the file asks for today: new ones come last, dropped ones go."""
+    kept = [role for role in body.get("order", ()) if role in needed]
+    effects = tuple(Effect(**one) for one in body.get("effects", ()) if one["role"] in needed)
+    return Roles((*kept, *(role for role in needed if role not in kept)), effects)
+
+
+def learn(deals: Sequence[Deal], needed: Sequence[str]) -> Roles:
+    """Which of the `needed` roles, in the file's order, matters most to these deals.
+
+    Deals are compared with like ones only, those where as many of the other roles were known: rich groups win more
+    anyway. What is found is then weighed against what the order of the file says, by how sure each is.
+    """
+    won = sum(deal.won for deal in deals)
+    if len(deals) < LEAST_DEALS or min(won, len(deals) - won) < LEAST_OUTCOMES:
+        return Roles(
+            tuple(needed),
+            why_not=f"The order of the missing roles stays the file's: {won:,} deals were won and {len(deals) - won:,} "
+            f"lost, and {LEAST_DEALS} with {LEAST_OUTCOMES} of each are the least to learn from.",
+        )
+    effects = [_effect(role, place, deals, needed) for place, role in enumerate(needed)]
+    ranked = sorted(effects, key=lambda one: -one.ratio)  # stable: what is alike stays in the file's order
+    return Roles(tuple(one.role for one in ranked), tuple(ranked))
+
+
+def _effect(role: str, place: int, deals: Iterable[Deal], needed: Collection[str]) -> Effect:
+    cells: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0, 0])  # others known → won, all with; won, all without
+    for deal in deals:
+        cell = cells[len(deal.roles & set(needed) - {role})]
+        side = 0 if role in deal.roles else 2
+        cell[side] += deal.won
+        cell[side + 1] += 1
+    with_it, won_without, without = (sum(cell[n] for cell in cells.values()) for n in (1, 2, 3))
+    usual = (won_without + 0.5) / (without + 1)
+    believed = _believed(list(cells.values()), FIRST * (len(needed) - place) / len(needed))
+    middle, least = _below(believed, 0.5), _below(believed, DOUBT)
+    return Effect(role, _as_ratio(middle, usual), _as_ratio(least, usual), with_it, without)
+
+
+def _believed(cells: Sequence[Sequence[int]], expected: float) -> list[float]:
+    """How much each log odds ratio of GRID is believed, summing to 1.
+
+    What is expected times what the deals say. Within a cell only who won is asked, not how many did: then the cells'
+    own luck does not count, and a side that never won is no special case.
+    """
+    weights = [-(((odds - expected) / USUAL) ** 2) / 2 for odds in GRID]
+    for won_with, with_it, won_without, without in cells:
+        won = won_with + won_without
+        if not (with_it and without and 0 < won < with_it + without):
+            continue  # nobody to compare with
+        ways = {
+            k: _ways(with_it, k) + _ways(without, won - k) for k in range(max(0, won - without), min(with_it, won) + 1)
+        }
+        most = max(ways.values())
+        for at, odds in enumerate(GRID):
+            high = max(most + k * odds for k in (min(ways), max(ways)))
+            total = sum(exp(way + k * odds - high) for k, way in ways.items())
+            weights[at] += ways[won_with] + won_with * odds - high - log(total)
+    highest = max(weights)
+    plain = [exp(weight - highest) for weight in weights]
+    return [one / sum(plain) for one in plain]
+
+
+def _ways(n: int, k: int) -> float:
+    """The log of the number of ways to choose k of n."""
+    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
+
+
+def _below(believed: Sequence[float], share: float) -> float:
+    """The log odds ratio below which this share of the belief lies."""
+    before = 0.0
+    for odds, weight in zip(GRID, believed, strict=True):
+        if before + weight >= share:
+            return odds + STEP * ((share - before) / weight - 0.5)
+        before += weight
+    return GRID[-1]
+
+
+def _as_ratio(log_odds: float, usual: float) -> float:
+    """How many times as often: `usual` is the share won without."""
+    odds = exp(log_odds)
+    return odds / (1 - usual + usual * odds)
