@@ -11,6 +11,8 @@ from models.account import Account
 from models.bulk import add_new
 from models.moment import Id, Moment, days_between
 
+READING = ("page_view", "pricing_view", "download", "webinar", "email_click")  # kinds whose detail names a thing read
+
 
 class Activity(SQLModel, table=True):
     """Append-only. `dedupe` is a 64-bit hash of the source's own id, or of (contact, kind, at, detail)."""
@@ -84,6 +86,21 @@ def _weight(half_lives: Mapping[str, float | None], now: datetime) -> ColumnElem
     ]  # fmt: skip
     lasting = [(col(Activity.kind) == kind, 1.0) for kind, days in half_lives.items() if days is None]
     return func.sum(case(*fading, *lasting, else_=0.0), type_=Float)
+
+
+def pieces(session: Session, contact_ids: Sequence[int], since: datetime, now: datetime) -> dict[int, int]:
+    """How many different things (details) each contact has read or watched since a moment. By `activity_contact_at`."""
+    query = (
+        select(col(Activity.contact_id), func.count(col(Activity.detail).distinct()))
+        .where(
+            col(Activity.contact_id).in_(contact_ids),
+            col(Activity.kind).in_(READING),
+            col(Activity.at) > since,
+            col(Activity.at) <= now,
+        )
+        .group_by(col(Activity.contact_id))
+    )
+    return dict(session.execute(query).tuples().all())
 
 
 def latest(session: Session, contact_ids: list[int], now: datetime, most: int = 5) -> dict[int, list[dict[str, Any]]]:

@@ -38,14 +38,14 @@ def confirm(session: Session, contact_id: int, said: Mapping[str, str], by: str,
     held = session.execute(query.where(col(Segment.contact_id) == contact_id).with_for_update()).mappings().first()
     before: Mapping[Any, Any] = held or {}
     theirs = set(before.get("confirmed") or ())
-    new = [
+    new: list[dict[str, Any]] = [
         {"contact_id": contact_id, "at": now, "by": by, "field": name, "was": before.get(name),
          "was_confidence": before.get(f"{name}_confidence"), "said": value}
         for name, value in said.items() if name not in theirs or before.get(name) != value
     ]  # fmt: skip
     if not new:
         return []
-    stands: dict[str, Any] = {row["field"]: row["said"] for row in new}
+    stands: dict[str, Any] = {str(row["field"]): row["said"] for row in new}
     for name in ("role", "persona"):
         if name in stands:
             stands[f"{name}_confidence"] = 1.0
@@ -65,7 +65,9 @@ def record(session: Session, contact_ids: list[int]) -> dict[int, dict[str, dict
     query = select(*map(col, (Confirmation.contact_id, Confirmation.field, Confirmation.by, Confirmation.at,
                               Confirmation.was, Confirmation.said)))  # fmt: skip
     found: dict[int, dict[str, dict[str, Any]]] = {}
-    for row in session.execute(query.where(col(Confirmation.contact_id).in_(contact_ids)).order_by(Confirmation.id)):
+    for row in session.execute(
+        query.where(col(Confirmation.contact_id).in_(contact_ids)).order_by(col(Confirmation.id))
+    ):
         found.setdefault(row.contact_id, {})[row.field] = {"by": row.by, "at": row.at, "was": row.was, "said": row.said}
     return found
 

@@ -66,7 +66,9 @@ def people(session: Session, first: int, last: int, most: int, now: datetime) ->
             col(Segment.recency_days),
             col(Segment.frequency),
             col(Segment.monetary_cents),
+            col(Segment.confirmed),
             col(Segment.confirmed_by),
+            col(Segment.confirmed_at),
             col(Segment.segmented_at),
         )
         .outerjoin(Segment, col(Segment.contact_id) == Contact.id)
@@ -77,15 +79,22 @@ def people(session: Session, first: int, last: int, most: int, now: datetime) ->
     return [dict(row) for row in rows.mappings()]
 
 
+def of(session: Session, contact_id: int) -> dict[str, Any]:
+    """One contact's segment; empty when nobody has looked at them yet."""
+    row = session.execute(select(*Segment.__table__.c).where(col(Segment.contact_id) == contact_id)).mappings().first()  # type: ignore[attr-defined]
+    return dict(row) if row else {}
+
+
 def write(session: Session, segments: Sequence[dict[str, Any]]) -> None:
-    """Save what the rules found, except where a person has meanwhile said what is true."""
+    """Save what the rules found, except where a person has spoken since the rules looked.
+
+    Rows carry `confirmed_at` as it stood then; who was spoken of meanwhile is looked at again at the next run.
+    """
     if not segments:
         return
     statement = insert_into(session, Segment)
-    changing = {name: statement.excluded[name] for name in segments[0] if name != "contact_id"}
+    changing = {name: statement.excluded[name] for name in segments[0] if name not in ("contact_id", "confirmed_at")}
+    as_read = col(Segment.confirmed_at).is_not_distinct_from(statement.excluded.confirmed_at)
     session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["contact_id"], set_=changing, where=col(Segment.confirmed_by).is_(None)
-        ),
-        segments,
+        statement.on_conflict_do_update(index_elements=["contact_id"], set_=changing, where=as_read), segments
     )

@@ -1,7 +1,7 @@
 """Segmentation: titles become roles and personas, orders become kinds of shoppers, deals and orders move stages."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -11,14 +11,16 @@ from models import activity, contact, opportunity
 from models import order as orders
 from models import segment as segments
 from models.bulk import share
+from models.confirmation import SURE
 from models.contact import Contact, Market
-from nurture import db
+from nurture import db, segment_rules
 from nurture.rules import segmentation
-from nurture.rules.segmentation import SHOPPERS, ShopperRules
+from nurture.rules.segmentation import SegmentRules
 from nurture.rules.titles import TitleTables, load_tables, read_title
 from tasks.order import order
 
 CHUNK = 4_000
+MONTH = timedelta(days=30)
 CONTENT = {market.value: dict.fromkeys(segmentation.READ) for market in Market}
 
 
@@ -26,7 +28,7 @@ CONTENT = {market.value: dict.fromkeys(segmentation.READ) for market in Market}
 class Segmented:
     contacts: int
     changed: int  # segments written: new ones and those that say something else than yesterday
-    confirmed: int  # left as a person confirmed them
+    confirmed: int  # of whom a person has confirmed something
     moved: int  # stages
 
 
@@ -42,10 +44,10 @@ def segment(
     shard: int = 0,
     shards: int = 1,
     tables: TitleTables | None = None,
-    shoppers: ShopperRules = SHOPPERS,
+    rules: SegmentRules | None = None,
 ) -> Segmented:
-    """Give one shard's contacts their segment and stage. What a person confirmed stays as it is."""
-    tables = tables or titles()
+    """Give one shard's contacts their segment and stage. What a person confirmed stays as they said."""
+    tables, rules = tables or titles(), rules or segment_rules.here()
     contacts = changed = confirmed = moved = 0
     with db.reading(engine) as session:
         start, last = share(session, Contact, shard, shards)
@@ -57,25 +59,30 @@ def segment(
             done = activity.deeds(session, {person["id"]: person["market"] for person in people}, CONTENT, now)
             bought = orders.purchases(session, people[0]["id"], people[-1]["id"], now)
             deals = opportunity.deals(session, {person["account_id"] for person in people}, now)
+            rising = [one for one, hers in done.items() if segmentation.may_rise(hers, rules.champion)]
+            read = activity.pieces(session, rising, now - MONTH, now) if rising else {}
         rows: list[dict[str, Any]] = []
         moves: list[dict[str, Any]] = []
         for person in people:
             hers = done.get(person["id"], [])
             if person["market"] == Market.B2B:
                 move = segmentation.deal_move(person["stage"], deals.get(person["account_id"], {}))
-                found = segmentation.segment(read_title(person["title"] or "", tables), hers, person["role"], now)
+                if person["confirmed_by"] and person["confirmed"] is None:
+                    person["confirmed"] = SURE
+                reading = read_title(person["title"] or "", tables)
+                found = segmentation.segment(reading, hers, person, now, rules.champion, read.get(person["id"], 0))
             else:
-                found = segmentation.shopper_segment(bought.get(person["id"]), now, shoppers)
+                found = segmentation.shopper_segment(bought.get(person["id"]), now, rules.shopper)
                 browses = any(deeds.this_month for deeds in hers)
                 move = segmentation.shopper_move(person["stage"], found["shopper"], browses)
             if move:
                 moves.append(
                     {"contact_id": person["id"], "stage_from": person["stage"], "stage_to": move.to, "why": move.why}
                 )
-            if person["confirmed_by"]:
-                confirmed += 1
-            elif person["segmented_at"] is None or any(person[name] != value for name, value in found.items()):
-                rows.append({"contact_id": person["id"], "segmented_at": now, **found})
+            confirmed += bool(person["confirmed_by"])
+            if person["segmented_at"] is None or any(person[name] != value for name, value in found.items()):
+                as_read = {"contact_id": person["id"], "confirmed_at": person["confirmed_at"]}
+                rows.append({**as_read, "segmented_at": now, **found})
         with db.writing(engine) as session:
             segments.write(session, rows)
             moved += contact.move(session, moves, now)

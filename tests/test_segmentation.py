@@ -7,10 +7,13 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from models import Account, Activity, Address, Contact, Opportunity, Order, Segment, Transition
+from models import segment as stored
+from models.confirmation import confirm, record
 from models.order import Purchases
-from nurture import db
+from nurture import db, segment_rules
 from nurture.rules import segmentation
 from nurture.rules.scoring import Deeds
+from nurture.rules.titles import load_tables, read_title
 from tasks.segmentation import Segmented, segment
 from tests.people import add
 
@@ -46,12 +49,14 @@ def deeds(kind: str, this_month: int, days: float = 1) -> Deeds:
 
 def test_a_champion_is_made_by_many_deeds_of_several_kinds() -> None:
     many = [deeds("pricing_view", 3), deeds("download", 2), deeds("email_click", 1)]
-    assert "6 activities in 30 days (prices, downloads, links in letters)" in (
-        segmentation.champion(many, None, NOW) or ""
+    assert "6 activities in 30 days (prices, downloads, links in letters), 4 different pieces" in (
+        segmentation.champion(many, None, NOW, pieces=4) or ""
     )
-    assert segmentation.champion(many[:2], None, NOW) is None
-    assert segmentation.champion([deeds("page_view", 50)], None, NOW) is None
-    assert segmentation.champion([deeds("email_open", 50), *many[:2]], None, NOW) is None
+    assert segmentation.champion(many, None, NOW, pieces=3) is None  # the same page again and again
+    assert segmentation.champion([*many, deeds("forward", 1)], None, NOW)  # but they told somebody
+    assert segmentation.champion(many[:2], None, NOW, pieces=9) is None
+    assert segmentation.champion([deeds("page_view", 50)], None, NOW, pieces=9) is None
+    assert segmentation.champion([deeds("email_open", 50), *many[:2]], None, NOW, pieces=9) is None
 
 
 def test_a_champion_stays_one_while_seen() -> None:
@@ -159,15 +164,71 @@ def test_what_happens_later_makes_no_champion_today(engine: Engine) -> None:
     assert segments(engine)[1]["role"] == "specifier"
 
 
-def test_a_persons_word_wins_for_good(engine: Engine) -> None:
+def says(engine: Engine, contact: int, at: datetime = NOW, **what: str) -> list[dict[str, Any]]:
+    with db.writing(engine) as session:
+        return confirm(session, contact, what, "sam@seller.example", at)
+
+
+def test_a_persons_word_wins_for_good_and_what_was_believed_is_kept(engine: Engine) -> None:
     a_town(engine)
     segment(engine, NOW)
+    assert [(row["was"], row["said"]) for row in says(engine, 1, role="authorizer")] == [("specifier", "authorizer")]
+    assert says(engine, 1, role="authorizer") == []  # said twice, written down once
     with db.writing(engine) as session:
-        said = {"role": "authorizer", "confirmed_by": "sam@seller.example", "confirmed_at": NOW}
-        session.execute(update(Segment).where(Segment.contact_id == 1).values(**said))
-        session.execute(update(Contact).where(Contact.id == 1).values(title="Assistant"))
+        session.execute(update(Contact).where(Contact.id == 1).values(title="Assistant to the CEO"))
+    act(engine, 1, "pricing_view", "download", "webinar", "reply", "email_click", "page_view")
     assert segment(engine, NOW + DAY).confirmed == 1
-    assert segments(engine)[1]["role"] == "authorizer"
+    now = segments(engine)[1]
+    assert (now["role"], now["role_confidence"], now["title_role"]) == ("authorizer", 1.0, "authorizer")
+    assert now["persona"] == "assistant"  # what nobody spoke of follows the title
+    says(engine, 1, NOW + DAY, role="champion", seniority="Lead")
+    segment(engine, NOW + 90 * DAY)
+    now = segments(engine)[1]
+    assert (now["role"], now["title_role"], now["seniority"]) == ("champion", "gatekeeper", "Lead")
+    with db.reading(engine) as session:
+        told = record(session, [1])[1]
+    assert told["role"] == {"by": "sam@seller.example", "at": NOW + DAY, "was": "authorizer", "said": "champion"}
+
+
+def test_a_word_spoken_while_the_rules_were_looking_is_not_overwritten(engine: Engine) -> None:
+    a_town(engine)
+    segment(engine, NOW)
+    with db.reading(engine) as session:
+        [zoe] = stored.people(session, 1, 1, 1, NOW)
+    says(engine, 1, role="finance")
+    found = segmentation.segment(read_title("Assistant to the CEO", load_tables()), [], zoe, NOW)
+    with db.writing(engine) as session:
+        stored.write(session, [{"contact_id": 1, "confirmed_at": zoe["confirmed_at"], "segmented_at": NOW, **found}])
+    assert segments(engine)[1]["role"] == "finance"
+
+
+def test_what_is_no_role_cannot_be_confirmed() -> None:
+    wrong = segmentation.not_to_be_confirmed
+    assert wrong({"role": "autorizer"}, ()) == "'autorizer' is no role; did you mean 'authorizer'?"
+    assert "say what is true" in (wrong({}, ()) or "")
+    assert wrong({"persona": "plant-engineer", "department": "Sales", "seniority": "Lead"}, ["plant-engineer"]) is None
+
+
+def test_the_thresholds_are_read_from_a_file_and_mistakes_have_a_line() -> None:
+    rules = segment_rules.read_text('[champion]\nactivities = 2\nkinds = 1\npieces = 1\n[shopper]\nlapsed = "P99D"')
+    assert (rules.champion.times, rules.shopper.lapsed) == (2, 99 * DAY)
+    assert segmentation.champion([deeds("page_view", 2)], None, NOW, rules.champion, pieces=1)
+    with pytest.raises(segment_rules.SegmentRulesError) as wrong:
+        segment_rules.read_text('[champion]\nspeaks = ["repy"]\nkinds = 0\n[shopper]\nlapsing = "P1Y"')
+    assert sorted(problem.line or 0 for problem in wrong.value.problems) == [2, 3, 5]
+    assert "did you mean reply?" in str(wrong.value)
+
+
+def test_different_pieces_make_a_champion_one_page_does_not(engine: Engine) -> None:
+    a_town(engine)
+    for contact, details in ((1, "abcdef"), (2, "aaaaaa"), (4, "aaaaaa")):
+        for place, (kind, detail) in enumerate(zip(["page_view", "download", "email_click"] * 2, details, strict=True)):
+            add(engine, Activity, {"dedupe": contact * 100 + place, "contact_id": contact, "kind": kind,
+                                   "at": NOW - DAY, "detail": detail})  # fmt: skip
+    segment(engine, NOW)
+    found = segments(engine)
+    assert (found[1]["role"], found[4]["role"]) == ("champion", None)
+    assert "6 different pieces" in found[1]["evidence"]
 
 
 def test_segmenting_twice_changes_nothing(engine: Engine) -> None:

@@ -31,13 +31,14 @@ def check(campaign: Slug = None, json: AsJson = False) -> None:
     """
     from dataclasses import asdict
 
-    from nurture import campaign_check, scoring_rules
+    from nurture import campaign_check, scoring_rules, segment_rules
     from nurture.settings import settings
 
     ours = settings()
     problems = campaign_check.check(ours.templates, campaign, ours.clock().date())
     if campaign is None:
         problems += scoring_rules.check(ours.rules / "scoring.toml")
+        problems += segment_rules.check(ours.rules / segment_rules.FILE)
     errors = [problem for problem in problems if problem.weight == "error"]
     if json:
         print_json([asdict(problem) for problem in problems])

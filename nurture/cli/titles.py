@@ -1,11 +1,14 @@
-"""nurture role: what a job title says about department, seniority, buying role and persona, and which words said it."""
+"""nurture role: what a job title says, and which words said it; and what a person confirms or corrects of a lead."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nurture.cli.console import AsJson, err, out, print_json
+from nurture.cli.console import AsJson, At, err, here, out, print_json
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 COLUMNS = ("title", "department", "seniority", "role", "persona", "confidence")
 
@@ -20,15 +23,32 @@ def role(
     ] = None,
     file: Annotated[Path | None, typer.Option(help="A CSV with a column `title`.", exists=True, dir_okay=False)] = None,
     to: Annotated[Path | None, typer.Option("--out", help="Where to write it, row for row. [default: stdout]")] = None,
+    lead: Annotated[
+        str | None, typer.Option(help="An address: what we know of this person, or what you say is true.")
+    ] = None,
+    is_: Annotated[str | None, typer.Option("--is", help="Their buying role, for good: authorizer, user …")] = None,
+    persona: Annotated[str | None, typer.Option(help="Their persona, for good.")] = None,
+    department: Annotated[str | None, typer.Option(help="Their department, for good.")] = None,
+    seniority: Annotated[str | None, typer.Option(help="Their seniority, for good.")] = None,
+    by: Annotated[str, typer.Option(help="Who says so. [default: you]")] = "",
     json: AsJson = False,
+    at: At = None,
 ) -> None:
-    """Read a job title: department, seniority, buying role, persona, each with its confidence, and why."""
+    """Read a job title: department, seniority, buying role, persona, each with its confidence, and why.
+
+    With --lead, show what we believe of a person; with --is (or --persona …) say what is true: nothing overrules you.
+    """
     from dataclasses import asdict
 
     from nurture.rules.titles import explain, load_tables, read_title
 
-    if (title is None) == (file is None):
-        raise typer.BadParameter("give a title, or --file")
+    given = {"role": is_, "persona": persona, "department": department, "seniority": seniority}
+    said = {field: value for field, value in given.items() if value}
+    if [title, file, lead].count(None) != 2 or (said and lead is None):
+        raise typer.BadParameter("give a title, or --file, or --lead (and then --is …)")
+    if lead is not None:
+        _of_lead(lead, said, by, json, at)
+        return
     if file is not None:
         _read_file(file, to)
         return
@@ -37,6 +57,40 @@ def role(
         print_json(asdict(reading))
     else:
         out.print(explain(reading), markup=False)
+
+
+def _of_lead(lead: str, said: dict[str, str], by: str, json: bool, at: "datetime | None") -> None:
+    import getpass
+
+    from models import confirmation, segment
+    from nurture import db
+    from nurture.rules.address import normalise
+    from nurture.rules.segmentation import not_to_be_confirmed
+    from nurture.rules.titles import load_tables
+
+    if said and (wrong := not_to_be_confirmed(said, load_tables().personas)):
+        raise typer.BadParameter(wrong)
+    _, engine, now = here(at)
+    with db.writing(engine) as session:
+        contact_id = confirmation.business_contact(session, normalise(lead) or lead)
+        if contact_id is None:
+            raise typer.BadParameter(f"no business contact has the address {lead}: check the spelling, or import them")
+        new = confirmation.confirm(session, contact_id, said, by or getpass.getuser(), now) if said else []
+        stands = segment.of(session, contact_id)
+        record = confirmation.record(session, [contact_id]).get(contact_id, {})
+    if json:
+        print_json({"lead": lead, "changed": new, "segment": stands, "confirmed": record})
+        return
+    if said and not new:
+        out.print("that was confirmed before; nothing changes")
+    for field in confirmation.SURE:
+        word = record.get(field)
+        sure = stands.get(f"{field}_confidence")
+        how = f", confirmed by {word['by']} on {word['at']:%-d %B %Y} (was {word['was'] or 'unknown'})" if word else ""
+        how = how or (f", confidence {sure:.2f}" if sure else "")
+        out.print(f"{field:<11} {stands.get(field) or 'unknown'}{how}", markup=False)
+    if stands.get("evidence"):
+        out.print(f"{'because':<11} {stands['evidence']}", markup=False)
 
 
 def _read_file(file: Path, to: Path | None) -> None:

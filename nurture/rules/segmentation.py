@@ -1,8 +1,9 @@
 """Which kind of person is this: a role in a buying group, or a kind of shopper? And has their stage moved on?"""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -10,11 +11,12 @@ from models.activity import Deeds
 from models.contact import Stage
 from models.order import Purchases
 from models.segment import Role
-from nurture.rules.titles import UNKNOWN, TitleReading
+from nurture.rules.titles import DEPARTMENTS, LEVELS, ROLES, UNKNOWN, TitleReading
 
 READ = MappingProxyType({  # what shows that somebody works with our content; machines open letters too, so not that
     "page_view": "pages", "pricing_view": "prices", "download": "downloads", "webinar": "webinars", "form": "forms",
-    "demo_request": "demos", "email_click": "links in letters", "reply": "replies", "meeting": "meetings",
+    "demo_request": "demos", "email_click": "links in letters", "forward": "forwards", "reply": "replies",
+    "meeting": "meetings",
 })  # fmt: skip
 RISES = frozenset({Role.USER, Role.SPECIFIER, None})  # who decides, pays or buys is needed as what they are
 BELIEVED = 0.5  # from this confidence on the title's role stands beside the champion's
@@ -22,10 +24,13 @@ BELIEVED = 0.5  # from this confidence on the title's role stands beside the cha
 
 @dataclass(frozen=True, slots=True)
 class ChampionRules:
-    """Champion is earned: so many activities of so many kinds within a month; kept while they are seen now and then."""
+    """Champion is earned: so many activities of so many kinds within a month, on so many different pieces or with a
+    word of their own; kept while they are seen now and then."""
 
     times: int = 6
     kinds: int = 3
+    pieces: int = 4  # different pages, papers, webinars …
+    speaks: tuple[str, ...] = ("forward", "reply", "meeting", "demo_request", "form")  # … or one of these
     keeps: timedelta = timedelta(days=60)
     confidence: float = 0.8
 
@@ -50,10 +55,23 @@ class Move(NamedTuple):
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class SegmentRules:
+    """What `segments.toml` says."""
+
+    champion: ChampionRules = CHAMPIONS
+    shopper: ShopperRules = SHOPPERS
+
+
 def segment(
-    reading: TitleReading, done: Iterable[Deeds], was: str | None, now: datetime, rules: ChampionRules = CHAMPIONS
-) -> dict[str, Any]:
-    """A business contact's segment: what the title says, and champion when the behaviour says so."""
+    reading: TitleReading, done: Iterable[Deeds], was: Mapping[str, Any], now: datetime,
+    rules: ChampionRules = CHAMPIONS, pieces: int = 0,
+) -> dict[str, Any]:  # fmt: skip
+    """A business contact's segment: what a person confirmed, else what the title says; champion by behaviour.
+
+    `was`: the segment that stands (role, persona, department, seniority, title_role, confirmed), all None at first.
+    `pieces`: how many different things they have read in 30 days.
+    """
     role = None if reading.role == UNKNOWN else reading.role
     said = [f"{one.phrase!r} → {one.says}" for one in reading.evidence]
     found: dict[str, Any] = {
@@ -66,19 +84,47 @@ def segment(
         "seniority": reading.seniority,
         "shopper": None, "recency_days": None, "frequency": None, "monetary_cents": None,
     }  # fmt: skip
-    if role in RISES and (earned := champion(done, was, now, rules)):
+    theirs = was.get("confirmed") or ()
+    if "role" not in theirs and role in RISES and (earned := champion(done, was.get("role"), now, rules, pieces)):
         found |= {"role": Role.CHAMPION.value, "role_confidence": rules.confidence}
         said.insert(0, earned)
+    found |= {name: was[name] for name in theirs} | {f"{n}_confidence": 1.0 for n in ("role", "persona") if n in theirs}
+    if "role" in theirs and found["role"] != Role.CHAMPION:
+        found["title_role"] = found["role"]  # the title was corrected; a champion is still what the title says
     return found | {"evidence": "; ".join(said) or None}
 
 
-def champion(done: Iterable[Deeds], was: str | None, now: datetime, rules: ChampionRules = CHAMPIONS) -> str | None:
+def not_to_be_confirmed(said: Mapping[str, str], personas: Collection[str]) -> str | None:
+    """Why a person cannot confirm this (field → value), with what to write instead; None when they can."""
+    known = {"role": ROLES, "persona": personas, "department": DEPARTMENTS, "seniority": LEVELS}
+    if not said:
+        return f"say what is true: one of {', '.join(known)}"
+    for name, value in said.items():
+        if value not in known[name]:
+            near = get_close_matches(value, known[name], 1)
+            return f"{value!r} is no {name}; " + (
+                f"did you mean {near[0]!r}?" if near else f"one of {', '.join(known[name])}"
+            )
+    return None
+
+
+def may_rise(done: Iterable[Deeds], rules: ChampionRules = CHAMPIONS) -> bool:
+    """Have they done enough of enough kinds, so that it matters what they read?"""
+    lately = {deeds.kind: deeds.this_month for deeds in done if deeds.kind in READ and deeds.this_month}
+    return sum(lately.values()) >= rules.times and len(lately) >= rules.kinds
+
+
+def champion(
+    done: Iterable[Deeds], was: str | None, now: datetime, rules: ChampionRules = CHAMPIONS, pieces: int = 0
+) -> str | None:
     """Why this behaviour makes a champion, or None. Who `was` one stays one as long as they are seen now and then."""
     done = [deeds for deeds in done if deeds.kind in READ]
     lately = {deeds.kind: deeds.this_month for deeds in done if deeds.this_month}
-    if sum(lately.values()) >= rules.times and len(lately) >= rules.kinds:
+    spoke = [READ[kind] for kind in rules.speaks if kind in lately]
+    if may_rise(done, rules) and (spoke or pieces >= rules.pieces):
         named = ", ".join(READ[kind] for kind in READ if kind in lately)
-        return f"{sum(lately.values())} activities in 30 days ({named}) → role champion"
+        on = f", {pieces} different pieces" if pieces >= rules.pieces else ""
+        return f"{sum(lately.values())} activities in 30 days ({named}){on} → role champion"
     if was == Role.CHAMPION and any(deeds.last_at > now - rules.keeps for deeds in done):
         return "was a champion and is still seen → role champion"
     return None

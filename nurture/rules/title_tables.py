@@ -63,6 +63,7 @@ class TitleTables:
     department_of: Mapping[str, str]  # function -> department
     role_of: Mapping[tuple[str, str], Rule]  # function, seniority
     persona_of: Mapping[tuple[str, str, str], Rule]  # function, seniority, role
+    personas: tuple[str, ...] = ()  # all names, in the order of personas.toml
     remembered: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -96,6 +97,7 @@ def load_tables(path: Path | None = None, personas: Path | None = None) -> Title
         level_book=Phrasebook(level_phrases, others=function_phrases),
         department_of=department_of,
         role_of={pair: _first(role_rules, *pair) for pair in pairs},
+        personas=tuple(rule.name for rule in persona_rules),
         persona_of={triple: _first(persona_rules, *triple) for triple in triples},
     )
 

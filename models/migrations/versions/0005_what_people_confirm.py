@@ -1,5 +1,7 @@
 """What people confirm: roles and persons; how far a deal is; how much an account buys; which piece a letter carries"""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -10,7 +12,7 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-NEW = (
+NEW: tuple[tuple[str, sa.Column[Any]], ...] = (
     ("segment", sa.Column("confirmed", MaybeJson, nullable=True)),
     ("address", sa.Column("person", sa.String(), nullable=True)),
     ("opportunity", sa.Column("stage", sa.String(), nullable=True)),
