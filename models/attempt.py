@@ -1,5 +1,6 @@
 """Attempt: one request to the provider, committed before it leaves, for all the messages it carries."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -360,6 +361,31 @@ def prove_accepted(session: Session, attempt_ids: Iterable[str], now: datetime) 
             update(Attempt).where(col(Attempt.id).in_(surprising)).values(state=AttemptState.ACCEPTED, ended_at=now)
         )
     return len(opened), len(surprising)
+
+
+def called(session: Session, names: Iterable[str]) -> dict[str, str]:
+    """The provider's own names of letters → the attempts they were in, as far as their answers have come.
+
+    A letter is called `<X-Message-Id of its request>.<rest>`, and either part may have dots.
+    """
+    beginnings = {name: [name[: dot.start()] for dot in re.finditer(r"\.|$", name)] for name in set(names)}
+    wanted = {beginning for some in beginnings.values() for beginning in some}
+    if not wanted:
+        return {}
+    mine = select(col(Attempt.provider_id), col(Attempt.id)).where(col(Attempt.provider_id).in_(wanted))
+    known: dict[str, str] = dict(session.execute(mine).tuples().all())  # type: ignore[arg-type]
+    found = {name: [known[b] for b in some if b in known] for name, some in beginnings.items()}
+    return {name: attempts[-1] for name, attempts in found.items() if attempts}
+
+
+def carried_to(session: Session, attempt_ids: Iterable[str]) -> dict[tuple[str, str], int]:
+    """(attempt, address) → the message it carried there: an address is in a request once at most."""
+    question = (
+        select(col(AttemptItem.attempt_id), col(Message.address), col(Message.id))
+        .join(Message, col(Message.id) == AttemptItem.message_id)
+        .where(col(AttemptItem.attempt_id).in_(set(attempt_ids)))
+    )
+    return {(attempt_id, address): i or 0 for attempt_id, address, i in session.execute(question)}
 
 
 TABLE: Table = Attempt.__table__  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, RowMapping, select, text, update
+from sqlalchemy import Index, RowMapping, bindparam, select, text, update
 from sqlmodel import Field, Session, SQLModel, col
 
 from models.bulk import Row, add_new
@@ -44,6 +44,9 @@ class Event(SQLModel, table=True):
     attempt_id: str | None = Field(default=None, index=True)
     url: str | None = None
     machine: bool = False  # opened by a privacy proxy, clicked by a scanner: kept, never scored
+    provider_id: str | None = None  # the provider's own name of the letter, where ours are missing
+    stop: str | None = None  # SuppressedBy: the provider's own list for which it dropped the letter
+    epoch: str | None = None  # of the database that made the request
     raw: str  # the provider's own words, one JSON object
     applied_at: datetime | None = Field(default=None, sa_type=Moment)
 
@@ -58,18 +61,35 @@ def keep(session: Session, rows: Sequence[Row]) -> int:
     return add_new(session, Event, [unique[key] for key in sorted(unique)])
 
 
-def unapplied(session: Session, most: int) -> list[RowMapping]:
-    """The oldest events nobody has acted on. `event_new` holds exactly these, so looking at an empty one costs nothing.
+def unapplied(session: Session, most: int, after: int = 0) -> list[RowMapping]:
+    """The oldest events nobody has acted on, after an id. `event_new` holds exactly these: an empty one costs nothing.
 
     Another worker's events are passed over on PostgreSQL; on SQLite there is no other writer meanwhile.
     """
-    columns = (Event.id, Event.key, Event.kind, Event.at, Event.address, Event.message_id, Event.attempt_id, Event.url)
-    query = select(*map(col, columns)).where(col(Event.applied_at).is_(None)).order_by(col(Event.id)).limit(most)
+    columns = (
+        Event.id, Event.key, Event.kind, Event.at, Event.received_at, Event.address, Event.message_id, Event.attempt_id,
+        Event.url, Event.provider_id, Event.stop, Event.epoch,
+    )  # fmt: skip
+    new = (col(Event.applied_at).is_(None), col(Event.id) > after)
+    query = select(*map(col, columns)).where(*new).order_by(col(Event.id)).limit(most)
     return list(session.execute(query.with_for_update(skip_locked=True)).mappings())
 
 
-def anything_new(session: Session) -> bool:
-    return session.execute(select(col(Event.id)).where(col(Event.applied_at).is_(None)).limit(1)).first() is not None
+def anything_new(session: Session, after: int = 0) -> bool:
+    new = (col(Event.applied_at).is_(None), col(Event.id) > after)
+    return session.execute(select(col(Event.id)).where(*new).limit(1)).first() is not None
+
+
+def name(session: Session, rows: Sequence[Row]) -> None:
+    """Write down whose events these are. Rows: id, attempt_id, message_id."""
+    if rows:
+        table = Event.__table__  # type: ignore[attr-defined]
+        session.connection().execute(
+            update(table)
+            .where(table.c.id == bindparam("b_id"))
+            .values(attempt_id=bindparam("b_attempt_id"), message_id=bindparam("b_message_id")),
+            [{f"b_{key}": value for key, value in row.items()} for row in rows],
+        )
 
 
 def of_messages(session: Session, message_ids: Collection[int]) -> list[RowMapping]:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, RowMapping
 from sqlmodel import Session
 
 from models import activity, attempt, event, message, stop
+from models.address import SuppressedBy
 from models.event import Kind
 from nurture import db
 from nurture.rules.feedback import ACTIVITIES, STOPS_ACCOUNT, SUPPRESSES, Heard, machines, outcome
@@ -19,6 +20,7 @@ from tasks.order import order
 
 AT_A_TIME = 500
 PAUSE = 0.02  # seconds. SQLite does not serve its waiting writers in turn: without it the webhook would starve
+ANSWERED = timedelta(minutes=10)  # by then every answer is written down, with the provider's name of the request
 LATELY = timedelta(days=7)  # meetings come by file, not as events; a week of them is looked at each time
 
 
@@ -42,10 +44,14 @@ class Applied:
 @order("apply events")
 def apply(engine: Engine, now: datetime) -> Applied:
     """Work through the events nobody has acted on, a few hundred to a transaction."""
-    done = Applied()
-    while _anything(engine):
+    done, last = Applied(), 0
+    while _anything(engine, last):
         with db.writing(engine) as session:
-            done += _apply(session, event.unapplied(session, AT_A_TIME), now)
+            news = _named(session, event.unapplied(session, AT_A_TIME, last))
+            done += _apply(session, news, now)
+        if not news:  # another worker has them in hand
+            break
+        last = news[-1]["id"]
         if engine.dialect.name == "sqlite":
             time.sleep(PAUSE)
     with db.reading(engine) as session:
@@ -58,13 +64,29 @@ def apply(engine: Engine, now: datetime) -> Applied:
     return done
 
 
-def _anything(engine: Engine) -> bool:
+def _anything(engine: Engine, after: int) -> bool:
     """Look first without the write lock."""
     with db.reading(engine) as session:
-        return event.anything_new(session)
+        return event.anything_new(session, after)
 
 
-def _apply(session: Session, news: Sequence[RowMapping], now: datetime) -> Applied:
+def _named(session: Session, news: Sequence[RowMapping]) -> list[dict[str, Any]]:
+    """The events, those without our ids found by what the provider itself calls the letter."""
+    rows = [dict(row) for row in news]
+    nameless = [row for row in rows if row["provider_id"] and not row["attempt_id"]]
+    if not nameless:
+        return rows
+    attempts = attempt.called(session, [row["provider_id"] for row in nameless])
+    letters = attempt.carried_to(session, attempts.values())
+    for row in nameless:
+        if mine := attempts.get(row["provider_id"]):
+            row |= {"attempt_id": mine, "message_id": letters.get((mine, row["address"]), row["message_id"])}
+    found = [row for row in nameless if row["attempt_id"]]
+    event.name(session, [{key: row[key] for key in ("id", "attempt_id", "message_id")} for row in found])
+    return rows
+
+
+def _apply(session: Session, news: Sequence[Mapping[str, Any]], now: datetime) -> Applied:
     """One chunk. Each message's whole history is read again, so it does not matter which part of it is new."""
     proven, surprises = attempt.prove_accepted(session, {e["attempt_id"] for e in news if e["attempt_id"]}, now)
     messages = {m["id"]: m for m in message.told_of(session, {e["message_id"] for e in news if e["message_id"]})}
@@ -84,8 +106,13 @@ def _apply(session: Session, news: Sequence[RowMapping], now: datetime) -> Appli
         suppressed=stop.suppress(session, _stops(news, messages)),
         stopped=_stop_who_replied(session, news, messages),
     )
-    event.applied(session, [e["id"] for e in news], now)
+    event.applied(session, [e["id"] for e in news if not _too_early(e, now)], now)
     return done
+
+
+def _too_early(e: Mapping[str, Any], now: datetime) -> bool:
+    """It names a request whose answer may still be on its way to us: it is looked at again at the next run."""
+    return bool(e["provider_id"] and not e["attempt_id"] and now - e["received_at"] < ANSWERED)
 
 
 def _changed(
@@ -100,7 +127,7 @@ def _changed(
 
 
 def _activities(
-    session: Session, news: Sequence[RowMapping], messages: Mapping[int, RowMapping], machine: set[str]
+    session: Session, news: Sequence[Mapping[str, Any]], messages: Mapping[int, RowMapping], machine: set[str]
 ) -> int:
     """A person's opens, clicks and replies are kept; what turned out to be a machine's is taken back."""
     activity.forget(session, [_dedupe(key) for key in machine])
@@ -132,19 +159,21 @@ def _dedupe(key: str) -> int:
     return int.from_bytes(sha256(f"event {key}".encode()).digest()[:8], "big", signed=True)
 
 
-def _stops(news: Sequence[RowMapping], messages: Mapping[int, RowMapping]) -> list[stop.Stop]:
+def _stops(news: Sequence[Mapping[str, Any]], messages: Mapping[int, RowMapping]) -> list[stop.Stop]:
     """Bounces long after delivery come without our ids, so the address alone must be enough."""
     stops = []
     for e in news:
         to = messages.get(e["message_id"])
         address = to["address"] if to else e["address"]
-        if address and e["kind"] in SUPPRESSES:
-            why = SUPPRESSES[Kind(e["kind"])]
-            stops.append(stop.Stop(address, e["at"], why, "the provider's event", to["campaign"] if to else None))
+        why, by = SUPPRESSES.get(Kind(e["kind"])), "the provider's event"
+        if e["kind"] == Kind.DROPPED and e["stop"]:
+            why, by = SuppressedBy(e["stop"]), "the provider's own list, for which it dropped a letter"
+        if address and why:
+            stops.append(stop.Stop(address, e["at"], why, by, to["campaign"] if to else None))
     return stops
 
 
-def _stop_who_replied(session: Session, news: Sequence[RowMapping], messages: Mapping[int, RowMapping]) -> int:
+def _stop_who_replied(session: Session, news: Sequence[Mapping[str, Any]], messages: Mapping[int, RowMapping]) -> int:
     accounts: dict[int, tuple[datetime, str]] = {}
     contacts: dict[int, datetime] = {}
     for e in sorted((e for e in news if e["kind"] == Kind.REPLIED), key=lambda e: e["at"], reverse=True):

@@ -212,6 +212,8 @@ def some_events(draw: random.Random, now: datetime) -> list[dict[str, Any]]:
         more: dict[str, Any] = {"url": f"https://foo.example/{draw.randrange(3)}"} if kind == "click" else {}
         if kind == "bounce":
             more = {"type": draw.choice(["bounce", "blocked"])}
+        if kind == "dropped":
+            more = {"reason": draw.choice(["Bounced Address", "Unsubscribed Address", "Spam Content"])}
         if kind == "bounce" and draw.random() < 0.3:
             events.append(told(kind, None, at, email=draw.choice([ZOE, RUTH, NOBODY])))
         else:
@@ -221,7 +223,8 @@ def some_events(draw: random.Random, now: datetime) -> list[dict[str, Any]]:
 
 def reply(message: int, at: datetime) -> dict[str, Any]:
     return {"key": f"reply-{message}-{at}", "kind": Kind.REPLIED.value, "at": at, "received_at": at, "address": None,
-            "message_id": message, "attempt_id": None, "url": None, "machine": False, "raw": "{}"}  # fmt: skip
+            "message_id": message, "attempt_id": None, "url": None, "machine": False, "provider_id": None, "stop": None,
+            "epoch": None, "raw": "{}"}  # fmt: skip
 
 
 def tell(engine: Engine, now: datetime, rows: list[dict[str, Any]]) -> None:
@@ -353,3 +356,49 @@ def test_the_furthest_a_letter_came_is_its_outcome(now: datetime) -> None:
         assert outcome(history[:length], ()) == (history[length - 1].kind, history[length - 1].at)
     assert outcome(history[:1], ()) is None
     assert outcome([heard(Kind.OPENED, now + timedelta(hours=1)), heard(Kind.OPENED, now)], ()) == (Kind.OPENED, now)
+
+
+# --- what the provider says without our ids, and what its own lists say ----------------------------------------------
+
+
+def test_an_event_that_only_names_the_providers_own_id_finds_its_letter(house: Engine, now: datetime) -> None:
+    """Custom args may be missing; the request's X-Message-Id begins the letter's name, with dots in it or not."""
+    with db.writing(house) as session:
+        session.execute(update(Attempt).values(provider_id="14c5.dfd"))
+    done = hear(
+        house, now, told("delivered", None, now, email=RUTH.upper(), sg_message_id="14c5.dfd.filter0001.16648.0")
+    )
+    assert (done.proven, done.outcomes) == (1, 1)
+    assert [row(house, Message, id=i)["outcome"] for i in (1, 2, 3)] == [None, "delivered", None]
+    assert [row(house, Message, id=i)["state"] for i in (1, 2, 3)] == ["accepted"] * 3
+
+
+def test_an_event_that_is_faster_than_the_answer_waits_for_it(house: Engine, now: datetime) -> None:
+    early = told("delivered", None, now, email=ZOE, sg_message_id="mid.1.0")
+    assert hear(house, now, early).proven == 0
+    with db.writing(house) as session:
+        session.execute(update(Attempt).values(provider_id="mid"))
+    assert apply(house, now + timedelta(minutes=5)).proven == 1
+    assert apply(house, now + timedelta(minutes=6)).events == 0
+
+
+def test_a_letter_of_another_programs_is_looked_at_for_ten_minutes(house: Engine, now: datetime) -> None:
+    """All programs of one SendGrid account are told together."""
+    hear(house, now, told("delivered", None, now, email="x@y.example", sg_message_id="strange.1.0"))
+    assert [apply(house, now + timedelta(minutes=m)).events for m in (5, 10, 15)] == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [
+        ("Bounced Address", "bounce"), ("Invalid", "bounce"), ("Unsubscribed Address", "unsubscribe"),
+        ("Spam Reporting Address", "complaint"), ("Spam Content (if Spam Checker app is enabled)", None),
+        ("Recipient List over Package Quota", None), (None, None),
+    ],
+)  # fmt: skip
+def test_whom_the_provider_would_not_write_to_we_do_not_either(house: Engine, now: datetime, reason, why) -> None:
+    done = hear(house, now, told("dropped", 1, now, reason=reason))
+    assert (done.suppressed, row(house, Address, address=ZOE)["suppressed_why"]) == (int(why is not None), why)
+    assert row(house, Message, id=1)["outcome"] == "dropped"
+    if why:
+        assert "own list" in row(house, Suppression, address=ZOE)["heard_from"]

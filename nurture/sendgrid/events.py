@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from models.address import SuppressedBy
 from models.event import Kind
 from nurture.rules.address import normalise
 from nurture.rules.feedback import machine_agent
@@ -35,6 +36,12 @@ KINDS = {
     "unsubscribe": Kind.UNSUBSCRIBED,
     "group_unsubscribe": Kind.UNSUBSCRIBED,
     "group_resubscribe": Kind.RESUBSCRIBED,
+}
+DROPS = {  # SendGrid's own lists, as the reason of a drop names them → why we do not write there any more either
+    "bounced address": SuppressedBy.BOUNCE,
+    "invalid": SuppressedBy.BOUNCE,
+    "unsubscribed address": SuppressedBy.UNSUBSCRIBE,
+    "spam reporting address": SuppressedBy.COMPLAINT,
 }
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # PostgreSQL refuses NUL and half characters in a text
 _MOST_ID = 2**63 - 1
@@ -108,6 +115,8 @@ def _row(event: dict[str, Any], received_at: datetime) -> dict[str, Any]:
     kind = KINDS.get(_text(event.get("event")) or "", Kind.UNKNOWN)
     if kind is Kind.BOUNCED and event.get("type") == "blocked":
         kind = Kind.BLOCKED
+    attempt_id = _text(event.get("nt_attempt"))
+    reason = (_text(event.get("reason")) or "").strip().lower() if kind is Kind.DROPPED else ""
     return {
         "key": _key(event, kind),
         "kind": kind.value,
@@ -115,7 +124,10 @@ def _row(event: dict[str, Any], received_at: datetime) -> dict[str, Any]:
         "received_at": received_at,
         "address": normalise(_text(event.get("email")) or ""),
         "message_id": _number(event.get("nt_message")),
-        "attempt_id": _text(event.get("nt_attempt")),
+        "attempt_id": attempt_id,
+        "provider_id": None if attempt_id else _text(event.get("sg_message_id")),
+        "stop": DROPS.get(reason),
+        "epoch": _text(event.get("nt_epoch")),
         "url": _text(event.get("url")),
         "machine": kind in (Kind.OPENED, Kind.CLICKED)
         and (_true(event.get("sg_machine_open")) or machine_agent(_text(event.get("useragent")))),
