@@ -27,6 +27,7 @@ from tasks import intake as files
 from tasks.order import Order, order
 
 Counts = dict[str, int]
+SATURDAY = 5
 
 
 def day(at: datetime) -> dict[str, Counts]:
@@ -114,7 +115,8 @@ def apply_feedback(engine: Engine, now: datetime) -> Counts:
 
 @_noun
 def offer_to_sales(engine: Engine, now: datetime) -> Counts:
-    return total([handoff.recycle(engine, now), handoff.offer(engine, now), handoff.overdue(engine, now)])
+    offered = [handoff.offer(engine, now)] if now.weekday() < SATURDAY else []  # as prefect.yaml has it
+    return total([handoff.recycle(engine, now), *offered, handoff.overdue(engine, now)])
 
 
 @_noun

@@ -372,8 +372,6 @@ def posted(session: Session, wanted: Mapping[str, str], first: int, most: int) -
         Message.accepted_at,
         Message.outcome,
         Contact.locale,
-        Contact.first_name,
-        Contact.last_name,
     )
     return list(session.execute(page.add_columns(*map(col, columns))).mappings()), total
 

@@ -112,7 +112,7 @@ def best(session: Session, n: int) -> list[RowMapping]:
         session.execute(
             select(
                 col(Score.contact_id),
-                (func.coalesce(Contact.first_name, "") + " " + func.coalesce(Contact.last_name, "")).label("name"),
+                col(Contact.first_name), col(Contact.last_name),
                 col(Contact.address), col(Account.name).label("account"), col(Segment.role), col(Score.score),
                 col(Score.grade), col(Score.fit), col(Score.engagement), col(Score.reasons), col(Score.version),
             )

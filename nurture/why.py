@@ -1,7 +1,7 @@
-"""Why did this person get this letter, or why not? One sentence, from the same rules that decided."""
+"""Why did this person get this letter, or why not, or not yet? One sentence, from the same rules that decided."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,17 +10,23 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from models import campaign as campaigns_kept
-from models import enrolment as enrolments
+from models import under_way
+from models.account import Account
+from models.address import Address
 from models.contact import Contact
 from models.enrolment import Enrolment, EnrolmentState
+from models.lifecycle import stage_at
 from models.message import Message, State
-from nurture import audience, campaigns
+from models.score import Score
+from nurture import audience
+from nurture.members import edition, members, scene_of_one
 from nurture.rules.address import normalise
 from nurture.rules.campaign import Campaign
 from nurture.rules.hours import zone_of
+from nurture.rules.names import full_name
 from nurture.rules.promotions import next_offer
 from nurture.rules.reasons import SENTENCES, Exit, Reason, Send, Skip, Wait
-from nurture.rules.sequences import Member, Past, next_letter
+from nurture.rules.sequences import Member, next_letter
 
 
 class NotKnown(LookupError):
@@ -37,29 +43,25 @@ class Because:
 
 
 def why(session: Session, now: datetime, address: str, slug: str) -> Because:
-    """What happened, or will happen, between one person and one campaign, at `now`."""
+    """What happened, or will happen, between one person and one campaign, at `now`.
+
+    `now` may lie in the past: what came later is left out as far as the records tell when it came. Scores, segments and
+    consent are kept as they are today only; `facts["as_of_today"]` names them then.
+    """
     published = {row["slug"]: row for row in campaigns_kept.published(session)}
     if slug not in published:
         known = ", ".join(sorted(published)) or "none yet: nurture apply"
         raise NotKnown(f"there is no published campaign {slug!r} (published: {known})")
     version = published[slug]["version_id"]
-    campaign = campaigns.read_files(campaigns_kept.version(session, version)["files"], slug)
+    campaign = edition(session, slug, version)
     person = _person(session, address, campaign.market)
-    letters = _letters(session, slug, person["address"])
-    entered = (
-        session.execute(
-            select(*Enrolment.__table__.c).where(  # type: ignore[attr-defined]
-                col(Enrolment.campaign) == slug, col(Enrolment.address) == person["address"]
-            )
-        )
-        .mappings()
-        .first()
-    )
+    letters = _letters(session, slug, person["address"], now)
+    entered = _entered(session, slug, person["address"], now)
     name = " ".join(filter(None, (person["first_name"], person["last_name"]))) or person["address"]
     if entered is None:
         return _outside(session, now, campaign, person, name)
     if entered["version_id"] != version:
-        campaign = campaigns.read_files(campaigns_kept.version(session, entered["version_id"])["files"], slug)
+        campaign = edition(session, slug, entered["version_id"])
     parts = [_told(row, name, person) for row in letters]
     status, sentence = _now(session, now, campaign, entered, letters, name)
     last = _status(letters[-1]) if letters else status
@@ -72,9 +74,35 @@ def why(session: Session, now: datetime, address: str, slug: str) -> Because:
             "campaign": slug,
             "version": entered["version_id"],
             "enrolment": entered["state"],
-            "letters": [dict(row) for row in letters],
+            "letters": letters,
+            **_only_today(session, person["id"], now),
         },
     )
+
+
+def why_everywhere(session: Session, now: datetime, address: str) -> list[tuple[str, Because]]:
+    """The same for every published campaign of the person's market, or markets: (campaign, answer)."""
+    person = _person(session, address, "")
+    rows = session.execute(select(col(Contact.market)).where(col(Contact.address) == person["address"])).scalars()
+    markets = set(rows)
+    slugs = [row["slug"] for row in campaigns_kept.published(session) if row["market"] in markets]
+    return [(slug, why(session, now, address, slug)) for slug in slugs]
+
+
+def _entered(session: Session, slug: str, address: str, now: datetime) -> dict[str, Any] | None:
+    """The person's enrolment as it stood at `now`."""
+    e = Enrolment.__table__.c  # type: ignore[attr-defined]
+    row = session.execute(select(*e).where(e.campaign == slug, e.address == address)).mappings().first()
+    if row is None or row["entered_at"] > now:
+        return None
+    if row["ended_at"] and row["ended_at"] > now:
+        return {**row, "state": EnrolmentState.ACTIVE.value, "why": None, "ended_at": None}
+    return dict(row)
+
+
+def _only_today(session: Session, contact_id: int, now: datetime) -> dict[str, Any]:
+    scored = session.execute(select(col(Score.scored_at)).where(col(Score.contact_id) == contact_id)).scalar()
+    return {"as_of_today": ["score", "segment", "consent"]} if scored and scored > now else {}
 
 
 def _person(session: Session, address: str, market: str) -> RowMapping:
@@ -85,24 +113,24 @@ def _person(session: Session, address: str, market: str) -> RowMapping:
     return next((row for row in rows if row["market"] == market), rows[0])
 
 
-def _letters(session: Session, slug: str, address: str) -> list[RowMapping]:
-    return list(
-        session.execute(
-            select(
-                col(Message.letter),
-                col(Message.step),
-                col(Message.state),
-                col(Message.reason),
-                col(Message.detail),
-                col(Message.planned_at),
-                col(Message.not_before),
-                col(Message.accepted_at),
-                col(Message.outcome),
-            )
-            .where(col(Message.campaign) == slug, col(Message.address) == address)
-            .order_by(func.coalesce(Message.accepted_at, Message.planned_at), col(Message.step))
-        ).mappings()
-    )
+def _letters(session: Session, slug: str, address: str, now: datetime) -> list[dict[str, Any]]:
+    """The campaign's letters to somebody, as far as they were planned by `now`."""
+    m = Message.__table__.c  # type: ignore[attr-defined]
+    rows = session.execute(
+        select(m.letter, m.step, m.state, m.reason, m.detail, m.planned_at, m.not_before, m.accepted_at, m.outcome,
+               m.outcome_at)
+        .where(m.campaign == slug, m.address == address, m.planned_at <= now)
+        .order_by(func.coalesce(m.accepted_at, m.planned_at), m.step)
+    ).mappings()  # fmt: skip
+    found = []
+    for row in rows:
+        letter = dict(row)
+        if letter["accepted_at"] and letter["accepted_at"] > now:
+            letter |= {"state": State.WAITING, "accepted_at": None, "reason": None, "detail": None}
+        if (letter.pop("outcome_at") or now) > now:
+            letter["outcome"] = None
+        found.append(letter)
+    return found
 
 
 def _day(moment: datetime, person: Mapping[Any, Any]) -> str:
@@ -142,7 +170,7 @@ def _now(
     now: datetime,
     campaign: Campaign,
     entered: Mapping[Any, Any],
-    letters: list[RowMapping],
+    letters: list[dict[str, Any]],
     name: str,
 ) -> tuple[str, str]:
     if entered["state"] != EnrolmentState.ACTIVE:
@@ -168,18 +196,22 @@ def _now(
 
 
 def _member(session: Session, now: datetime, campaign: Campaign, entered: Mapping[Any, Any]) -> Member:
-    row = next(
-        part[0]
-        for part in enrolments.active(session, campaign.slug, entered["version_id"], 0, 1, address=entered["address"])
-    )
-    had = enrolments.letters_had(session, campaign.slug, [entered["address"]]).get(entered["address"], [])
-    whens = {step.letter: step.when for step in campaign.steps if step.when}
-    holding = audience.answers(session, now, whens, [entered["contact_id"]])
-    return Member(
-        **row,
-        past=tuple(Past(p["letter"], p["state"], p["at"], p["reason"]) for p in had),
-        holds=frozenset(letter for letter, who in holding.items() if who),
-    )
+    """The lead as the planner would see them at `now`."""
+    row = under_way.one(session, entered["id"])
+    stops = session.execute(
+        select(col(Address.suppressed_at), col(Account.stopped_at))
+        .select_from(Address)
+        .outerjoin(Account, col(Account.id) == row["account_id"])
+        .where(col(Address.address) == row["address"])
+    ).one()
+    if stops.suppressed_at and stops.suppressed_at > now:
+        row["suppressed_why"] = None
+    if stops.stopped_at and stops.stopped_at > now:
+        row["account_stopped_why"] = None
+    row["stage"] = stage_at(session, row["contact_id"], now) or row["stage"]
+    row["entered_at"] = entered["entered_at"]
+    [member] = members(session, scene_of_one(session, campaign, row["contact_id"], now), [row])
+    return replace(member, past=tuple(past for past in member.past if past.at <= now))
 
 
 def _outside(session: Session, now: datetime, campaign: Campaign, person: RowMapping, name: str) -> Because:

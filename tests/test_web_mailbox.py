@@ -55,6 +55,7 @@ def test_letters_are_listed_newest_first(web: TestClient) -> None:
     places = [page.index(f"Für Nº {n} &lt;ü&gt;") for n in (103, 102, 101)]
     assert places == sorted(places)
     assert "3 letters" in page
+    assert "Zoë O&#39;Brien &lt;" in page  # whom the letter itself names
 
 
 WANTED: list[tuple[dict[str, str], set[int]]] = [

@@ -79,6 +79,7 @@ def score(
     """Segment and score everybody now, and show the best leads with their reasons."""
     from models import score as scores
     from nurture import db, scoring_rules
+    from nurture.rules.names import full_name
     from tasks import scoring, segmentation
 
     settings, engine, now = here(at)
@@ -87,12 +88,13 @@ def score(
     scored = scoring.score(engine, now, rules)
     scoring.score_accounts(engine, now, rules)
     with db.reading(engine) as session:
-        best = [dict(row) for row in scores.best(session, top)]
+        rows = scores.best(session, top)
+    best = [{"name": full_name(row["first_name"], row["last_name"]), **row} for row in rows]
     if json:
         print_json({"leads": scored.leads, "version": rules.version, "best": best})
         return
     out.print(f"{scored.leads:,} leads scored by {rules.version}; the best {len(best)}:\n")
     for row in best:
-        who = ", ".join(filter(None, (row["name"].strip() or row["address"], row["account"], row["role"])))
+        who = ", ".join(filter(None, (row["name"] or row["address"], row["account"], row["role"])))
         out.print(f"{row['score']:3.0f} {row['grade']}  {who}", markup=False)
         out.print("        " + "; ".join(reason["text"] for reason in row["reasons"][:4]), markup=False)

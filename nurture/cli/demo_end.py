@@ -27,6 +27,7 @@ from nurture.cli.demo_stage import PREFECT_PORT, WEB_PORT, Stage
 from nurture.links import links_for
 from nurture.rules.feedback import NOT_A_FIT, NOT_NOW
 from nurture.rules.lift import Lift, lift
+from nurture.rules.names import full_name
 from nurture.rules.reporting import because, title
 from nurture.services import Addresses
 from tasks.reporting import Report, report
@@ -106,7 +107,7 @@ def _handoffs(session: Session) -> list[dict[str, Any]]:
     return [
         {
             **{name: row[name] for name in ("id", "grade", "title", "account", "owner_email", "owner_name")},
-            "lead": " ".join(filter(None, (row["first_name"], row["last_name"]))),
+            "lead": full_name(row["first_name"], row["last_name"]),
             "score": round(row["score"]),
             "reasons": [reason["text"] for reason in row["reasons"]],
             "offered_at": row["offered_at"],
@@ -167,22 +168,25 @@ def show(screen: Screen, end: Ending, place: Stage) -> None:
 def _ledger(screen: Screen, found: Report) -> None:
     """Every step on a line, and under it why some did not get the letter: a column of sentences would not be read."""
     screen.line("[bold]The ledger[/]: planned = accepted + skipped + refused + unknown + waiting")
-    screen.line(f"[dim]  {'':<26}" + "".join(f"{name:>9}" for name in GROUPS) + "[/]")
+    width = {group: len(group) + 1 for group in GROUPS}
+    screen.line(f"[dim]  {'':<27}" + "".join(f"{group:>{width[group]}}" for group in GROUPS) + "[/]")
     for line in found.lines:
         name = title(line.campaign) if line.campaign == SALES else f"{line.campaign} / {line.letter}"
-        screen.line(f"  {name:<26}" + "".join(f"{getattr(line, group):>9,}" for group in GROUPS))
+        screen.line(f"  {name:<27}" + "".join(f"{getattr(line, group):>{width[group]},}" for group in GROUPS))
         if line.reasons:
             screen.line(f"    [dim]{escaped(because(line.reasons))}[/]")
-    sums = "".join(f"{sum(getattr(line, group) for line in found.lines):>9,}" for group in GROUPS)
-    verdict = "[green]✓ adds up, line by line[/]" if found.adds_up else "[red]✗ does not add up[/]"
-    screen.line(f"  [bold]{'all':<26}{sums}[/]  {verdict}")
+    sums = "".join(f"{sum(getattr(line, group) for line in found.lines):>{width[group]},}" for group in GROUPS)
+    screen.line(f"  [bold]{'all':<27}{sums}[/]")
+    screen.line("  [green]✓ adds up, line by line[/]" if found.adds_up else "  [red]✗ does not add up[/]")
 
 
 def _funnel(screen: Screen, found: Report) -> None:
+    """A stage on a line, a campaign in a column: it fits the narrowest terminal."""
     screen.line("\n[bold]The funnel[/]: people; from delivered to replied, letters")
-    screen.line("[dim]  " + f"{'':<15}" + "".join(f"{name.replace('_', ' '):>12}" for name in FUNNEL) + "[/]")
-    for row in found.funnel:
-        screen.line(f"  {row['campaign']:<15}" + "".join(f"{row.get(name, 0):>12,}" for name in FUNNEL))
+    screen.line("[dim]  " + f"{'':<13}" + "".join(f"{row['campaign']:>18}" for row in found.funnel) + "[/]")
+    for name in FUNNEL:
+        figures = "".join(f"{row.get(name, 0):>18,}" for row in found.funnel)
+        screen.line(f"  {name.replace('_', ' '):<13}{figures}")
 
 
 def _answered(handoffs: list[dict[str, Any]]) -> str:

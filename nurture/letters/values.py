@@ -1,21 +1,13 @@
 """What a letter may speak about: plain words, numbers and dates, made from a row of the audience."""
 
-import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from nurture.rules.campaign import Campaign
+from nurture.rules.names import full_name
 
-CHINESE = re.compile("[\u3400-\u9fff]")
 LONGEST_NAME = 60
-
-
-def full_name(first: str, last: str) -> str:
-    """Zoë O'Brien, but 王秀英: Chinese names begin with the family and have no gap."""
-    if CHINESE.search(first + last):
-        return f"{last}{first}"
-    return f"{first} {last}".strip()
 
 
 def _name(value: Any) -> str:

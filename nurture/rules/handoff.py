@@ -14,6 +14,7 @@ from nurture.rules.because import ago
 from nurture.rules.campaign import Hours
 from nurture.rules.feedback import NOT_A_FIT
 from nurture.rules.hours import at, next_in_hours, zone_of
+from nurture.rules.names import full_name
 
 WORKING_HOURS = Hours()
 MOST_REASONS = 6  # a mail is read in ten seconds
@@ -221,7 +222,7 @@ def _member(member: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 
 
 def _name(person: Mapping[str, Any]) -> str:
-    return " ".join(part for part in (person["first_name"], person["last_name"]) if part)
+    return full_name(person["first_name"], person["last_name"])
 
 
 def _zone(terms: Terms) -> ZoneInfo:

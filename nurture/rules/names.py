@@ -1,4 +1,4 @@
-"""What people write for countries, languages, currencies and yes or no, in five languages."""
+"""What people write for countries, languages, currencies, yes and no in five languages, and how a name is written."""
 
 import re
 from functools import lru_cache
@@ -25,6 +25,13 @@ YES = frozenset(
     {"yes", "y", "true", "1", "x", "ja", "sí", "si", "da", "oui", "是", "unsubscribed", "opted out", "wahr", "1.0"}
 )
 NO = frozenset({"no", "n", "false", "0", "nein", "nu", "non", "否", "subscribed", "falsch", "-", "0.0"})
+CHINESE = re.compile("[\u3400-\u9fff]")
+
+
+def full_name(first: str | None, last: str | None) -> str:
+    """Zoë O'Brien, but 王秀英: Chinese names begin with the family and have no gap. Empty where we know neither."""
+    first, last = first or "", last or ""
+    return f"{last}{first}" if CHINESE.search(first + last) else f"{first} {last}".strip()
 
 
 @lru_cache(1)

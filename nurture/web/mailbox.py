@@ -53,7 +53,7 @@ def routes(hall: Hall) -> APIRouter:
             rows, total = message.posted(session, wanted, (number - 1) * A_PAGE, A_PAGE)
             campaigns = message.campaigns_posted(session)
         context = {
-            "letters": [{**row, "subject": _subject(path(folder, row["id"]))} for row in rows],
+            "letters": [{**row, **_head(path(folder, row["id"]))} for row in rows],
             "total": total,
             "wanted": wanted,
             "campaigns": campaigns,
@@ -88,12 +88,14 @@ def routes(hall: Hall) -> APIRouter:
     return router
 
 
-def _subject(file: Path) -> str:
+def _head(file: Path) -> dict[str, str]:
+    """What a list shows of a letter: `subject`, and `to` as its recipient is named there."""
     try:
         with file.open("rb") as lines:
-            return str(BytesHeaderParser(policy=default).parse(lines)["Subject"] or "(no subject)")
+            mail = BytesHeaderParser(policy=default).parse(lines)
     except FileNotFoundError:
-        return "(its file is gone)"
+        return {"subject": "(its file is gone)", "to": ""}
+    return {"subject": str(mail["Subject"] or "(no subject)"), "to": str(mail["To"] or "")}
 
 
 def _read(file: Path) -> EmailMessage:

@@ -16,6 +16,7 @@ from models import activity, call_list, handoff
 from models.handoff import Decision
 from nurture.links import HANDOFF, SALES
 from nurture.rules.feedback import NOT_A_FIT, NOT_NOW
+from nurture.rules.names import full_name
 from nurture.web.body import read_body
 from nurture.web.hall import Hall
 
@@ -134,7 +135,7 @@ def _lead(session: Session, lead: RowMapping, now: datetime) -> dict[str, Any]:
 
 
 def _name(row: Mapping[str, Any] | RowMapping) -> str:
-    return " ".join(part for part in (row["first_name"], row["last_name"]) if part) or row.get("email") or "Somebody"
+    return full_name(row["first_name"], row["last_name"]) or row.get("email") or "Somebody"
 
 
 def _form(body: bytes) -> dict[str, str]:
