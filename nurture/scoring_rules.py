@@ -200,7 +200,9 @@ def _grades(file: Reader, table: dict[str, Any]) -> Grades:
 
 def _account(file: Reader, table: dict[str, Any]) -> AccountRules:
     entry, path, usual = file.take(table, (), "account", dict, {}), ("account",), AccountRules()
-    file.known(entry, path, ("needed_roles", "people", "group", "recency", "active_days", "active_people"))
+    file.known(
+        entry, path, ("needed_roles", "people", "group", "recency", "active_days", "active_people", "horizon_days")
+    )
     roles = file.take(entry, path, "needed_roles", list, list(usual.needed_roles))
     for role in roles:
         file.choose(role, (*path, "needed_roles"), ROLES, "the role")
@@ -215,7 +217,14 @@ def _account(file: Reader, table: dict[str, Any]) -> AccountRules:
     people = file.take(entry, path, "active_people", int, usual.active_people)
     if min(days, people) < 1:
         file.wrong((*path, "active_days"), "active_days or active_people is less than one", "write 1 or more")
-    return AccountRules(tuple(dict.fromkeys(roles)), shares[0], shares[1], shares[2], days, people)
+    horizon = file.take(entry, path, "horizon_days", int, usual.horizon_days)
+    if not 7 <= horizon <= 365:
+        file.wrong(
+            (*path, "horizon_days"), f"horizon_days is {horizon}", "write 7 to 365: days ahead that a chance is for"
+        )
+    return AccountRules(
+        tuple(dict.fromkeys(roles)), shares[0], shares[1], shares[2], days, people, horizon_days=horizon
+    )
 
 
 def _worth(file: Reader, table: Mapping[str, Any], path: Keys, key: str, say: str) -> Worth:

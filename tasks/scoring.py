@@ -18,6 +18,7 @@ from nurture import db
 from nurture.rules import scoring
 from nurture.rules.buying_group import account_score
 from nurture.rules.scoring import Rules
+from tasks.accounts import known, with_chances
 from tasks.order import order
 
 CHUNK = 4_000  # leads in memory at once; an account is never cut
@@ -68,17 +69,21 @@ def score(engine: Engine, now: datetime, rules: Rules, shard: int = 0, shards: i
 
 @order(run_name="score accounts, shard {shard} of {shards}")
 def score_accounts(engine: Engine, now: datetime, rules: Rules, shard: int = 0, shards: int = 1) -> AccountsScored:
-    """Score one shard's accounts from their members' scores, roles and last activity."""
+    """Score one shard's accounts from their members' scores, roles and last activity, and from what was learned."""
     accounts = complete = 0
     with db.reading(engine) as session:
         first, last = share(session, Account, shard, shards)
+        learned = known(session, rules, now)
     for start in range(first, last + 1, ACCOUNTS):
         with db.reading(engine) as session:
             members = scores.members(session, start, min(start + ACCOUNTS - 1, last), now)
-        found = []
-        for account_id, group in groupby(members, key=itemgetter("account_id")):
-            verdict = account_score([member for member in group if member["contact_id"]], rules.account, now)
-            found.append({"account_id": account_id, "version": rules.version, "scored_at": now, **verdict._asdict()})
+            found = []
+            for account_id, group in groupby(members, key=itemgetter("account_id")):
+                people = [member for member in group if member["contact_id"]]
+                verdict = account_score(people, rules.account, now, learned.roles.order)
+                row = {"account_id": account_id, "version": rules.version, "scored_at": now, **verdict._asdict()}
+                found.append(row)
+            found = with_chances(session, found, learned, rules, now)
         with db.writing(engine) as session:
             scores.write_accounts(session, found)
         accounts += len(found)

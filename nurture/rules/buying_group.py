@@ -19,11 +19,16 @@ class Group(NamedTuple):
     reasons: list[dict[str, Any]]
 
 
-def account_score(members: Sequence[Mapping[str, Any]], rules: AccountRules, now: datetime) -> Group:
-    """An account's score, from people, group and recency as the file weighs them. Its reasons add up to it."""
+def account_score(
+    members: Sequence[Mapping[str, Any]], rules: AccountRules, now: datetime, first: Sequence[str] = ()
+) -> Group:
+    """An account's score, from people, group and recency as the file weighs them. Its reasons add up to it.
+
+    `first`: the needed roles in the order of how much they are missed, where the record tells; else the file's order.
+    """
     filled = roles_filled(members)
     completeness = round(sum(filled.get(role, 0.0) for role in rules.needed_roles) / len(rules.needed_roles), 3)
-    missing = next((role for role in rules.needed_roles if filled.get(role, 0.0) < FILLED), None)
+    missing = next((role for role in first or rules.needed_roles if filled.get(role, 0.0) < FILLED), None)
     reasons = [*_people(members, rules), *_group(completeness, missing, filled, rules), *_recency(members, rules, now)]
     return Group(sum(one.tenths for one in reasons) / 10, completeness, missing, len(members), because.as_rows(reasons))
 

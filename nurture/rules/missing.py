@@ -11,7 +11,7 @@ LEAST_OUTCOMES = 10  # won, and lost
 LEAST_SIDE = 10  # deals with the role, and without it, before anything is said about it
 USUAL = 0.5  # standard deviation of the log odds ratios that we expect: most roles change the odds by less than 1.6
 FIRST = 0.2  # the log odds ratio we expect of the role the file names first; it falls to nothing along the list
-DOUBT = 0.02  # how often we may be wrong about one role; there are about five
+DOUBT = 0.01  # how often we may be wrong about one role: with five of them, one claim in twenty is luck
 STEP = 0.05
 GRID = [STEP * step for step in range(-80, 81)]
 
@@ -30,7 +30,7 @@ class Effect:
 
     role: str
     ratio: float
-    least: float  # the ratio is at least this, but for one case in fifty
+    least: float  # the ratio is at least this, but for one case in a hundred
     deals_with: int
     deals_without: int
 

@@ -134,6 +134,7 @@ class AccountRules:
     active_days: int = 30
     active_people: int = 3  # from this many on, full points
     shares: tuple[float, ...] = (0.6, 0.25, 0.15)  # the best lead, the second, the third
+    horizon_days: int = 90  # the learned chance is to open an opportunity within so many days
 
 
 @dataclass(frozen=True, slots=True)
