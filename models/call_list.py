@@ -126,6 +126,7 @@ def whom_to_call(session: Session, contact_ids: Sequence[int]) -> dict[int, dict
             col(AccountScore.score).label("account_score"),
             col(AccountScore.completeness),
             col(AccountScore.missing_role),
+            col(AccountScore.missing_why),
             col(AccountScore.reasons).label("account_reasons"),
         )
         .join(Score, col(Score.contact_id) == Contact.id)

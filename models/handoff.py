@@ -99,7 +99,7 @@ def _leads(*more: Any) -> Select[Any]:
             col(Account.industry), col(Account.employees),
             func.coalesce(Contact.country, Account.country).label("country"),
             col(AccountScore.score).label("account_score"), col(AccountScore.completeness),
-            col(AccountScore.missing_role),
+            col(AccountScore.missing_role), col(AccountScore.missing_why),
         )
         .join(Contact, col(Contact.id) == Handoff.contact_id)
         .outerjoin(Segment, col(Segment.contact_id) == Contact.id)

@@ -39,6 +39,8 @@ HANDOFF: dict[str, Any] = {
     "account": {
         "name": "Foo & Søns <GmbH>", "industry": "Manufacturing", "employees": 1420, "country": "Germany",
         "score": 74.0, "completeness": 0.67, "missing_role": "finance",
+        "missing_why": "No finance yet: groups with one won 2.1× as often as like groups without (38 deals with, 51 "
+        "without).",
         "members": [
             {"name": name, "title": title, "role": role, "grade": grade, "last_seen": seen}
             for name, title, role, grade, seen in (

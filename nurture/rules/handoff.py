@@ -197,6 +197,7 @@ def context(
             "name": lead["account"] or "", "industry": lead["industry"] or "", "employees": lead["employees"] or 0,
             "country": lead["country"] or "", "tier": lead["tier"] or "", "score": round(account_score, 1),
             "completeness": lead["completeness"] or 0.0, "missing_role": lead["missing_role"] or "",
+            "missing_why": lead["missing_why"] or "",
             "mqa": account_score >= terms.threshold,
             "reasons": [reason["text"] for reason in lead["account_reasons"] or ()],
             "members": [_member(member, now) for member in members[:MOST_MEMBERS]],
