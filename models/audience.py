@@ -6,7 +6,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, case, func, literal, select
+from sqlalchemy import ColumnElement, Select, Subquery, case, func, literal, or_, select
 from sqlmodel import col
 
 from models.account import Account
@@ -14,7 +14,7 @@ from models.activity import Activity
 from models.address import Address
 from models.contact import Contact
 from models.moment import Moment, days_between
-from models.opportunity import Opportunity, Outcome
+from models.opportunity import Opportunity, Outcome, Phase
 from models.score import AccountScore, Score
 from models.segment import Segment
 
@@ -44,6 +44,33 @@ def _lately(by: Any, now: datetime) -> Subquery:
     )
 
 
+def _leading(now: datetime) -> Subquery:
+    """Of each account's open opportunities the furthest; of two alike the one decided sooner. Reads the open ones."""
+    at = {phase: place for place, phase in enumerate(Phase)}
+    far = case(*((col(Opportunity.stage) == phase, place) for phase, place in at.items()), else_=-1)
+    soon = func.coalesce(Opportunity.decision_at, Opportunity.tender_due_at)
+    place = func.row_number().over(
+        partition_by=col(Opportunity.account_id),
+        order_by=(far.desc(), soon.is_(None), soon, col(Opportunity.id)),
+    )
+    return (
+        select(
+            col(Opportunity.account_id),
+            col(Opportunity.stage),
+            col(Opportunity.solution),
+            col(Opportunity.criteria),
+            days_between(literal(now, Moment), col(Opportunity.decision_at)).label("days_to_decision"),
+            days_between(literal(now, Moment), col(Opportunity.tender_due_at)).label("tender_due_days"),
+            place.label("place"),
+        )
+        .where(
+            col(Opportunity.opened_at) <= now,
+            or_(col(Opportunity.outcome) == Outcome.OPEN, col(Opportunity.closed_at) > now),
+        )
+        .subquery()
+    )
+
+
 def audience(now: datetime) -> Select[Any]:
     """The view as it stands at `now`. Give it to `.subquery("audience")` and ask away."""
     mine, theirs = _lately(col(Activity.contact_id), now), _lately(col(Activity.account_id), now)
@@ -57,6 +84,7 @@ def audience(now: datetime) -> Select[Any]:
         .group_by(col(Opportunity.account_id))
         .subquery()
     )
+    leading = _leading(now)
     zero = func.coalesce
     return (
         select(
@@ -125,6 +153,14 @@ def audience(now: datetime) -> Select[Any]:
             zero(theirs.c.downloads, 0).label("account_downloads_30d"),
             zero(deals.c.open, 0).label("open_opportunities"),
             zero(deals.c.won, 0).label("won_opportunities"),
+            leading.c.stage.label("opportunity_stage"),
+            leading.c.solution.label("opportunity_solution"),
+            leading.c.days_to_decision,
+            leading.c.tender_due_days,
+            leading.c.criteria.label("scoring_criteria"),
+            col(Account.volume),
+            col(Account.group_volume),
+            col(Account.growth),
         )
         .select_from(Contact)
         .join(Address, col(Address.address) == Contact.address)
@@ -135,6 +171,7 @@ def audience(now: datetime) -> Select[Any]:
         .outerjoin(mine, mine.c.whose == Contact.id)
         .outerjoin(theirs, theirs.c.whose == Contact.account_id)
         .outerjoin(deals, deals.c.account_id == Contact.account_id)
+        .outerjoin(leading, (leading.c.account_id == Contact.account_id) & (leading.c.place == 1))
     )
 
 

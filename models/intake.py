@@ -53,7 +53,8 @@ def one_at_a_time(session: Session) -> None:
 
 def take_accounts(session: Session, rows: Sequence[Row], now: datetime) -> Taken:
     """Accounts by their key."""
-    columns = ("name", "domain", "industry", "country", "employees", "tier", "channel", "owner_email", "owner_name")
+    columns = ("name", "domain", "industry", "country", "employees", "tier", "channel", "volume", "group_volume",
+               "growth", "owner_email", "owner_name")  # fmt: skip
     known = _by_key(session, Account, [r["key"] for r in rows], ("id", "key", *columns, "traits"))
     taken = Taken()
     new, changed = [], []
@@ -142,7 +143,8 @@ def take_orders(session: Session, rows: Sequence[Row], now: datetime) -> Taken:
 
 def take_opportunities(session: Session, rows: Sequence[Row], now: datetime) -> Taken:
     """Opportunities by their key; the account must be known, the contact may be."""
-    columns = ("account_id", "contact_id", "name", "outcome", "amount_cents", "currency", "opened_at", "closed_at")
+    columns = ("account_id", "contact_id", "name", "outcome", "amount_cents", "currency", "opened_at", "closed_at",
+               *ON_ITS_WAY)  # fmt: skip
     accounts = _ids(session, {r["account"] for r in rows})
     whose = contacts_of(session, rows, Market.B2B)
     known = _by_key(session, Opportunity, [r["key"] for r in rows], ("id", "key", *columns, "traits"))
@@ -159,7 +161,7 @@ def take_opportunities(session: Session, rows: Sequence[Row], now: datetime) -> 
         deal = {"account_id": account_id, "contact_id": found[0] if isinstance(found, tuple) else None,
                 "name": row.get("name"), "outcome": row.get("outcome"), "amount_cents": row.get("amount"),
                 "currency": row.get("currency"), "opened_at": row["opened_at"], "closed_at": row.get("closed_at"),
-                "traits": row.get("traits", {})}  # fmt: skip
+                **{c: row.get(c) for c in ON_ITS_WAY}, "traits": row.get("traits", {})}  # fmt: skip
         old = known.get(row["key"])
         if old is None:
             said = {c: value for c, value in deal.items() if value is not None}
@@ -170,6 +172,7 @@ def take_opportunities(session: Session, rows: Sequence[Row], now: datetime) -> 
     return _saved(session, Opportunity, taken, new, changed, len(rows) - len(taken.refused))
 
 
+ON_ITS_WAY = ("stage", "solution", "tender_due_at", "decision_at", "criteria")  # of an open opportunity
 TOMORROW = timedelta(days=1)  # clocks and time zones of other systems may be a little ahead
 UNKNOWN_CONTACT = "no contact has this key or address: import the contacts first"
 Whose = dict[int, tuple[int, int | None] | str]

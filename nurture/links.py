@@ -21,7 +21,7 @@ from itsdangerous.signer import HMACAlgorithm
 
 from nurture.settings import Settings
 
-UNSUBSCRIBE, HANDOFF, SALES = "unsubscribe", "handoff", "sales"
+UNSUBSCRIBE, HANDOFF, SALES, GROUP = "unsubscribe", "handoff", "sales", "group"
 HANDOFF_LASTS = timedelta(days=30)
 _TOKEN = re.compile(r"[1-9][0-9]{0,18}(\.[0-9]{1,12})?\.[A-Za-z0-9_-]{24}")
 
@@ -45,7 +45,7 @@ class Links:
         self._signers = {
             purpose: Signer(list(reversed(secrets)), salt=purpose, key_derivation="hmac",
                             digest_method=hashlib.sha256, algorithm=_Cut())
-            for purpose in (UNSUBSCRIBE, HANDOFF, SALES)
+            for purpose in (UNSUBSCRIBE, HANDOFF, SALES, GROUP)
         }  # fmt: skip
         self._begun = {p: hmac.new(signer.derive_key(), digestmod="sha256") for p, signer in self._signers.items()}
 
@@ -70,6 +70,10 @@ class Links:
 
     def handoff(self, handoff_id: int, now: datetime) -> str:
         return f"{self.web_url}/h/{self.token(HANDOFF, handoff_id, now + HANDOFF_LASTS)}"
+
+    def group(self, account_id: int, now: datetime) -> str:
+        """The buying group of an account, as marketing looks at it."""
+        return f"{self.web_url}/g/{self.token(GROUP, account_id, now + HANDOFF_LASTS)}"
 
     def sales(self, handoff_id: int, now: datetime) -> str:
         """The open leads of whoever got this handoff: the token names the handoff, not its owner."""

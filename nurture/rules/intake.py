@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from models.contact import Consent, Market, Stage
-from models.opportunity import Outcome
+from models.opportunity import Outcome, Phase
 from nurture.rules import address, cells, names
 from nurture.rules.cells import Complaint, Format, shortened
 
@@ -60,6 +60,12 @@ def kind_of_activity(cell: str, form: Format) -> Any:
     )
 
 
+def percent(cell: str, form: Format) -> Any:
+    """12.5 from "12.5", "12,5 %" or "+12.5%"; "-3" is a decline."""
+    found = cells.number(cell.strip().rstrip("%").lstrip("+").strip(), form)
+    return found if isinstance(found, Complaint) else float(found)
+
+
 TEXT = Field(cells.text)
 MARKETS = _one_of([m.value for m in Market], {"business": "b2b", "consumer": "b2c", "private": "b2c"})
 OUTCOMES = _one_of(
@@ -69,11 +75,20 @@ OUTCOMES = _one_of(
      "false": "lost", "offen": "open", "abierta": "open"},
 )  # fmt: skip
 
+PHASES = _one_of(
+    [p.value for p in Phase],
+    dict.fromkeys(("rfp", "rfq", "ausschreibung", "licitación", "concurso", "licitație", "招标"), "tender")
+    | dict.fromkeys(("review", "shortlist", "bewertung", "evaluación", "evaluare", "评估", "评审"), "evaluation")
+    | dict.fromkeys(("quotation", "proposal", "offer", "angebot", "oferta", "cotización", "ofertă", "报价"), "quote")
+    | dict.fromkeys(("negotiation", "verhandlung", "vertrag", "contrato", "negociación", "合同", "谈判"), "contract"),
+)
+
 FIELDS: dict[Kind, dict[str, Field]] = {
     "accounts": {
         "key": Field(cells.text, needed=True), "name": Field(cells.text, needed=True), "domain": Field(domain),
         "industry": TEXT, "country": Field(names.country), "employees": Field(cells.whole), "tier": TEXT,
-        "channel": TEXT, "owner_email": Field(email), "owner_name": TEXT,
+        "channel": TEXT, "volume": Field(cells.whole), "group_volume": Field(cells.whole), "growth": Field(percent),
+        "owner_email": Field(email), "owner_name": TEXT,
     },
     "contacts": {
         "email": Field(email, needed=True), "key": TEXT, "market": Field(MARKETS, needed=True),
@@ -97,7 +112,8 @@ FIELDS: dict[Kind, dict[str, Field]] = {
         "key": Field(cells.text, needed=True), "account": Field(cells.text, needed=True), "contact": TEXT,
         "name": TEXT, "outcome": Field(OUTCOMES, strict=True), "amount": Field(cells.cents),
         "currency": Field(names.currency, strict=True), "opened_at": Field(cells.moment, needed=True),
-        "closed_at": Field(cells.moment),
+        "closed_at": Field(cells.moment), "stage": Field(PHASES), "solution": TEXT,
+        "tender_due_at": Field(cells.moment), "decision_at": Field(cells.moment), "criteria": TEXT,
     },
 }  # fmt: skip
 WITH_TRAITS = ("accounts", "contacts", "opportunities")

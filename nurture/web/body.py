@@ -1,6 +1,7 @@
 """What somebody sends us, read no further than we are willing to listen."""
 
 import asyncio
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 
@@ -22,3 +23,11 @@ async def read_body(request: Request, most: int) -> bytes | None:
     except TimeoutError:
         return None
     return bytes(body)
+
+
+def form_of(body: bytes) -> dict[str, str]:
+    """The fields of a plain HTML form; anything else is an empty one."""
+    try:
+        return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=20))
+    except ValueError:
+        return {}

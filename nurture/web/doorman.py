@@ -19,7 +19,7 @@ HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-_TOKEN = re.compile(r"^/(u|h|sales)/[^/]+")
+_TOKEN = re.compile(r"^/(u|h|g|sales)/[^/]+")
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", re.IGNORECASE)
 log = logging.getLogger("nurture.web")
 

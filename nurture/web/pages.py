@@ -31,7 +31,8 @@ class Pages:
             lstrip_blocks=True,
         )
         self.environment.globals = {"company": settings.company, "style": self.style}
-        self.environment.filters |= {"moment": moments(ZoneInfo(settings.sales_zone)), "ago": ago, "ahead": ahead}
+        zone = ZoneInfo(settings.sales_zone)
+        self.environment.filters |= {"moment": moments(zone), "day": days(zone), "ago": ago, "ahead": ahead}
 
     @cached_property
     def style(self) -> str:
@@ -76,6 +77,15 @@ def moments(zone: ZoneInfo) -> Callable[[datetime | None], str]:
         return format_datetime(value, "EEE, d MMM, HH:mm z", zone, locale="en_GB") if value else "–"
 
     return moment
+
+
+def days(zone: ZoneInfo) -> Callable[[datetime | None], str]:
+    """How we write a day that somebody named without an hour: Tue, 3 Mar"""
+
+    def day(value: datetime | None) -> str:
+        return format_datetime(value, "EEE, d MMM", zone, locale="en_GB") if value else "–"
+
+    return day
 
 
 def ago(value: datetime, now: datetime) -> str:

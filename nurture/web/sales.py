@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -17,7 +16,7 @@ from models.handoff import Decision
 from nurture.links import HANDOFF, SALES
 from nurture.rules.feedback import NOT_A_FIT, NOT_NOW
 from nurture.rules.names import full_name
-from nurture.web.body import read_body
+from nurture.web.body import form_of, read_body
 from nurture.web.hall import Hall
 
 MOST_BYTES = 64_000
@@ -84,7 +83,7 @@ def routes(hall: Hall) -> APIRouter:
         handoff_id = hall.links.read(HANDOFF, token, hall.now())
         if not handoff_id:
             return gone()
-        form = _form(body)
+        form = form_of(body)
         decision, reason = form.get("decision", ""), form.get("reason", "")
         if decision not in SAID:
             return show(handoff_id, token, "", "Please choose one of the three answers.", 422)
@@ -136,14 +135,6 @@ def _lead(session: Session, lead: RowMapping, now: datetime) -> dict[str, Any]:
 
 def _name(row: Mapping[str, Any] | RowMapping) -> str:
     return full_name(row["first_name"], row["last_name"]) or row.get("email") or "Somebody"
-
-
-def _form(body: bytes) -> dict[str, str]:
-    """The fields of a plain HTML form; anything else is an empty one."""
-    try:
-        return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=20))
-    except ValueError:
-        return {}
 
 
 def _path(url: str) -> str:

@@ -161,6 +161,10 @@ def _in_season(chance: Random, longest: int) -> datetime:
 DEALS = ("Replacement of cooling-water pumps", "Pump survey, whole site", "Series E for the new line",
 "Booster station",
          "Service contract, 3 years", "Speed drives for 6 pumps", "Effluent pumps", "CIP pumps")  # fmt: skip
+ON_ITS_WAY = (  # stage, days until the tender's answers are due, days until the decision, criteria
+    ("tender", 12, 40, "energy 40, price 40, delivery 20"), ("evaluation", None, 21, ""), ("quote", None, 9, ""),
+    ("contract", None, 4, ""), ("evaluation", -6, 15, "price 60, service 40"),
+)  # fmt: skip
 LOST = ("price", "project postponed", "other maker", "no answer", "no budget")
 
 
@@ -180,7 +184,8 @@ def opportunities(world: World, chance: Random) -> str:
         subject = f"{chance.choice(DEALS)}, {company.city}"
         why = chance.choice(LOST) if outcome == "lost" else ""
         buyer = buyers.get(account, "")
-        rows.append([f"D-{n}", account, buyer, subject, outcome, money, "EUR", f"{opened:%d.%m.%Y}", closed, why])
+        rows.append([f"D-{n}", account, buyer, subject, outcome, money, "EUR", f"{opened:%d.%m.%Y}", closed, why,
+                     *_on_its_way(n, subject, outcome)])  # fmt: skip
     header = (
         "Deal",
         "Account no",
@@ -192,5 +197,16 @@ def opportunities(world: World, chance: Random) -> str:
         "Opened",
         "Closed",
         "Lost because",
+        *("Deal stage", "Solution", "Tender due", "Decision", "Criteria"),
     )
     return table(header, rows, ";")
+
+
+def _on_its_way(n: int, subject: str, outcome: str) -> list[str]:
+    """How far an open deal is: the last five columns, empty for a closed one."""
+    if outcome != "open":
+        return [""] * 5
+    stage, due, decision, criteria = ON_ITS_WAY[n % len(ON_ITS_WAY)]
+    solution = "Service contract" if subject.startswith("Service") else "Pump efficiency"
+    days = [f"{TODAY + timedelta(days=d):%d.%m.%Y}" if d is not None else "" for d in (due, decision)]
+    return [stage, solution, *days, criteria]

@@ -31,7 +31,7 @@ FILES = {  # what the site, the shop and sales export, in the columns of example
     "activities": (("contact", "market", "what", "when", "detail"), ","),
     "orders": (("order_no", "customer_id", "ordered", "total", "currency", "product", "voucher"), ","),
     "opportunities": (("Deal", "Account no", "Contact no", "Subject", "Status", "Value", "Currency", "Opened",
-                       "Closed", "Lost because"), ";"),
+                       "Closed", "Lost because", "Deal stage", "Solution", "Tender due", "Decision", "Criteria"), ";"),
 }  # fmt: skip
 
 
@@ -187,7 +187,8 @@ class Town:
         self._rows["activities"].append((lead.key, lead.market, "meeting", _iso(said.deal_at), "first talk"))
         self._rows["opportunities"].append(
             (f"X-{next(self._numbers)}", lead.company, lead.key, "Series E, first talk", "open",
-             _money(said.cents).replace(".", ","), "EUR", f"{said.deal_at:%d.%m.%Y}", "", "")
+             _money(said.cents).replace(".", ","), "EUR", f"{said.deal_at:%d.%m.%Y}", "", "", "evaluation",
+             "Pump efficiency", "", "", "")
         )  # fmt: skip
         self._tally["deals"] += 1
 
