@@ -173,8 +173,8 @@ def sender(town: Town, chance: random.Random) -> None:
     transport = SendGrid(town.settings, deadline=DEADLINE)
     desk = Desk(town.settings, town.links)
     mortal(chance, transport, "send")
-    for module, names in ((delivery, ("claim", "write", "arm", "record", "tidy", "_look")),
-                          (attempts, ("open_attempt", "fence", "arm", "finish", "split"))):  # fmt: skip
+    for module, names in ((delivery, ("claim", "write", "arm_together", "record_together", "tidy", "_look")),
+                          (attempts, ("open_attempts", "fence", "arm", "finish", "split"))):  # fmt: skip
         for name in names:
             mortal(chance, module, name)
     until_killed(town, lambda engine: delivery.deliver(engine, town.clock, transport, desk), 0.02)

@@ -1,15 +1,17 @@
 """Attempt: one request to the provider, committed before it leaves, for all the messages it carries."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Index,
     Table,
+    Update,
     and_,
     bindparam,
     delete,
@@ -25,6 +27,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import Field, SQLModel, col
 
 from models import message
+from models.bulk import among
 from models.message import Message, State
 from models.moment import Id, Moment
 
@@ -91,27 +94,26 @@ OPEN = (AttemptState.ARMED, AttemptState.UNKNOWN)  # possibly sent, not yet know
 BELIEVED_UNSENT = (State.WAITING, State.CLAIMED, State.SKIPPED, State.REFUSED)
 
 
-def open_attempt(session: Session, row: Mapping[str, Any], message_ids: Sequence[int]) -> None:
-    """Write down an attempt and what it carries, in the transaction that claimed the messages."""
-    session.execute(insert(TABLE), [dict(row)])
-    _carry(session, row["id"], message_ids)
+def open_attempts(session: Session, row: Mapping[str, Any], parts: Mapping[str, Sequence[int]]) -> None:
+    """Write down attempts and what each carries, in the transaction that claims the messages.
 
-
-def _carry(session: Session, attempt_id: str, message_ids: Sequence[int]) -> None:
-    """An item for each message: one statement, for PostgreSQL is slow with a thousand small ones."""
-    t = message.TABLE.c
-    items = select(literal(attempt_id), t.id, literal(1)).where(t.id.in_(message_ids))
-    session.execute(insert(ITEMS).from_select(["attempt_id", "message_id", "live"], items))
+    `row`: what they have in common; `parts`: attempt → its messages.
+    """
+    session.execute(OPEN_ONE, [{**row, "id": attempt_id, "n": len(ids)} for attempt_id, ids in parts.items()])
+    alone = []
+    for attempt_id, ids in parts.items():
+        if len(ids) == 1:
+            alone.append({"attempt_id": attempt_id, "message_id": ids[0], "live": 1})
+        else:  # one statement, for PostgreSQL is slow with a thousand small ones
+            session.execute(CARRY, {"attempt": attempt_id, "ids": ids})
+    if alone:
+        session.connection().execute(CARRY_ONE, alone)
 
 
 def fence(session: Session, attempt_id: str, owner: str, now: datetime, until: datetime, alone: str = "") -> bool:
     """Claimed → armed, only by its owner and only inside its lease. Whoever loses this race does nothing."""
-    done = session.execute(
-        update(Attempt)
-        .where(col(Attempt.id) == attempt_id, *_held(owner, now))
-        .values(state=AttemptState.ARMED, armed_at=now, lease_until=until, alone_why=alone or None)
-    )
-    return bool(done.rowcount)  # type: ignore[attr-defined]
+    given = {"b_id": attempt_id, "b_owner": owner, "b_now": now, "b_until": until, "b_alone": alone or None}
+    return bool(session.execute(FENCE, given).rowcount)  # type: ignore[attr-defined]
 
 
 def _held(owner: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -141,40 +143,37 @@ def split(
     for part, ids in parts.items():
         if part == attempt_id:
             continue
-        session.execute(insert(TABLE), [{**old, "id": part, "n": len(ids), "lease_until": until}])
         # first out of the old, then into the new: one live attempt at every moment
-        session.execute(delete(ITEMS).where(i.attempt_id == attempt_id, i.message_id.in_(ids)))
-        _carry(session, part, ids)
-        still = and_(t.id.in_(ids), t.attempt_id == attempt_id, t.state == State.CLAIMED)
-        session.execute(update(message.TABLE).where(still).values(attempt_id=part))
+        session.execute(delete(ITEMS).where(i.attempt_id == attempt_id, among(i.message_id, "ids")), {"ids": ids})
+        open_attempts(session, {**old, "lease_until": until}, {part: ids})
+        still = and_(among(t.id, "ids"), t.attempt_id == attempt_id, t.state == State.CLAIMED)
+        session.execute(update(message.TABLE).where(still).values(attempt_id=part), {"ids": ids})
     drop(session, attempt_id, parts.get(attempt_id, ()))
     session.execute(update(Attempt).where(col(Attempt.id) == attempt_id).values(lease_until=until))
     return True
 
 
-def arm(session: Session, attempt_id: str, going: Sequence[int], n: int) -> None:
-    """The messages that passed the last look are armed; the attempt no longer carries the others."""
-    t = message.TABLE.c
-    session.execute(
-        update(message.TABLE).where(t.attempt_id == attempt_id, t.state == State.CLAIMED).values(state=State.ARMED)
-    )
-    if len(going) < n:
-        drop(session, attempt_id, going)
-    if not going:
-        end(session, attempt_id, AttemptState.VOID, None)
+def arm(session: Session, attempts: Mapping[str, int]) -> dict[str, set[int]]:
+    """The messages that passed the last look are armed; an attempt no longer carries the others.
+
+    `attempts`: attempt → how many messages it has carried. Returns for each those that go.
+    """
+    going: dict[str, set[int]] = {attempt_id: set() for attempt_id in attempts}
+    for attempt_id, message_id in session.execute(ARM, {"attempts": list(attempts)}):
+        going[attempt_id].add(message_id)
+    for attempt_id, n in attempts.items():
+        if len(going[attempt_id]) < n:
+            drop(session, attempt_id, going[attempt_id])
+        if not going[attempt_id]:
+            end(session, attempt_id, AttemptState.VOID, None)
+    return going
 
 
-def drop(session: Session, attempt_id: str, going: Sequence[int]) -> None:
+def drop(session: Session, attempt_id: str, going: Collection[int]) -> None:
     """Messages that went elsewhere before the request are no part of it: a late event for it does not speak of them."""
     here = select(col(Message.id)).where(col(Message.attempt_id) == attempt_id)
     session.execute(delete(ITEMS).where(ITEMS.c.attempt_id == attempt_id, ITEMS.c.message_id.not_in(here)))
-    session.execute(update(Attempt).where(col(Attempt.id) == attempt_id).values(n=len(going)))
-
-
-def going(session: Session, attempt_id: str) -> list[int]:
-    """The messages still in an attempt that is about to leave."""
-    t = message.TABLE.c
-    return list(session.execute(select(t.id).where(t.attempt_id == attempt_id, t.state == State.CLAIMED)).scalars())
+    session.execute(update(TABLE).where(TABLE.c.id == attempt_id).values(n=len(going)))
 
 
 def unknown(session: Session, transport: str | None = None) -> dict[str, list[int]]:
@@ -205,13 +204,12 @@ def alone(session: Session, message_id: int) -> str | None:
 
 
 def end(session: Session, attempt_id: str, state: AttemptState, now: datetime | None, **values: Any) -> None:
-    session.execute(update(Attempt).where(col(Attempt.id) == attempt_id).values(state=state, ended_at=now, **values))
+    session.execute(update(TABLE).where(TABLE.c.id == attempt_id).values(state=state, ended_at=now, **values))
 
 
 def armed_until(session: Session, attempt_id: str) -> datetime | None:
     """The last look, after the connection stands and before the first byte: a frozen worker must not write."""
-    mine = select(TABLE.c.lease_until).where(TABLE.c.id == attempt_id, TABLE.c.state == AttemptState.ARMED)
-    return session.execute(mine).scalar()
+    return session.execute(ARMED_UNTIL, {"b_id": attempt_id}).scalar()
 
 
 def finish(
@@ -227,44 +225,26 @@ def finish(
     `fates`: id, state, reason, detail, not_before (None: unchanged), more_tries, accepted_at; an empty list gives every
     message the attempt's own state. Returns False when somebody else settled it first.
     """
-    done = session.execute(
-        update(Attempt)
-        .where(col(Attempt.id) == attempt_id, col(Attempt.state).in_(OPEN))
-        .values(state=state, ended_at=now, **answer)
-    )
-    if not done.rowcount:  # type: ignore[attr-defined]
+    values = {f"b_{key}": value for key, value in answer.items()}
+    given = {"b_id": attempt_id, "open": list(OPEN), "b_state": state, "b_ended_at": now, **values}
+    if not session.execute(_ended(tuple(answer)), given).rowcount:  # type: ignore[attr-defined]
         return False
-    table = message.TABLE  # `or_`, not `in_`: many rows in one statement know no expanding lists
-    mine = (table.c.attempt_id == attempt_id, or_(table.c.state == State.ARMED, table.c.state == State.UNKNOWN))
     if not fates:
         accepted = state == AttemptState.ACCEPTED
-        session.execute(
-            update(table)
-            .where(*mine)
-            .values(
-                state=State.ACCEPTED if accepted else State.UNKNOWN,
-                accepted_at=now if accepted else None,
-                reason=None,
-                detail=None if accepted else answer.get("detail"),
-            )
-        )
+        given = {"b_state": State.ACCEPTED if accepted else State.UNKNOWN, "b_accepted_at": now if accepted else None,
+                 "b_detail": None if accepted else answer.get("detail")}  # fmt: skip
+        session.execute(ALL_FATED, {"b_attempt": attempt_id, **given})
         return True
-    session.connection().execute(
-        update(table)
-        .where(table.c.id == bindparam("b_id"), *mine)
-        .values(
-            state=bindparam("b_state"),
-            reason=bindparam("b_reason"),
-            detail=bindparam("b_detail"),
-            attempt_id=None,
-            not_before=func.coalesce(bindparam("b_not_before", type_=Moment), table.c.not_before),
-            tries=table.c.tries + bindparam("b_more_tries"),
-            accepted_at=bindparam("b_accepted_at", type_=Moment),
-        ),
-        [{f"b_{key}": value for key, value in row.items()} for row in fates],
-    )
-    session.execute(update(AttemptItem).where(col(AttemptItem.attempt_id) == attempt_id).values(live=0))
+    rows = [{"b_attempt": attempt_id, **{f"b_{key}": value for key, value in row.items()}} for row in fates]
+    session.connection().execute(EACH_FATED, rows)
+    session.execute(update(ITEMS).where(ITEMS.c.attempt_id == attempt_id).values(live=0))
     return True
+
+
+@lru_cache
+def _ended(said: tuple[str, ...]) -> Update:
+    values: dict[str, Any] = {key: bindparam(f"b_{key}") for key in ("state", "ended_at", *said)}
+    return update(TABLE).where(TABLE.c.id == bindparam("b_id"), among(TABLE.c.state, "open")).values(**values)
 
 
 def release(session: Session, attempt_ids: Iterable[str], owner: str, now: datetime) -> int:
@@ -391,3 +371,61 @@ def carried_to(session: Session, attempt_ids: Iterable[str]) -> dict[tuple[str, 
 TABLE: Table = Attempt.__table__  # type: ignore[attr-defined]
 ITEMS: Table = AttemptItem.__table__  # type: ignore[attr-defined]
 STILL_OPEN = text("state IN ('claimed', 'armed', 'unknown')")  # word for word as in the index: SQLite proves no more
+
+# Made ready once: to put a statement together takes longer than to run it.
+OPEN_ONE, CARRY_ONE = insert(TABLE), insert(ITEMS)
+CARRY = insert(ITEMS).from_select(
+    ["attempt_id", "message_id", "live"],
+    select(bindparam("attempt", type_=ITEMS.c.attempt_id.type), message.TABLE.c.id, literal(1)).where(
+        among(message.TABLE.c.id, "ids")
+    ),
+)
+FENCE = (
+    update(TABLE)
+    .where(
+        TABLE.c.id == bindparam("b_id"),
+        TABLE.c.owner == bindparam("b_owner"),
+        TABLE.c.state == AttemptState.CLAIMED,
+        TABLE.c.lease_until > bindparam("b_now", type_=Moment),
+    )
+    .values(
+        state=AttemptState.ARMED,
+        armed_at=bindparam("b_now", type_=Moment),
+        lease_until=bindparam("b_until", type_=Moment),
+        alone_why=bindparam("b_alone"),
+    )
+)
+ARM = (
+    update(message.TABLE)
+    .where(*message.CLAIMED_IN)
+    .values(state=State.ARMED)
+    .returning(message.TABLE.c.attempt_id, message.TABLE.c.id)
+)
+ARMED_UNTIL = select(TABLE.c.lease_until).where(TABLE.c.id == bindparam("b_id"), TABLE.c.state == AttemptState.ARMED)
+ITS_OPEN = (  # `or_`, not `in_`: many rows in one statement know no expanding lists
+    message.TABLE.c.attempt_id == bindparam("b_attempt"),
+    or_(message.TABLE.c.state == State.ARMED, message.TABLE.c.state == State.UNKNOWN),
+)
+ALL_FATED = (
+    update(message.TABLE)
+    .where(*ITS_OPEN)
+    .values(
+        state=bindparam("b_state"),
+        accepted_at=bindparam("b_accepted_at", type_=Moment),
+        reason=None,
+        detail=bindparam("b_detail"),
+    )
+)
+EACH_FATED = (
+    update(message.TABLE)
+    .where(message.TABLE.c.id == bindparam("b_id"), *ITS_OPEN)
+    .values(
+        state=bindparam("b_state"),
+        reason=bindparam("b_reason"),
+        detail=bindparam("b_detail"),
+        attempt_id=None,
+        not_before=func.coalesce(bindparam("b_not_before", type_=Moment), message.TABLE.c.not_before),
+        tries=message.TABLE.c.tries + bindparam("b_more_tries"),
+        accepted_at=bindparam("b_accepted_at", type_=Moment),
+    )
+)

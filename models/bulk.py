@@ -1,11 +1,15 @@
 """Sets, not loops: insert what is new, or insert and update, many rows at once, in either database's words."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, inspect, select
+from sqlalchemy import Boolean, ColumnElement, Dialect, Text, bindparam, func, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import SQLModel
 
 Row = dict[str, Any]
@@ -54,3 +58,46 @@ def share(session: Session, model: type[SQLModel], shard: int, shards: int) -> t
         return 1, 0
     span = highest - lowest + 1
     return lowest + span * shard // shards, lowest + span * (shard + 1) // shards - 1
+
+
+class Many(TypeDecorator[Sequence[Any]]):
+    """A list as one value: an array, or JSON where there are none."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, of: TypeEngine[Any]) -> None:
+        super().__init__()
+        self.of = of
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return postgresql.ARRAY(self.of) if dialect.name == "postgresql" else Text()
+
+    def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> Any:
+        return list(value or ()) if dialect.name == "postgresql" else json.dumps(list(value or ()))
+
+
+class among(FunctionElement[bool]):
+    """among(column, "ids"): is the column one of the list given as `ids`? One statement for any number of them, made
+    ready once, where IN is written anew for each length."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], name: str) -> None:
+        super().__init__(column, bindparam(name, type_=Many(column.type)))
+
+    def self_group(self, against: Any = None) -> "among":
+        return self  # a condition as it is: "… = 1" would keep SQLite from its index
+
+
+@compiles(among, "sqlite")
+def _sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    column, many = (compiler.process(c, **kw) for c in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({many}))"  # noqa: S608  names and placeholders, no values
+
+
+@compiles(among)
+def _postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    column, many = (compiler.process(c, **kw) for c in element.clauses)
+    return f"{column} = ANY({many})"

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Index,
     Result,
     Row,
@@ -13,7 +15,6 @@ from sqlalchemy import (
     Select,
     Table,
     UniqueConstraint,
-    and_,
     bindparam,
     func,
     literal,
@@ -27,7 +28,7 @@ from sqlmodel import Field, SQLModel, col
 
 from models.account import Account
 from models.address import Address
-from models.bulk import add_new
+from models.bulk import add_new, among
 from models.campaign import Brake, CampaignVersion
 from models.contact import Contact
 from models.moment import Id, MaybeJson, Moment
@@ -149,77 +150,63 @@ def head(session: Session, now: datetime, paused: Iterable[str]) -> Row[Any] | N
     ).first()
 
 
-def claim(session: Session, of: Row[Any], n: int, attempt_id: str, now: datetime) -> list[int]:
-    """Take up to `n` due messages of one letter for an attempt. Two workers never get the same row.
+def pick(session: Session, of: Row[Any], n: int, now: datetime) -> list[int]:
+    """Up to `n` due messages of one letter, held until this transaction ends. Two workers never get the same row.
 
-    Walks `message_next` from the letter's first row to its nth, however long the outbox is. PostgreSQL: the pick is
-    materialized, for a LIMIT in a plain IN (subquery) can be exceeded under load; rows another worker holds are passed
-    over. SQLite: the caller holds the write lock.
+    Walks `message_next` from the letter's first row to its nth, however long the outbox is. PostgreSQL passes over the
+    rows that another worker holds. SQLite: the caller holds the write lock.
     """
-    t = TABLE.c
-    pick = (
-        select(t.id)
-        .where(
-            t.state == WAITS,
-            t.campaign == of.campaign,
-            t.version_id == of.version_id,
-            t.letter == of.letter,
-            t.tries == of.tries,
-            t.not_before <= now,
-        )
-        .order_by(t.not_before, t.id)
-        .limit(n)
-        .with_for_update(skip_locked=True)  # SQLite knows no row locks and leaves this out
-        .cte("pick")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
-    )
-    taken = session.execute(
-        update(TABLE)
-        .where(t.id.in_(select(pick.c.id)))
-        .values(state=State.CLAIMED, attempt_id=attempt_id)
-        .returning(t.id)
-    )
-    return sorted(taken.scalars())
+    its = {"campaign": of.campaign, "version": of.version_id, "letter": of.letter, "tries": of.tries}
+    return list(session.execute(PICK, {**its, "now": now, "n": n}).scalars())
 
 
-def standing(
-    session: Session, attempt_id: str, now: datetime, *, days: int = 7, lock: str | None = None, caps: bool = True
-) -> list[dict[str, Any]]:
-    """All that could forbid the messages of an attempt, a row each in the order of their ids.
+def take(session: Session, parts: Mapping[str, Sequence[int]]) -> None:
+    """What was picked is claimed for attempts: attempt → its messages."""
+    alone = []
+    for attempt_id, ids in parts.items():
+        if len(ids) == 1:
+            alone.append({"b_attempt": attempt_id, "b_id": ids[0]})
+        else:
+            session.execute(TAKE, {"b_attempt": attempt_id, "ids": ids})
+    if alone:
+        session.connection().execute(TAKE_ONE, alone)
 
-    `lock`: "update" while caps are counted, so that two workers cannot both take a person's last place; "share" at arm,
-    so that an unsubscribe commits either before this look or after the arming. PostgreSQL only.
-    Primary keys and `message_attempt`; a person's letters are found by `message_address_accepted`.
+
+def hold_addresses(session: Session, which: Mapping[str, Sequence[Any]], *, share: bool = False) -> None:
+    """Lock the addresses of messages (`ids`) or of attempts (`attempts`), in one order for everybody. PostgreSQL only.
+
+    For good while caps are counted, so that two workers cannot both take a person's last place; shared at the arming,
+    so that an unsubscribe commits either before the last look or after the arming.
     """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(_addresses(tuple(which), share), which)
+
+
+@lru_cache
+def _addresses(by: tuple[str, ...], share: bool) -> Select[Any]:
     t, a = TABLE.c, ADDRESS.c
-    if lock and session.get_bind().dialect.name == "postgresql":
-        session.execute(
-            select(a.address)
-            .where(a.address.in_(select(t.address).where(t.attempt_id == attempt_id)))
-            .order_by(a.address)
-            .with_for_update(read=lock == "share")
-        )
-    other = OTHER.c
-    person_lately = (
-        select(func.count())
-        .where(
-            other.address == t.address,
-            other.id != t.id,
-            other.campaign != SALES,
-            or_(other.accepted_at > now - timedelta(days=days), other.state.in_(TAKEN_UP)),
-        )
-        .scalar_subquery()
-    )
-    lately = (person_lately if caps else literal(0)).label("person_lately")
-    question = _looked_at().add_columns(lately).where(t.attempt_id == attempt_id, t.state == State.CLAIMED)
-    rows = plain(session.execute(question.order_by(t.id)))
-    today = _written_to_today(session, attempt_id, now) if caps else {}
-    for row in rows:
-        row["account_today"] = len(today.get(row["account_id"], set()) - {row["address"]})
-    return rows
+    theirs = select(t.address).where(*_which(by))
+    held = select(a.address).where(a.address.in_(theirs)).order_by(a.address).with_for_update(read=share)
+    return select(func.count()).select_from(held.subquery())
 
 
-def _looked_at() -> Select[Any]:
+def _which(by: Iterable[str]) -> list[ColumnElement[bool]]:
+    t = TABLE.c
+    return [among(t.id, name) if name == "ids" else among(t.attempt_id, name) for name in by]
+
+
+def alike(session: Session, attempt_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """All that could forbid the claimed messages of some attempts: a row for all who stand alike, with the earliest
+    end of their letters. A thousand readers are three or four rows. Primary keys and `message_attempt`."""
+    return plain(session.execute(ALIKE, {"attempts": attempt_ids}))
+
+
+def standing(session: Session, attempt_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The same for each message by itself, in the order of their ids."""
+    return plain(session.execute(STANDING, {"attempts": attempt_ids}))
+
+
+def looked_at() -> Select[Any]:
     """Messages with all that could forbid them, but for caps."""
     t, a, c, k = TABLE.c, ADDRESS.c, CONTACT.c, ACCOUNT.c
     return (
@@ -232,6 +219,21 @@ def _looked_at() -> Select[Any]:
         .outerjoin(CONTACT, c.id == t.contact_id)
         .outerjoin(ACCOUNT, k.id == t.account_id)
     )  # fmt: skip
+
+
+def person_lately() -> ColumnElement[int]:
+    """How many letters somebody has had, or is about to get, since `lately`. Found by `message_address_accepted`."""
+    t, other = TABLE.c, OTHER.c
+    return (
+        select(func.count())
+        .where(
+            other.address == t.address,
+            other.id != t.id,
+            other.campaign != SALES,
+            or_(other.accepted_at > bindparam("lately", type_=Moment), other.state.in_(TAKEN_UP)),
+        )
+        .scalar_subquery()
+    )
 
 
 def left_out(
@@ -247,7 +249,7 @@ def left_out(
         t.reason.in_(list(reasons)),
         t.id > after,
     )
-    return plain(session.execute(_looked_at().where(*which).order_by(t.id).limit(most)))
+    return plain(session.execute(looked_at().where(*which).order_by(t.id).limit(most)))
 
 
 def wait_again(session: Session, rows: Sequence[Mapping[str, Any]], now: datetime) -> int:
@@ -266,21 +268,11 @@ def wait_again(session: Session, rows: Sequence[Mapping[str, Any]], now: datetim
     return int(done.rowcount)
 
 
-def _written_to_today(session: Session, attempt_id: str, now: datetime) -> dict[int, set[str]]:
-    """Whom at the accounts of an attempt others have taken up today: each account's messages are looked at once."""
-    t, mine = TABLE.c, OTHER.c
-    accounts = select(mine.account_id).where(mine.attempt_id == attempt_id, mine.account_id.is_not(None))
-    rows = session.execute(
-        select(t.account_id, t.address)
-        .distinct()
-        .where(
-            t.account_id.in_(accounts),
-            t.campaign != SALES,
-            or_(t.accepted_at > now - WORKING_DAY, and_(t.state.in_(TAKEN_UP), t.attempt_id != attempt_id)),
-        )
-    )
+def written_to_today(session: Session, accounts: Iterable[int], now: datetime) -> dict[int, set[str]]:
+    """Whom at these accounts we have written to, or taken up, today: each account's messages are looked at once."""
     found: dict[int, set[str]] = {}
-    for account_id, address in rows:
+    wanted = {"accounts": sorted(accounts), "morning": now - WORKING_DAY}
+    for account_id, address in session.execute(TODAY, wanted) if wanted["accounts"] else ():
         found.setdefault(account_id, set()).add(address)
     return found
 
@@ -291,24 +283,14 @@ def plain(result: Result[Any]) -> list[dict[str, Any]]:
     return [dict(zip(keys, row, strict=True)) for row in result.all()]  # all(): a loop would fetch them one by one
 
 
-def put_aside(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Claimed messages that may not leave: skipped for good, or waiting again.
+def put_aside(session: Session, rows: Sequence[Mapping[str, Any]], held: State = State.CLAIMED) -> None:
+    """Messages in our hands that may not leave: skipped for good, or waiting again. `held`: claimed, or only picked.
 
     Rows: id, state, reason, detail, not_before.
     """
     if rows:
-        session.connection().execute(
-            update(TABLE)
-            .where(TABLE.c.id == bindparam("b_id"), TABLE.c.state == State.CLAIMED)
-            .values(
-                state=bindparam("b_state"),
-                reason=bindparam("b_reason"),
-                detail=bindparam("b_detail"),
-                not_before=func.coalesce(bindparam("b_not_before", type_=Moment), TABLE.c.not_before),
-                attempt_id=None,
-            ),
-            [{f"b_{key}": value for key, value in row.items()} for row in rows],
-        )
+        values = [{"b_held": held, **{f"b_{key}": value for key, value in row.items()}} for row in rows]
+        session.connection().execute(PUT_ASIDE, values)
 
 
 def told_of(session: Session, ids: Iterable[int]) -> list[RowMapping]:
@@ -388,3 +370,65 @@ CONTACT: Table = Contact.__table__  # type: ignore[attr-defined]
 ACCOUNT: Table = Account.__table__  # type: ignore[attr-defined]
 VERSION: Table = CampaignVersion.__table__  # type: ignore[attr-defined]
 OTHER = TABLE.alias("other")  # made once: an alias copies all columns
+
+# Made ready once: to put a statement together takes longer than to run it.
+PICK = (
+    select(TABLE.c.id)
+    .where(
+        TABLE.c.state == WAITS,
+        TABLE.c.campaign == bindparam("campaign"),
+        TABLE.c.version_id == bindparam("version"),
+        TABLE.c.letter == bindparam("letter"),
+        TABLE.c.tries == bindparam("tries"),
+        TABLE.c.not_before <= bindparam("now", type_=Moment),
+    )
+    .order_by(TABLE.c.not_before, TABLE.c.id)
+    .limit(bindparam("n"))
+    .with_for_update(skip_locked=True)  # SQLite knows no row locks and leaves this out
+)
+TAKE = (
+    update(TABLE)
+    .where(among(TABLE.c.id, "ids"), TABLE.c.state == State.WAITING)
+    .values(state=State.CLAIMED, attempt_id=bindparam("b_attempt"))
+)
+TAKE_ONE = (
+    update(TABLE)
+    .where(TABLE.c.id == bindparam("b_id"), TABLE.c.state == State.WAITING)
+    .values(state=State.CLAIMED, attempt_id=bindparam("b_attempt"))
+)
+PUT_ASIDE = (
+    update(TABLE)
+    .where(TABLE.c.id == bindparam("b_id"), TABLE.c.state == bindparam("b_held"))
+    .values(
+        state=bindparam("b_state"),
+        reason=bindparam("b_reason"),
+        detail=bindparam("b_detail"),
+        not_before=func.coalesce(bindparam("b_not_before", type_=Moment), TABLE.c.not_before),
+        attempt_id=None,
+    )
+)
+CLAIMED_IN = (among(TABLE.c.attempt_id, "attempts"), TABLE.c.state == State.CLAIMED)
+STANDING = looked_at().where(*CLAIMED_IN).order_by(TABLE.c.id)
+ALIKE = (
+    STANDING.with_only_columns(
+        ADDRESS.c.suppressed_why, CONTACT.c.consent, CONTACT.c.time_zone,
+        func.coalesce(CONTACT.c.country, ACCOUNT.c.country).label("country"),
+        ACCOUNT.c.stopped_why.label("account_stopped_why"),
+        func.min(TABLE.c.not_after, type_=Moment).label("not_after"),
+        maintain_column_froms=True,
+    )
+    .order_by(None)
+    .group_by(
+        ADDRESS.c.suppressed_why, CONTACT.c.consent, CONTACT.c.time_zone, CONTACT.c.country, ACCOUNT.c.country,
+        ACCOUNT.c.stopped_why,
+    )
+)  # fmt: skip
+TODAY = (
+    select(TABLE.c.account_id, TABLE.c.address)
+    .distinct()
+    .where(
+        among(TABLE.c.account_id, "accounts"),
+        TABLE.c.campaign != SALES,
+        or_(TABLE.c.accepted_at > bindparam("morning", type_=Moment), TABLE.c.state.in_(TAKEN_UP)),
+    )
+)

@@ -53,6 +53,25 @@ class Desk:
                 )
         return self._editions[version_id]
 
+    def sorted(self, edition: Edition, readers: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+        """Those together who get the same variant of a letter: they are likely to share a request."""
+        kinds: dict[Any, list[Mapping[str, Any]]] = {}
+        for reader in readers:
+            kinds.setdefault(
+                (reader["handoff_id"] is None, reader["letter"], reader["role"], reader["locale"]), []
+            ).append(reader)
+        variants: dict[Any, list[Mapping[str, Any]]] = {}
+        for kind, those in kinds.items():
+            variants.setdefault(self._variant(edition, *kind), []).extend(those)
+        return list(variants.values())
+
+    def _variant(self, edition: Edition, marketing: bool, letter: str, role: str | None, locale: str) -> Any:
+        try:
+            name = (letter, role, locale) if marketing else (SALES_LETTER, None, "en")
+            return edition.book.choice(edition.slug, *name)
+        except LetterError:
+            return None  # said when it is written
+
     def write(
         self, edition: Edition, readers: Sequence[Mapping[str, Any]], handoffs: Mapping[int, Mapping[str, Any]],
         attempt_id: str, now: datetime,

@@ -4,11 +4,12 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
-from itertools import chain, repeat
+from itertools import chain, repeat, takewhile
 from typing import Any
 
 from sqlalchemy import Engine
@@ -34,6 +35,7 @@ from nurture.rules.delivery import (
     Verdict,
     batch_size,
     fates,
+    objection,
     second_chance,
     sort_out,
 )
@@ -43,6 +45,7 @@ from tasks.order import order
 from tasks.senders import Senders
 
 MOST_CLAIMED = 5_000  # messages in one claim
+FEW = 10  # letters: requests this small are armed and written down several at a time
 AT_A_TIME = 1_000  # messages looked at in one transaction when a step is planned again
 
 
@@ -68,14 +71,20 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A batch in a worker's hands: its attempt, the edition it is written from, its readers. No session is open."""
+    """Messages in a worker's hands, by attempt: who is likely to share a request shares one. No session is open."""
 
-    attempt_id: str
     edition: Edition
     tries: int
-    readers: Sequence[Mapping[str, Any]]
+    parts: Mapping[str, Sequence[Mapping[str, Any]]]  # attempt → its readers
     handoffs: Mapping[int, Mapping[str, Any]]
     put_aside: Delivered
+
+    @property
+    def attempt_id(self) -> str:
+        return next(iter(self.parts))
+
+    def by_attempt(self) -> list["Claimed"]:
+        return [replace(self, parts={i: readers}, put_aside=Delivered()) for i, readers in self.parts.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +127,50 @@ def deliver(engine: Engine, clock: Clock, transport: Transport, desk: Desk, most
                     return done
                 done = sum(senders.next_answers(), done)
                 continue
-            loads, aside = write(engine, clock, transport, desk, owner, claimed)
-            done += aside
+            done += claimed.put_aside
             doubts, held_until = done.unknown, clock() + CLAIM_LEASE
-            for n, load in enumerate(loads):
-                letters = len(load.parcel.envelopes)
-                while not senders.has_room(letters):
+            for loads, aside, still in _flights(engine, clock, transport, desk, owner, claimed):
+                done += aside
+                if not loads:
+                    continue
+                letters = sum(len(load.parcel.envelopes) for load in loads)
+                while not senders.has_room(letters, len(loads)):
                     done = sum(senders.next_answers(), done)
                 if done.stopped or done.unknown > doubts:  # after a doubt the next request is a small one
-                    give_back(engine, clock(), owner, loads[n:])
+                    give_back(engine, clock(), owner, [held.attempt_id for held in (*loads, *still)])
                     break
                 if held_until - clock() < CLAIM_LEASE / 2:  # many small requests: we are alive and keep them
                     held_until = clock() + CLAIM_LEASE
-                    keep(engine, clock(), owner, loads[n:], held_until)
-                done = sum(senders.give(letters, partial(offer, engine, clock, transport, owner, load)), done)
+                    keep(engine, clock(), owner, [*loads, *still], held_until)
+                work = partial(offer_together, engine, clock, transport, owner, loads, senders)
+                done = sum(senders.give(letters, work, len(loads)), done)
+
+
+def _flights(
+    engine: Engine, clock: Clock, transport: Transport, desk: Desk, owner: str, claimed: Claimed
+) -> Iterator[tuple[list[Load], Delivered, list[Load | Claimed]]]:
+    """Requests as they are written, small ones several at a time; what was put aside meanwhile; what is still claimed.
+
+    Letters are written only when the ones before are on their way, so no more of them wait than one attempt carries.
+    """
+    some, aside, rest = list[Load](), Delivered(), claimed.by_attempt()
+    while rest or some:
+        while rest and len(some) < max(1, transport.at_once // 2):
+            loads, more = write(engine, clock, transport, desk, owner, rest.pop(0))
+            aside += more
+            some += loads
+            if any(len(load.parcel.envelopes) > FEW for load in loads):
+                break
+        flight = _next_flight(some, max(1, transport.at_once // 2))
+        some = some[len(flight) :]
+        if flight or aside != Delivered():
+            yield flight, aside, [*some, *rest]
+        aside = Delivered()
+
+
+def _next_flight(loads: Sequence[Load], most: int) -> list[Load]:
+    few = list(takewhile(lambda load: len(load.parcel.envelopes) <= FEW, loads))
+    return few[:most] or list(loads[:1])
 
 
 def tidy(engine: Engine, now: datetime, transport: Transport) -> Delivered:
@@ -159,30 +198,35 @@ def claim(
         if head is None:
             return None
         edition = desk.edition(session, head.campaign, head.version_id)
-        attempt_id = new_id()
         # the first time round as much as can leave at once, so that letters of several kinds still fill their requests
         reach = transport.most * (transport.at_once if head.tries == 0 else 1)
-        ids = messages.claim(session, head, batch_size(min(reach, most, MOST_CLAIMED), head.tries), attempt_id, now)
+        ids = messages.pick(session, head, batch_size(min(reach, most, MOST_CLAIMED), head.tries), now)
         if not ids:
             return None
-        attempts.open_attempt(
+        campaign = edition.campaign
+        caps = campaign is not None  # mails to sales know none
+        messages.hold_addresses(session, {"ids": ids}, share=not caps)
+        rows = recipients(session, ids, now, days=campaign.per_days if campaign else 7, caps=caps)
+        aside = _look(session, rows, edition, now, caps=True)
+        readers = [row for row in rows if row["goes"]]
+        parts = {
+            new_id(): those[n : n + transport.most]
+            for those in desk.sorted(edition, readers)
+            for n in range(0, len(those), transport.most)
+        }
+        if not parts:
+            return Claimed(edition, head.tries, {}, {}, aside)
+        carried = {attempt_id: [row["id"] for row in those] for attempt_id, those in parts.items()}
+        messages.take(session, carried)
+        attempts.open_attempts(
             session,
-            {"id": attempt_id, "owner": owner, "state": AttemptState.CLAIMED, "transport": transport.name,
-             "campaign": head.campaign, "version_id": head.version_id, "letter": head.letter, "n": len(ids),
-             "claimed_at": now, "lease_until": now + CLAIM_LEASE},
-            ids,
+            {"owner": owner, "state": AttemptState.CLAIMED, "transport": transport.name, "campaign": head.campaign,
+             "version_id": head.version_id, "letter": head.letter, "claimed_at": now,
+             "lease_until": now + CLAIM_LEASE},
+            carried,
         )  # fmt: skip
-        aside = _look(session, attempt_id, edition, now, caps=True)
-        readers = recipients(session, attempt_id)
-        attempts.drop(session, attempt_id, [row["message_id"] for row in readers])
-        return Claimed(
-            attempt_id,
-            edition,
-            head.tries,
-            readers,
-            handoffs(session, [row["handoff_id"] for row in readers if row["handoff_id"]]),
-            aside,
-        )
+        spoken_of = handoffs(session, [row["handoff_id"] for row in readers if row["handoff_id"]])
+        return Claimed(edition, head.tries, parts, spoken_of, aside)
 
 
 def _head(session: Session, now: datetime) -> Any:
@@ -192,23 +236,41 @@ def _head(session: Session, now: datetime) -> Any:
     return messages.head(session, now, [scope.removeprefix("campaign:") for scope in brakes])
 
 
-def _look(session: Session, attempt_id: str, edition: Edition, now: datetime, *, caps: bool) -> Delivered:
-    """Ask the rule about every message of the attempt; those that may not leave are put aside with their reason."""
-    campaign = edition.campaign
-    days = campaign.per_days if campaign else 7
-    caps = caps and campaign is not None  # mails to sales know none
-    rows = messages.standing(session, attempt_id, now, days=days, lock="update" if caps else "share", caps=caps)
+def _look(session: Session, rows: list[dict[str, Any]], edition: Edition, now: datetime, *, caps: bool) -> Delivered:
+    """Ask the rule about messages picked (`caps`) or claimed; those that may not leave are put aside with their reason.
+
+    Each row learns whether it `goes`.
+    """
+    result = sort_out(
+        _braked(session, edition, rows), edition.campaign, now, caps=caps and edition.campaign is not None
+    )
+    going = set(result.go)
+    for row in rows:
+        row["goes"] = row["id"] in going
+    return _put_aside(session, result, State.WAITING if caps else State.CLAIMED)
+
+
+def _last_look(session: Session, attempt_ids: Sequence[str], edition: Edition, now: datetime) -> Delivered:
+    """About each kind of reader first, and where the rule objects about each of them: a thousand are a few kinds."""
+    messages.hold_addresses(session, {"attempts": attempt_ids}, share=True)
+    kinds = _braked(session, edition, messages.alike(session, attempt_ids))
+    if not any(objection(kind, edition.campaign, now, caps=False) for kind in kinds):
+        return Delivered()
+    return _look(session, messages.standing(session, attempt_ids), edition, now, caps=False)
+
+
+def _braked(session: Session, edition: Edition, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     brakes = messages.brakes(session)
     brake = brakes.get("all") or brakes.get(f"campaign:{edition.slug}")
     for row in rows:
         row["brake"] = brake
-    return _put_aside(session, sort_out(rows, campaign, now, caps=caps))
+    return rows
 
 
-def _put_aside(session: Session, result: Sorted) -> Delivered:
+def _put_aside(session: Session, result: Sorted, held: State = State.CLAIMED) -> Delivered:
     rows = [_aside(i, State.SKIPPED, no) for i, no in result.skip.items()]
     rows += [_aside(i, State.WAITING, later) for i, later in result.wait.items()]
-    messages.put_aside(session, rows)
+    messages.put_aside(session, rows, held)
     return Delivered(skipped=len(result.skip), put_off=len(result.wait))
 
 
@@ -222,32 +284,42 @@ def send(engine: Engine, clock: Clock, transport: Transport, desk: Desk, owner: 
     loads, done = write(engine, clock, transport, desk, owner, claimed)
     for load in loads:
         done += offer(engine, clock, transport, owner, load)
-    return done
+    return done + claimed.put_aside
 
 
 def write(
     engine: Engine, clock: Clock, transport: Transport, desk: Desk, owner: str, claimed: Claimed
 ) -> tuple[list[Load], Delivered]:
     """The letters of a claimed batch, in as few requests as can be. Each request gets an attempt of its own."""
-    done = claimed.put_aside
-    envelopes, failures = desk.write(claimed.edition, claimed.readers, claimed.handoffs, claimed.attempt_id, clock())
-    parcels = transport.parcels(envelopes)
-    loads = [
-        Load(claimed.attempt_id if first else new_id(), claimed.edition, claimed.tries, parcel)
-        for first, parcel in zip(chain([True], repeat(False)), parcels, strict=False)
-    ]
-    if not failures and len(loads) == 1:
-        return loads, done
-    now = clock()
+    loads, done = list[Load](), Delivered()
+    for attempt_id, readers in claimed.parts.items():
+        edition, tries = claimed.edition, claimed.tries
+        envelopes, failures = desk.write(edition, readers, claimed.handoffs, attempt_id, clock())
+        parcels = transport.parcels(envelopes)
+        mine = [
+            Load(attempt_id if first else new_id(), edition, tries, parcel)
+            for first, parcel in zip(chain([True], repeat(False)), parcels, strict=False)
+        ]
+        if failures or len(mine) != 1:
+            mine, aside = _split(engine, clock(), owner, attempt_id, mine, failures)
+            done += aside
+        loads += mine
+    return loads, done
+
+
+def _split(
+    engine: Engine, now: datetime, owner: str, attempt_id: str, loads: list[Load], failures: Mapping[int, str]
+) -> tuple[list[Load], Delivered]:
+    """What was claimed as one leaves in several requests, or not at all."""
     parts = {load.attempt_id: [e.message_id for e in load.parcel.envelopes] for load in loads}
     with db.writing(engine) as session:
         aside = _put_aside(session, Sorted([], {i: Skip(Reason.NOT_RENDERED, why) for i, why in failures.items()}, {}))
-        if not attempts.split(session, claimed.attempt_id, owner, now, now + CLAIM_LEASE, parts):
+        if not attempts.split(session, attempt_id, owner, now, now + CLAIM_LEASE, parts):
             session.rollback()
-            return [], done  # our lease is over and the rows wait again: somebody else's turn
+            return [], Delivered()  # our lease is over and the rows wait again: somebody else's turn
         if not loads:
-            attempts.end(session, claimed.attempt_id, AttemptState.VOID, now)
-    return loads[:1] + [_readdressed(load) for load in loads[1:]], done + aside
+            attempts.end(session, attempt_id, AttemptState.VOID, now)
+    return loads[:1] + [_readdressed(load) for load in loads[1:]], aside
 
 
 def _readdressed(load: Load) -> Load:
@@ -265,27 +337,59 @@ def offer(engine: Engine, clock: Clock, transport: Transport, owner: str, load: 
     return done + record(engine, clock(), load, armed, answer)
 
 
-def keep(engine: Engine, now: datetime, owner: str, loads: Sequence[Load], until: datetime) -> None:
+def offer_together(
+    engine: Engine, clock: Clock, transport: Transport, owner: str, loads: Sequence[Load], senders: Senders[Delivered]
+) -> Delivered:
+    """Several small requests, armed in one transaction and then made at the same time. Answers are written down as they
+    come, those that came together in one transaction."""
+    if len(loads) == 1:
+        return offer(engine, clock, transport, owner, loads[0])
+    armed, done = arm_together(engine, clock(), owner, loads)
+    going = [(load, envelopes) for load in loads if (envelopes := armed[load.attempt_id])]
+
+    def ask(load: Load, envelopes: list[Envelope]) -> Answer:
+        return transport.send(envelopes, lambda: _still_armed(engine, clock, load.attempt_id), clock())
+
+    for answers in senders.together([partial(ask, *one) for one in going]):
+        done += record_together(engine, clock(), [(*going[n], answer) for n, answer in answers.items()])
+    return done
+
+
+def keep(engine: Engine, now: datetime, owner: str, loads: Sequence[Load | Claimed], until: datetime) -> None:
     with db.writing(engine) as session:
         attempts.renew(session, [load.attempt_id for load in loads], owner, now, until)
 
 
-def give_back(engine: Engine, now: datetime, owner: str, loads: Sequence[Load]) -> None:
+def give_back(engine: Engine, now: datetime, owner: str, attempt_ids: Sequence[str]) -> None:
     """What was claimed and will not be offered now waits again, at once."""
     with db.writing(engine) as session:
-        attempts.release(session, [load.attempt_id for load in loads], owner, now)
+        attempts.release(session, attempt_ids, owner, now)
 
 
 def arm(engine: Engine, now: datetime, owner: str, load: Load) -> tuple[list[Envelope], Delivered]:
     """The last look, committed immediately before the request: from here on these messages are possibly sent."""
+    armed, done = arm_together(engine, now, owner, [load])
+    return armed[load.attempt_id], done
+
+
+def arm_together(
+    engine: Engine, now: datetime, owner: str, loads: Sequence[Load]
+) -> tuple[dict[str, list[Envelope]], Delivered]:
+    """The same for several requests of one claim: each is fenced by itself, and all are looked at together."""
+    until, armed = now + ARMED_LEASE, {load.attempt_id: list[Envelope]() for load in loads}
     with db.writing(engine) as session:
-        if not attempts.fence(session, load.attempt_id, owner, now, now + ARMED_LEASE, load.parcel.alone):
-            return [], Delivered()  # our lease is over and the rows wait again: somebody else's turn
-        done = _look(session, load.attempt_id, load.edition, now, caps=False)
-        going = set(attempts.going(session, load.attempt_id))
-        envelopes = [envelope for envelope in load.parcel.envelopes if envelope.message_id in going]
-        attempts.arm(session, load.attempt_id, [e.message_id for e in envelopes], len(load.parcel.envelopes))
-    return envelopes, done
+        # where our lease is over the rows wait again, and it is somebody else's turn
+        ours = [
+            load for load in loads if attempts.fence(session, load.attempt_id, owner, now, until, load.parcel.alone)
+        ]
+        if not ours:
+            return armed, Delivered()
+        done = _last_look(session, [load.attempt_id for load in ours], ours[0].edition, now)
+        going = attempts.arm(session, {load.attempt_id: len(load.parcel.envelopes) for load in ours})
+    for load in ours:
+        mine = going[load.attempt_id]
+        armed[load.attempt_id] = [envelope for envelope in load.parcel.envelopes if envelope.message_id in mine]
+    return armed, done
 
 
 def _still_armed(engine: Engine, clock: Clock, attempt_id: str) -> bool:
@@ -300,29 +404,41 @@ STATE_AFTER = {Verdict.TAKEN: AttemptState.ACCEPTED, Verdict.UNKNOWN: AttemptSta
 
 def record(engine: Engine, now: datetime, load: Load, envelopes: Sequence[Envelope], answer: Answer) -> Delivered:
     """Write down what the answer makes known. Refused without a name, everybody waits for a half as large request."""
+    return record_together(engine, now, [(load, envelopes, answer)])
+
+
+def record_together(
+    engine: Engine, now: datetime, answered: Sequence[tuple[Load, Sequence[Envelope], Answer]]
+) -> Delivered:
+    """The same for several answers, in one transaction."""
+    with db.writing(engine) as session:
+        return sum((_recorded(session, now, *one) for one in answered), Delivered())
+
+
+def _recorded(session: Session, now: datetime, load: Load, envelopes: Sequence[Envelope], answer: Answer) -> Delivered:
     after = fates(answer, len(envelopes), load.tries, now)
     rows = (
         []
         if answer.verdict in STATE_AFTER
         else [_fated(envelope.message_id, fate, now) for envelope, fate in zip(envelopes, after, strict=True)]
     )
-    with db.writing(engine) as session:
-        first = attempts.finish(
-            session, load.attempt_id, STATE_AFTER.get(answer.verdict, AttemptState.REJECTED), rows, now,
-            status=answer.status, provider_id=answer.provider_id, detail=answer.detail or None,
-        )  # fmt: skip
-        if answer.verdict is Verdict.STOP:
-            scope = f"campaign:{load.edition.slug}" if answer.campaign_only else "all"
-            set_brake(session, scope, answer.detail, "the provider's answer", now)
+    first = attempts.finish(
+        session, load.attempt_id, STATE_AFTER.get(answer.verdict, AttemptState.REJECTED), rows, now,
+        status=answer.status, provider_id=answer.provider_id, detail=answer.detail or None,
+    )  # fmt: skip
+    if answer.verdict is Verdict.STOP:
+        scope = f"campaign:{load.edition.slug}" if answer.campaign_only else "all"
+        set_brake(session, scope, answer.detail, "the provider's answer", now)
     if not first:
         return Delivered(requests=1)
+    states = Counter(fate.state for fate in after)
     return Delivered(
         requests=1,
-        accepted=sum(fate.state is State.ACCEPTED for fate in after),
-        skipped=sum(fate.state is State.SKIPPED for fate in after),
-        refused=sum(fate.state is State.REFUSED for fate in after),
-        unknown=sum(fate.state is State.UNKNOWN for fate in after),
-        put_off=sum(fate.state is State.WAITING for fate in after),
+        accepted=states[State.ACCEPTED],
+        skipped=states[State.SKIPPED],
+        refused=states[State.REFUSED],
+        unknown=states[State.UNKNOWN],
+        put_off=states[State.WAITING],
         stopped="" if answer.campaign_only or answer.verdict not in (Verdict.STOP, Verdict.BUSY) else answer.detail,
     )
 

@@ -1,12 +1,13 @@
 """Senders: the requests under way, each in a thread of its own, and never more letters than may be in doubt at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Generic, TypeVar
 
 from nurture.rules import brakes
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Senders(Generic[T]):
@@ -15,14 +16,16 @@ class Senders(Generic[T]):
     def __init__(self, at_once: int) -> None:
         self.at_once = at_once
         self.pool = ThreadPoolExecutor(at_once, "sender") if at_once > 1 else None
-        self.under_way: dict[Future[T], int] = {}
+        self.crew = ThreadPoolExecutor(at_once, "carrier") if at_once > 1 else None
+        self.under_way: dict[Future[T], tuple[int, int]] = {}  # letters and requests
 
     def __enter__(self) -> "Senders[T]":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.pool:
-            self.pool.shutdown()  # waits: what has left must be written down
+        for pool in (self.pool, self.crew):
+            if pool:
+                pool.shutdown()  # waits: what has left must be written down
 
     @property
     def busy(self) -> bool:
@@ -30,18 +33,19 @@ class Senders(Generic[T]):
 
     @property
     def carrying(self) -> int:
-        return sum(self.under_way.values())
+        return sum(letters for letters, _ in self.under_way.values())
 
-    def has_room(self, letters: int) -> bool:
+    def has_room(self, letters: int, requests: int = 1) -> bool:
         """A power cut leaves everything under way in doubt, so there is a limit to that too."""
         few = self.carrying + letters <= brakes.MOST_IN_DOUBT
-        return not self.busy or (len(self.under_way) < self.at_once and few)
+        out = sum(requests for _, requests in self.under_way.values())
+        return not self.busy or (out + requests <= self.at_once and few)
 
-    def give(self, letters: int, work: Callable[[], T]) -> list[T]:
+    def give(self, letters: int, work: Callable[[], T], requests: int = 1) -> list[T]:
         """Have it done. What is done already is returned."""
         if self.pool is None:
             return [work()]
-        self.under_way[self.pool.submit(work)] = letters
+        self.under_way[self.pool.submit(work)] = letters, requests
         return []
 
     def next_answers(self) -> list[T]:
@@ -50,3 +54,22 @@ class Senders(Generic[T]):
         for future in done:
             del self.under_way[future]
         return [future.result() for future in done]
+
+    def together(self, works: Sequence[Callable[[], R]]) -> Iterator[dict[int, R]]:
+        """Have works done at the same time. Results are handed out as they come, by position.
+
+        A work that fails is told when the others are done: their results must be written down.
+        """
+        if self.crew is None:
+            yield from ({n: work()} for n, work in enumerate(works))
+            return
+        waiting = {self.crew.submit(work): n for n, work in enumerate(works)}
+        failed: list[BaseException] = []
+        while waiting:
+            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            found = {waiting.pop(future): future for future in done}
+            failed += [error for future in found.values() if (error := future.exception())]
+            if well := {n: future.result() for n, future in found.items() if not future.exception()}:
+                yield well
+        if failed:
+            raise failed[0]

@@ -286,14 +286,13 @@ def test_the_database_itself_forbids_a_second_copy_and_a_second_live_attempt(eng
         "campaign": "test",
         "version_id": version,
         "letter": "offer",
-        "n": 1,
         "claimed_at": now,
         "lease_until": now,
     }
     with db.writing(engine) as session:
-        attempts.open_attempt(session, {**row, "id": "a"}, [message(engine, 0)["id"]])
+        attempts.open_attempts(session, row, {"a": [message(engine, 0)["id"]]})
     with pytest.raises(IntegrityError), db.writing(engine) as session:
-        attempts.open_attempt(session, {**row, "id": "b"}, [1])
+        attempts.open_attempts(session, row, {"b": [1]})
 
 
 def test_the_mailbox_writes_real_mails_and_can_tell_what_it_took(engine: Engine, now: datetime, tmp_path: Path) -> None:

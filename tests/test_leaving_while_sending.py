@@ -35,15 +35,15 @@ def test_the_unsubscribe_and_the_claim_both_succeed(
         except Exception as error:  # told below: a failed thread fails nothing
             failures.append(error)
 
-    leaving, look = threading.Thread(target=leave), delivery._look
+    leaving, hold = threading.Thread(target=leave), delivery.messages.hold_addresses
 
-    def look_while_somebody_leaves(*given, caps: bool, **named):
-        if caps and not leaving.ident:  # the messages are claimed, their addresses not yet looked at
+    def hold_while_somebody_leaves(*given, **named):
+        if not leaving.ident:  # the messages are picked, their addresses not yet held
             leaving.start()
             holds_the_address.wait(10)
-        return look(*given, caps=caps, **named)
+        return hold(*given, **named)
 
-    monkeypatch.setattr(delivery, "_look", look_while_somebody_leaves)
+    monkeypatch.setattr(delivery.messages, "hold_addresses", hold_while_somebody_leaves)
     carrier = Told()
     delivery.deliver(engine, lambda: now, carrier, desk(tmp_path))
     leaving.join(30)

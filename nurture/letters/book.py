@@ -91,18 +91,23 @@ class Letterbook:
         self, campaign: str, letter: str, role: str | None, locale: str, context: Mapping[str, Any]
     ) -> Composed:
         """The same, kept apart: the words that stay and the values that change."""
-        key = (campaign, letter, role, locale)
-        choice = self.choices.get(key)
-        if choice is None:
-            if len(self.choices) >= MOST_CHOICES:
-                self.choices.clear()  # a file of leads may bring any number of invented locales
-            choice = self.choices[key] = self.choose(*key)
+        choice = self.choice(campaign, letter, role, locale)
         values = self._values(choice.language, locale, context)
         try:
             subject, text, html = self._press(choice).print(values)
         except (*MISTAKES, Unprintable):  # Jinja does it, or says what is wrong
             subject, text, html = [self._fill(path, kind, values) for path, kind in _parts(choice)]
         return Composed(subject, text, html, choice.variant, choice.language)
+
+    def choice(self, campaign: str, letter: str, role: str | None, locale: str) -> Choice:
+        """Which files they read; looked for once. Raises LetterError where there are none."""
+        key = (campaign, letter, role, locale)
+        choice = self.choices.get(key)
+        if choice is None:
+            if len(self.choices) >= MOST_CHOICES:
+                self.choices.clear()  # a file of leads may bring any number of invented locales
+            choice = self.choices[key] = self.choose(*key)
+        return choice
 
     def _press(self, choice: Choice) -> Press:
         press = self.presses.get(files := (choice.subject, choice.text, choice.html))
