@@ -6,13 +6,14 @@ from flows import board
 from flows.lateness import too_late
 from flows.run import At, Minutes, Slug, Trouble, done, moment, noun
 from nurture import db
-from nurture.rules.reporting import GROUPS
-from tasks.reporting import report
+from nurture.rules import lifecycle
+from nurture.rules.reporting import GROUPS, skips_by_reason
+from tasks.reporting import funnel, report
 
 
 @noun("report on {campaign}")
 def reporting(campaign: Slug = None, most_late: Minutes = 240, at: At = None) -> State[None]:
-    """Every night: the ledger of every campaign, which must add up, and the funnel.
+    """Every night: the ledger of every campaign, which must add up, the funnel by stage, and why letters were not sent.
 
     Args:
         campaign: One campaign, by the name of its folder. Empty: all.
@@ -23,8 +24,11 @@ def reporting(campaign: Slug = None, most_late: Minutes = 240, at: At = None) ->
         return skipped
 
     found = report.task(db.here(), moment(at), campaign)
+    stages = funnel.task(db.here(), moment(at))
 
     board.page("reporting", found.markdown(), "The ledger and the funnel")
+    board.page("funnel", lifecycle.markdown(stages), "Leads by stage: how many, how many go on, how long they stay")
+    board.page("reasons", skips_by_reason(found.lines), "Letters not sent, by reason")
     if not found.adds_up:
         raise Trouble(
             "The ledger does not add up: a message is in no group or in two. Nothing is lost; please report it."

@@ -17,6 +17,7 @@ from models.lesson import About, Lesson
 from models.message import Message, State
 from models.opportunity import Opportunity, Outcome, Phase
 from models.order import Order
+from models.pause import Pause
 from models.score import AccountScore, Score
 from models.segment import Role, Segment
 
@@ -50,6 +51,7 @@ __all__ = [
     "Opportunity",
     "Order",
     "Outcome",
+    "Pause",
     "Phase",
     "Role",
     "Score",

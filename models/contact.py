@@ -23,8 +23,9 @@ class Consent(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where a lead stands. B2B: lead → mql → sal → sql → opportunity → customer, recycled; B2C: aware → … → lapsed."""
+    """Where a lead stands. B2B: discovery → lead → … → customer, recycled; B2C: aware → … → lapsed (rules/lifecycle)."""
 
+    DISCOVERY = "discovery"  # we know of them, they have not shown any interest yet
     LEAD = "lead"
     MQL = "mql"
     SAL = "sal"

@@ -8,8 +8,9 @@ from datetime import date, time, timedelta
 from typing import Any, Literal
 
 from models.segment import Role
-from nurture.rules.campaign import AccountPolicy, Campaign, Hours, Offer, Sender, Span, Step
-from nurture.toml_file import REQUIRED, Path, Problem, Reader, dotted, lines
+from nurture.rules.campaign import AccountPolicy, After, Campaign, Hours, Offer, Reentry, Sender, Span, Step
+from nurture.rules.sequences import DID
+from nurture.toml_file import REQUIRED, Path, Problem, Reader, dotted, duration, lines
 
 USUAL = Campaign("", "", "b2b", "", "", ())  # what a file that says nothing gets
 ROLES = tuple(str(role) for role in Role)
@@ -28,8 +29,9 @@ class CampaignError(Exception):
         super().__init__("\n".join(str(problem) for problem in problems))
 
 
-TOP = ("name", "market", "goal", "audience", "holdout", "max_per_person", "per_days", "expires_after",
-       "account", "hours", "offer", "sender", "words", "steps")  # fmt: skip
+TOP = ("name", "market", "goal", "goal_when", "audience", "exit_when", "reentry", "priority", "holdout",
+       "max_per_person", "per_days", "expires_after", "account", "hours", "offer", "sender", "words",
+       "steps")  # fmt: skip
 
 
 def parse(text: str, file: str, slug: str, letters: frozenset[str]) -> tuple[Campaign | None, list[Problem]]:
@@ -55,6 +57,10 @@ def parse(text: str, file: str, slug: str, letters: frozenset[str]) -> tuple[Cam
         account=_account(reader, table),
         hours=_hours(reader, table),
         offer=_offer(reader, table),
+        priority=_priority(reader, table),
+        exit_when=_predicate(reader, table, (), "exit_when", None),
+        goal_when=_predicate(reader, table, (), "goal_when", None),
+        reentry=_reentry(reader, table),
         holdout=_holdout(reader, table),
         max_per_person=_count(reader, table, (), "max_per_person", USUAL.max_per_person),
         per_days=_count(reader, table, (), "per_days", USUAL.per_days),
@@ -85,7 +91,7 @@ def _steps(reader: Reader, table: Mapping[str, Any], letters: frozenset[str]) ->
     steps: list[Step] = []
     for number, step in enumerate(listed or ()):
         path = ("steps", number)
-        reader.known(step, path, ("letter", "roles", "wait", "when", "patience"))
+        reader.known(step, path, ("letter", "roles", "wait", "when", "after", "patience"))
         letter = reader.take(step, path, "letter", str, REQUIRED) or ""
         if letter and letter not in letters:
             meant = difflib.get_close_matches(letter, letters, n=1)
@@ -105,8 +111,44 @@ def _steps(reader: Reader, table: Mapping[str, Any], letters: frozenset[str]) ->
         roles = tuple(role for role in roles if reader.choose(role, (*path, "roles"), ROLES, "the role"))
         patience = _plain_time(reader, step, path, "patience", Step("").patience)
         when = _predicate(reader, step, path, "when", None)
-        steps.append(Step(letter, roles, reader.span(step, path, "wait") or Span(), when, patience))
+        after = _after(reader, step, path)
+        steps.append(Step(letter, roles, reader.span(step, path, "wait") or Span(), when, patience, after))
     return tuple(steps)
+
+
+def _after(reader: Reader, step: Mapping[str, Any], path: Path) -> After | None:
+    after = reader.take(step, path, "after", dict, None)
+    if after is None:
+        return None
+    here = (*path, "after")
+    reader.known(after, here, ("roles", "did"))
+    listed = reader.take(after, here, "roles", list, [])
+    roles = tuple(role for role in listed if reader.choose(role, here, ROLES, "the role"))
+    did = reader.take(after, here, "did", str, "clicked")
+    reader.choose(did, here, DID, "what they did,")
+    if not listed:
+        reader.wrong(here, "after names no role", 'write after = { roles = ["specifier"], did = "clicked" }')
+    return After(roles, did)
+
+
+def _priority(reader: Reader, table: Mapping[str, Any]) -> int:
+    priority = reader.take(table, (), "priority", int, USUAL.priority)
+    if not 0 <= priority <= 100:
+        reader.wrong(("priority",), f"priority {priority} is not between 0 and 100", "50 is usual, 100 goes first")
+        return USUAL.priority
+    return int(priority)
+
+
+def _reentry(reader: Reader, table: Mapping[str, Any]) -> Reentry:
+    said = reader.take(table, (), "reentry", str, "never")
+    if said in ("never", "new version"):
+        return Reentry(on_version=said == "new version")
+    span = duration(said)
+    if span is None or span.business_days or not span.time:
+        mend = 'write "never", "new version", or how long after the end, like "P180D"'
+        reader.wrong(("reentry",), f"reentry “{said}” is not known", mend)
+        return Reentry()
+    return Reentry(after=span.time)
 
 
 def _predicate(reader: Reader, table: Mapping[str, Any], path: Path, key: str, default: Any) -> str | None:
@@ -160,14 +202,18 @@ def _holdout(reader: Reader, table: Mapping[str, Any]) -> float:
 def _account(reader: Reader, table: Mapping[str, Any]) -> AccountPolicy:
     account = reader.take(table, (), "account", dict, {})
     path = ("account",)
-    reader.known(account, path, ("max_contacts_per_day", "stop_all_on", "needs_roles"))
+    reader.known(account, path, ("max_contacts_per_day", "stop_all_on", "needs_roles", "exclusive", "outranked"))
     policy = AccountPolicy()
     stops = reader.take(account, path, "stop_all_on", list, list(policy.stop_all_on))
     roles = reader.take(account, path, "needs_roles", list, [])
+    outranked = reader.take(account, path, "outranked", str, policy.outranked)
+    reader.choose(outranked, (*path, "outranked"), ("wait", "leave"), "what the outranked do,")
     return AccountPolicy(
         _count(reader, account, path, "max_contacts_per_day", policy.max_contacts_per_day),
         tuple(stop for stop in stops if reader.choose(stop, (*path, "stop_all_on"), STOPS, "the stop")),
         tuple(role for role in roles if reader.choose(role, (*path, "needs_roles"), ROLES, "the role")),
+        bool(reader.take(account, path, "exclusive", bool, policy.exclusive)),
+        outranked,
     )
 
 

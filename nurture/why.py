@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, func, select
-from sqlalchemy.orm import Session
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from models import campaign as campaigns_kept
 from models import under_way
@@ -57,7 +56,7 @@ def why(session: Session, now: datetime, address: str, slug: str) -> Because:
     person = _person(session, address, campaign.market)
     letters = _letters(session, slug, person["address"], now)
     entered = _entered(session, slug, person["address"], now)
-    name = " ".join(filter(None, (person["first_name"], person["last_name"]))) or person["address"]
+    name = full_name(person["first_name"], person["last_name"]) or person["address"]
     if entered is None:
         return _outside(session, now, campaign, person, name)
     if entered["version_id"] != version:

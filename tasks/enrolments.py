@@ -1,25 +1,30 @@
 """Who enters a campaign, and what happens to each of them now: shared by sequences and promotions."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Engine, RowMapping
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine, func, select
+from sqlmodel import Session, col
 
-from models import campaign as campaigns_kept
 from models import enrolment as enrolments
 from models import message as messages
+from models import under_way
+from models.contact import Contact, Market
 from models.enrolment import EnrolmentState
 from models.message import State
-from nurture import audience, campaigns, db
+from nurture import audience, db
+from nurture.members import edition, members, scene
 from nurture.rules.campaign import Campaign
 from nurture.rules.hours import zone_of
 from nurture.rules.reasons import Exit, Reason, Send, Skip, Wait
-from nurture.rules.sequences import Member, Past, stagger
+from nurture.rules.sequences import Member, stagger
 
-Decide = Callable[[Member, Campaign, datetime], Send | Skip | Wait | Exit]
+Decision = Send | Skip | Wait | Exit
+Decide = Callable[[Member, Campaign, datetime], Decision]
+ENDS = {Reason.FINISHED: EnrolmentState.COMPLETED, Reason.GOAL_REACHED: EnrolmentState.REACHED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,69 +42,112 @@ class Planned:
                        self.waiting + other.waiting, self.ended + other.ended)  # fmt: skip
 
 
+@dataclass(slots=True)
+class Foreseen:
+    """What the next run would do to those inside, in leads; the reasons are codes of nurture.rules.reasons."""
+
+    sends: Counter[str] = field(default_factory=Counter)  # by letter
+    skips: Counter[tuple[str, str]] = field(default_factory=Counter)  # by letter and reason
+    waits: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
+    leaving: list[tuple[str, str]] = field(default_factory=list)  # the first who would leave: address, why
+
+
 def enter(engine: Engine, now: datetime, slug: str, version_id: int) -> Planned:
-    """Everybody of the audience who is not in the campaign yet begins with this version."""
+    """Everybody of the audience who is not in the campaign yet begins with this version; who may return, returns."""
     with db.reading(engine) as session:
         campaign = edition(session, slug, version_id)
-    roles = () if any(not step.roles for step in campaign.steps) else {r for step in campaign.steps for r in step.roles}
+    roles = roles_wanted(campaign)
     with db.writing(engine) as session:
         who = audience.condition(campaign.audience, session)
-        return Planned(entered=enrolments.enrol(session, slug, version_id, campaign.market, who, sorted(roles), now))
+        whose = may_return(campaign, version_id, now)
+        again = 0
+        if whose is not None:
+            again = enrolments.enrol_again(session, whose, version_id, campaign.market, who, roles, now)
+        return Planned(entered=again + enrolments.enrol(session, slug, version_id, campaign.market, who, roles, now))
 
 
-def edition(session: Session, slug: str, version_id: int) -> Campaign:
-    """A published version's terms."""
-    return campaigns.read_files(campaigns_kept.version(session, version_id)["files"], slug)
+def roles_wanted(campaign: Campaign) -> list[str]:
+    """The roles some step is meant for; empty when a step is for everybody."""
+    return (
+        []
+        if any(not step.roles for step in campaign.steps)
+        else sorted({r for step in campaign.steps for r in step.roles})
+    )
+
+
+def may_return(campaign: Campaign, version_id: int, now: datetime) -> Any:
+    """The campaign's re-entry policy as a condition on enrolments that have ended; None where nobody may."""
+    after = campaign.reentry.after
+    return enrolments.may_return(campaign.slug, version_id, now - after if after else None, campaign.reentry.on_version)
 
 
 def decide_all(engine: Engine, now: datetime, slug: str, decide: Decide, shard: int, shards: int) -> Planned:
     """Ask the rule about every lead under way in any version of the campaign, and write down what it said."""
     done = Planned()
     with db.reading(engine) as session:
-        for version_id in enrolments.versions(session, slug):
-            campaign = edition(session, slug, version_id)
-            whens = {step.letter: step.when for step in campaign.steps if step.when}
-            holding = audience.answers(session, now, whens, enrolments.enrolled(slug, version_id))
-            for rows in enrolments.active(session, slug, version_id, shard, shards):
-                members = _members(session, slug, rows, holding)
-                decisions = [(member, decide(member, campaign, now)) for member in members]
-                sends = [(member, said) for member, said in decisions if isinstance(said, Send)]
-                sends = _spread(session, sends, campaign, now)
-                done += _save(engine, slug, version_id, sends, decisions, now)
+        for version_id, campaign, decisions in _decisions(session, now, slug, decide, shard, shards):
+            sends = [(member, said) for member, said in decisions if isinstance(said, Send)]
+            sends = _spread(session, sends, campaign, now)
+            session.rollback()  # the next part sees what is written now
+            done += _save(engine, slug, version_id, sends, decisions, now)
     return done
 
 
-def _members(session: Session, slug: str, rows: Iterable[RowMapping], holding: dict[str, set[int]]) -> list[Member]:
-    rows = list(rows)
-    had = enrolments.letters_had(session, slug, [row["address"] for row in rows])
-    return [
-        Member(
-            **row,
-            past=tuple(Past(p["letter"], p["state"], p["at"], p["reason"]) for p in had.get(row["address"], ())),
-            holds=frozenset(letter for letter, who in holding.items() if row["contact_id"] in who),
-        )
-        for row in rows
-    ]
+def foresee(engine: Engine, now: datetime, slug: str, decide: Decide, most: int = 20) -> Foreseen:
+    """What `decide_all` would do at `now`. Writes nothing."""
+    found = Foreseen()
+    with db.reading(engine) as session:
+        for _, _, decisions in _decisions(session, now, slug, decide, 0, 1):
+            for member, said in decisions:
+                match said:
+                    case Send():
+                        found.sends[said.letter] += 1
+                    case Skip():
+                        found.skips[said.letter or "", said.reason] += 1
+                    case Wait():
+                        found.waits[said.reason] += 1
+                    case Exit():
+                        found.ends[said.reason] += 1
+                        if len(found.leaving) < most:
+                            found.leaving.append((member.address, said.sentence()))
+    return found
+
+
+def _decisions(
+    session: Session, now: datetime, slug: str, decide: Decide, shard: int, shards: int
+) -> Iterator[tuple[int, Campaign, list[tuple[Member, Decision]]]]:
+    """Version by version and part by part: each lead with the rule's word."""
+    top = session.execute(select(func.max(col(Contact.id)))).scalar() or 0
+    for version_id in enrolments.versions(session, slug):
+        campaign = edition(session, slug, version_id)
+        here = scene(session, campaign, version_id, now, top)
+        for rows in under_way.groups(session, slug, version_id, shard, shards):
+            yield (
+                version_id,
+                campaign,
+                [(member, decide(member, campaign, now)) for member in members(session, here, rows)],
+            )
 
 
 def _spread(
     session: Session, sends: list[tuple[Member, Send]], campaign: Campaign, now: datetime
 ) -> list[tuple[Member, Send]]:
-    if campaign.market != "b2b" or not sends:
+    accounts = [member.account_id for member, _ in sends if member.account_id is not None]
+    if campaign.market != Market.B2B or not accounts:
         return sends
-    accounts = sorted({member.account_id for member, _ in sends if member.account_id is not None})
     taken: dict[tuple[int, date], int] = {}
-    for row in enrolments.booked(session, accounts, now):
-        key = (row["account_id"], row["at"].astimezone(zone_of(row["country"], row["time_zone"])).date())
+    for account_id, at, country, time_zone in under_way.booked(session, min(accounts), max(accounts), now):
+        key = (account_id, at.astimezone(zone_of(country, time_zone)).date())
         taken[key] = taken.get(key, 0) + 1
     return stagger(sends, taken, campaign)
 
 
 def _save(
     engine: Engine, slug: str, version_id: int, sends: list[tuple[Member, Send]],
-    decisions: list[tuple[Member, Send | Skip | Wait | Exit]], now: datetime,
+    decisions: list[tuple[Member, Decision]], now: datetime,
 ) -> Planned:  # fmt: skip
-    """One bulk write: messages waiting, skips with their reasons, enrolments that end."""
+    """One bulk write: messages waiting, skips with their reasons, enrolments that end and take with them what waits."""
     planned = [
         _row(slug, version_id, member, send.letter, send.step, State.WAITING, now, send.not_before, send.not_after)
         for member, send in sends
@@ -109,16 +157,22 @@ def _save(
         for member, said in decisions
         if isinstance(said, Skip) and said.letter is not None
     ]
+    leaving = [(member, said) for member, said in decisions if isinstance(said, Exit)]
     ended = [
         {"id": member.enrolment_id, "why": said.sentence(), "at": now,
-         "state": EnrolmentState.COMPLETED if said.reason is Reason.FINISHED else EnrolmentState.EXITED}
-        for member, said in decisions
-        if isinstance(said, Exit)
+         "state": ENDS.get(said.reason, EnrolmentState.EXITED)}
+        for member, said in leaving
     ]  # fmt: skip
+    withdrawn = [
+        {"address": member.address, "reason": said.reason, "detail": said.detail or None}
+        for member, said in leaving
+        if any(past.state == State.WAITING for past in member.past)
+    ]
     if planned or skipped or ended:
         with db.writing(engine) as session:
             new = messages.plan(session, planned)
             messages.plan(session, skipped)
+            enrolments.withdraw(session, slug, withdrawn)
             enrolments.leave(session, ended)
     else:
         new = 0

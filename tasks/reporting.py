@@ -7,8 +7,11 @@ from typing import Any
 from sqlalchemy import Engine
 
 from models import ledger as ledgers
+from models import lifecycle as lives
 from models.message import SALES
 from nurture import db
+from nurture.rules import lifecycle
+from nurture.rules.lifecycle import Rung
 from nurture.rules.reporting import Line, ledger, markdown
 from tasks.order import order
 
@@ -50,3 +53,15 @@ def report(engine: Engine, now: datetime, campaign: str | None = None) -> Report
         ]
         stages = [dict(row) for row in ledgers.stages(session)]
     return Report(now, lines, funnel, stages)
+
+
+@order(run_name="funnel by stage")
+def funnel(engine: Engine, now: datetime) -> list[Rung]:
+    """How many leads stand in each stage, went on from it, and how long they stayed. From the logged transitions."""
+    with db.reading(engine) as session:
+        beside = [str(stage) for stage in lifecycle.BESIDE.values()]
+        visited, returned = lives.visits(session, now, beside)
+        return lifecycle.funnel(
+            lives.here(session, now), lives.furthest(session, now, lifecycle.PATH), visited, returned,
+            lives.stays(session, now),
+        )  # fmt: skip

@@ -94,20 +94,27 @@ def _place(line: "Line") -> str:
 
 def why(
     address: Annotated[str, typer.Argument(help="The person's mail address.")],
-    campaign: Annotated[str, typer.Argument(help="The campaign.")],
+    campaign: Annotated[
+        str | None, typer.Argument(help="One campaign. [default: every one of their market]", show_default=False)
+    ] = None,
     json: AsJson = False,
     at: At = None,
 ) -> None:
-    """Why did this person get a letter, or why not? One sentence."""
+    """Why did this person get a letter, or why not? One sentence a campaign; with --at as things stood then."""
     from dataclasses import asdict
 
     from nurture import db
     from nurture.why import why as ask
+    from nurture.why import why_everywhere
 
     _, engine, now = here(at)
     with db.reading(engine) as session:
-        said = ask(session, now, address, campaign)
+        said = [(campaign, ask(session, now, address, campaign))] if campaign else why_everywhere(session, now, address)
     if json:
-        print_json(asdict(said))
-    else:
-        out.print(said.sentence, markup=False)
+        documents = [asdict(answer) for _, answer in said]
+        print_json(documents[0] if campaign else documents)
+        return
+    for slug, answer in said:
+        out.print(answer.sentence if campaign else f"{slug}: {answer.sentence}", markup=False)
+        if today := answer.facts.get("as_of_today"):
+            out.print(f"(as they are today, for their past is not kept: {', '.join(today)})", markup=False)

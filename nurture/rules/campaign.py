@@ -13,12 +13,30 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class After:
+    """A thread that waits for another one: a colleague in one of these roles has been sent, or has opened, clicked or
+    replied to, a letter of this campaign."""
+
+    roles: tuple[str, ...]
+    did: str = "clicked"
+
+
+@dataclass(frozen=True, slots=True)
+class Reentry:
+    """May a lead whose run has ended begin again? Neither: never. Whoever comes back gets what they have not had."""
+
+    after: timedelta | None = None  # so long after the run ended
+    on_version: bool = False  # once for every version published since
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     letter: str
     roles: tuple[str, ...] = ()  # nobody named: everybody
     wait: Span = Span()  # after this lead's last letter, or after entering
     when: str | None = None  # a predicate over the audience view
-    patience: timedelta = timedelta(days=30)  # how long `when` may stay false before the step is skipped
+    patience: timedelta = timedelta(days=30)  # how long `when` and `after` may stay false before the step is skipped
+    after: After | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +53,8 @@ class AccountPolicy:
     max_contacts_per_day: int = 2
     stop_all_on: tuple[str, ...] = ("reply", "opportunity_open", "meeting_booked")
     needs_roles: tuple[str, ...] = ()
+    exclusive: bool = True  # one such sequence at a time has the account
+    outranked: str = "wait"  # what members do while another one has it: "wait" or "leave"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +86,10 @@ class Campaign:
     account: AccountPolicy = AccountPolicy()
     hours: Hours = Hours()
     offer: Offer | None = None
+    priority: int = 50  # 0–100: which of two sequences has the account
+    exit_when: str | None = None  # a predicate: who it becomes true for leaves
+    goal_when: str | None = None  # a predicate: for them the goal is reached
+    reentry: Reentry = Reentry()
     holdout: float = 0.0  # share kept unmailed on purpose, 0–1
     max_per_person: int = 3  # letters per person, all campaigns together …
     per_days: int = 7  # … in this many days

@@ -18,6 +18,11 @@ class Reason(StrEnum):
     ACCOUNT_STOPPED = "account_stopped"
     ALREADY_CUSTOMER = "already_customer"
     WITH_SALES = "with_sales"
+    GOAL_REACHED = "goal_reached"
+    EXIT_CONDITION = "exit_condition"
+    AWAY = "away"
+    ACCOUNT_PAUSED = "account_paused"
+    OUTRANKED = "outranked"
     # the campaign's own terms
     NOT_IN_AUDIENCE = "not_in_audience"
     NO_STEP_FOR_ROLE = "no_step_for_role"
@@ -48,6 +53,11 @@ SENTENCES = {
     Reason.ACCOUNT_STOPPED: "the account's sequence was stopped",
     Reason.ALREADY_CUSTOMER: "is a customer already",
     Reason.WITH_SALES: "is with sales now",
+    Reason.GOAL_REACHED: "the campaign's goal is reached",
+    Reason.EXIT_CONDITION: "the campaign's exit condition is true",
+    Reason.AWAY: "is out of office",
+    Reason.ACCOUNT_PAUSED: "the account's owner has paused it",
+    Reason.OUTRANKED: "another sequence has the account",
     Reason.NOT_IN_AUDIENCE: "is not in the campaign's audience",
     Reason.NO_STEP_FOR_ROLE: "no letter is meant for this role",
     Reason.CONDITION_NOT_MET: "the step's condition was never met",

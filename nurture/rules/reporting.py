@@ -71,6 +71,29 @@ def because(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{n:,} × {words.get(reason, reason)}" for reason, n in ranked)
 
 
+def reasons(lines: Iterable[Line]) -> dict[str, dict[str, int]]:
+    """Letters skipped or refused, by reason and campaign, most frequent first: {"holdout": {"spring-sale": 120}}."""
+    counted: dict[str, dict[str, int]] = {}
+    for line in lines:
+        for reason, n in line.reasons.items():
+            by_campaign = counted.setdefault(reason, {})
+            by_campaign[line.campaign] = by_campaign.get(line.campaign, 0) + n
+    return dict(sorted(counted.items(), key=lambda item: (-sum(item[1].values()), item[0])))
+
+
+def skips_by_reason(lines: Iterable[Line]) -> str:
+    """The same as a page: every letter that was not sent counts under exactly one reason."""
+    lines = list(lines)
+    words: Mapping[str, str] = {reason.value: said for reason, said in SENTENCES.items()}
+    page = ["| reason | in words | letters | where |", "|---|---|--:|---|"]
+    for reason, where in reasons(lines).items():
+        places = ", ".join(f"{title(campaign)} {n:,}" for campaign, n in sorted(where.items()))
+        page.append(f"| `{reason}` | {words.get(reason, 'not on the list')} | {sum(where.values()):,} | {places} |")
+    total = sum(n for line in lines for n in line.reasons.values())
+    page.append(f"| **all** | | **{total:,}** | |")
+    return "\n".join(page)
+
+
 def markdown(lines: Iterable[Line], funnel: Iterable[Mapping[Any, Any]]) -> str:
     """The ledger and the funnel as a page for Prefect: figures only, no people."""
     lines = list(lines)

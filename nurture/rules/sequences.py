@@ -6,20 +6,25 @@ from datetime import date, datetime, time, timedelta
 
 from models.contact import Consent, Market, Stage
 from models.message import State
-from nurture.rules.campaign import Campaign, Step
+from nurture.rules.campaign import After, Campaign, Step
 from nurture.rules.hours import at, next_in_hours, wait_over, zone_of
 from nurture.rules.reasons import SUPPRESSED, Exit, Reason, Send, Skip, Wait
 
-OPEN = {State.WAITING, State.CLAIMED, State.ARMED, State.UNKNOWN}  # not decided yet: the next letter waits for it
+OPEN = frozenset({State.WAITING, State.CLAIMED, State.ARMED, State.UNKNOWN})  # the next letter waits for it
 GOODBYE = {  # after a letter was skipped for one of these, no later letter is planned
     *SUPPRESSED.values(),
     Reason.NO_CONSENT,
     Reason.HOLDOUT,
     Reason.REFUSED_BY_PROVIDER,
     Reason.ACCOUNT_STOPPED,
+    Reason.GOAL_REACHED,
+    Reason.EXIT_CONDITION,
+    Reason.OUTRANKED,
     Reason.EXPIRED,
 }
-WITH_SALES = {Stage.MQL, Stage.SAL, Stage.SQL}
+WITH_SALES = frozenset({Stage.MQL, Stage.SAL, Stage.SQL})
+EXIT_WHEN, GOAL_WHEN = ":exit", ":goal"  # stand in Member.holds beside the letters whose `when` is true
+DID = ("sent", "opened", "clicked", "replied")  # what a thread may wait for; who did a later one did those before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,12 @@ class Member:
     title_role: str | None = None  # what the title alone says: a champion is still a specifier
     past: tuple[Past, ...] = ()
     holds: frozenset[str] = frozenset()
+    goal_at: datetime | None = None  # the account's last deal not lost, or the person's last order
+    rests_until: datetime | None = None  # the end of a pause or an absence, also one that is over
+    rests_why: str = ""
+    account_rests: bool = False  # it is the account that is paused, not the person who is away
+    rival: str | None = None  # in words: which sequence has the account instead, and why
+    seen: frozenset[tuple[str, str]] = frozenset()  # (role, what its people at the account did) in this campaign
 
 
 def next_letter(member: Member, campaign: Campaign, now: datetime) -> Send | Skip | Wait | Exit:
@@ -61,7 +72,7 @@ def next_letter(member: Member, campaign: Campaign, now: datetime) -> Send | Ski
         return over
     if campaign.market == Market.B2B and member.stage in WITH_SALES:
         return Wait(Reason.WITH_SALES)
-    decided = {past.letter: past for past in member.past}
+    decided = {past.letter for past in member.past}
     for number, step in enumerate(campaign.steps):
         if step.letter in decided or not _meant_for(step, member):
             continue
@@ -74,12 +85,21 @@ def next_letter(member: Member, campaign: Campaign, now: datetime) -> Send | Ski
 
 
 def _over(member: Member, campaign: Campaign) -> Exit | None:
-    """What ends an enrolment early."""
+    """What ends an enrolment early. What was before the lead entered (again) does not."""
     for past in member.past:
+        if past.at < member.entered_at:
+            continue
         if past.state == State.REFUSED:
             return Exit(Reason.REFUSED_BY_PROVIDER)
         if past.state == State.SKIPPED and past.reason in GOODBYE:
             return Exit(Reason(past.reason))
+    if GOAL_WHEN in member.holds:
+        return Exit(Reason.GOAL_REACHED, f"the goal is reached: {campaign.goal_when}")
+    if member.goal_at and member.goal_at >= member.entered_at:
+        did = "an opportunity was opened" if campaign.market == Market.B2B else "they bought"
+        return Exit(Reason.GOAL_REACHED, f"the goal is reached: {did} on {member.goal_at:%-d %B}")
+    if EXIT_WHEN in member.holds:
+        return Exit(Reason.EXIT_CONDITION, f"the exit condition is true: {campaign.exit_when}")
     if campaign.market == Market.B2B:
         stops = campaign.account.stop_all_on
         if member.account_stopped_why in (*stops, "owner"):
@@ -98,26 +118,48 @@ def _words(why: str | None) -> str:
 
 
 def _meant_for(step: Step, member: Member) -> bool:
-    return not step.roles or bool({member.role, member.title_role} & set(step.roles))
+    return not step.roles or member.role in step.roles or member.title_role in step.roles
 
 
-def _due(member: Member, campaign: Campaign, number: int, step: Step, now: datetime) -> Send | Skip | Wait:
+def _due(member: Member, campaign: Campaign, number: int, step: Step, now: datetime) -> Send | Skip | Wait | Exit:
     zone = zone_of(member.country, member.time_zone)
     country = (member.country or "") if campaign.market == Market.B2B else None
     since = max((past.at for past in member.past), default=member.entered_at)
-    ready = wait_over(since, step.wait, zone, country)
+    ready = wait_over(max(since, member.entered_at), step.wait, zone, country)
     if ready > now:
         return Wait(Reason.WAIT_NOT_OVER, f"the letter {step.letter} is due on {ready.astimezone(zone):%-d %B}", ready)
-    if step.when and step.letter not in member.holds:
+    if rest := member.rests_until:
+        if rest > now:
+            reason = Reason.ACCOUNT_PAUSED if member.account_rests else Reason.AWAY
+            return Wait(reason, f"{member.rests_why}, until {rest.astimezone(zone):%-d %B}", rest)
+        ready = max(ready, rest)  # a pause uses up nobody's patience
+    if member.rival:
+        return (Exit if campaign.account.outranked == "leave" else Wait)(Reason.OUTRANKED, member.rival)
+    if waits_for := _not_met(step, member):
         if now < ready + step.patience:
-            return Wait(Reason.CONDITION_NOT_MET, f"waits until: {step.when}")
-        return Skip(Reason.CONDITION_NOT_MET, f"never in {step.patience.days} days: {step.when}", step.letter, number)
+            return Wait(Reason.CONDITION_NOT_MET, f"waits until: {waits_for}")
+        return Skip(Reason.CONDITION_NOT_MET, f"never in {step.patience.days} days: {waits_for}", step.letter, number)
     if member.suppressed_why:
         return Skip(SUPPRESSED.get(member.suppressed_why, Reason.STOPPED_BY_PERSON), "", step.letter, number)
     if member.consent != Consent.GRANTED:
         return Skip(Reason.NO_CONSENT, "", step.letter, number)
     leaves = next_in_hours(now, campaign.hours, zone, country)
     return Send(step.letter, number, leaves, leaves + campaign.expires_after)
+
+
+def _not_met(step: Step, member: Member) -> str | None:
+    """What the step still waits for, in words."""
+    if step.when and step.letter not in member.holds:
+        return step.when
+    if step.after and not any((role, step.after.did) in member.seen for role in step.after.roles):
+        return waits_for(step.after)
+    return None
+
+
+def waits_for(after: After) -> str:
+    """ "a specifier or user there has clicked"."""
+    did = {"sent": "been sent a letter", "opened": "opened one", "clicked": "clicked", "replied": "replied"}
+    return f"a {' or '.join(after.roles)} there has {did[after.did]}"
 
 
 def stagger(

@@ -1,0 +1,216 @@
+"""nurture plan, funnel, timeline: what would change and for whom, where everybody stands, one account's story."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nurture.cli.console import AsJson, At, escaped, here, out, print_json, print_table
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+MOST_NAMED = 20
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(plan)
+    app.command()(funnel)
+    app.command()(timeline)
+
+
+def plan(
+    campaign: Annotated[
+        str | None, typer.Argument(help="A campaign's folder below templates/. [default: all]", show_default=False)
+    ] = None,
+    json: AsJson = False,
+    at: At = None,
+) -> None:
+    """What would `apply` and the next run change, and for whom? Writes nothing.
+
+    Steps and letters that are new, gone or altered, who would enter or leave, and what happens to those inside: they
+    stay with the version they began with. Exit code 1 when a campaign cannot be published.
+    """
+    from nurture import campaigns
+
+    settings, engine, now = here(at)
+    slugs = [campaign] if campaign else campaigns.slugs(settings.templates)
+    found = [_foresee(engine, now, settings.templates, slug) for slug in slugs]
+    if json:
+        print_json(found)
+    else:
+        for each in found:
+            _show(each)
+    raise typer.Exit(1 if any(each["status"] == "broken" for each in found) else 0)
+
+
+def _foresee(engine: "Engine", now: "datetime", templates: "Path", slug: str) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from models import campaign as kept
+    from models import enrolment as enrolments
+    from nurture import audience, campaigns, db
+    from nurture.changes import changes
+    from nurture.rules.promotions import next_offer
+    from nurture.rules.sequences import next_letter
+    from tasks.enrolments import foresee, may_return, roles_wanted
+
+    with db.reading(engine) as session:
+        runs = next((row for row in kept.published(session) if row["slug"] == slug), None)
+        old = kept.version(session, runs["version_id"])["files"] if runs else None
+        what, terms = changes(old, campaigns.files(templates, slug), slug)
+        told: dict[str, Any] = {
+            "campaign": slug,
+            "status": what.status,
+            "version": runs["number"] if runs else None,
+            "steps": what.steps,
+            "letters": what.letters,
+            "terms": what.terms,
+            "warnings": what.warnings,
+            "problems": [asdict(problem) for problem in what.problems],
+            "inside": [dict(row) for row in enrolments.inside(session, slug)],
+        }
+        if terms:
+            version = (runs["version_id"] if runs else 0) + (what.status == "changed") * 1_000_000_000  # not yet there
+            n, first = enrolments.newcomers(
+                session, slug, terms.market, audience.condition(terms.audience, session), roles_wanted(terms), now,
+                may_return(terms, version, now), MOST_NAMED,
+            )  # fmt: skip
+            told["enter"] = {"n": n, "first": [dict(row) for row in first]}
+    if terms and runs:
+        next_run = foresee(engine, now, slug, next_offer if terms.market == "b2c" else next_letter, MOST_NAMED)
+        told["next_run"] = {
+            "sends": dict(next_run.sends),
+            "skips": [{"letter": letter, "reason": why, "n": n} for (letter, why), n in next_run.skips.items()],
+            "waits": dict(next_run.waits),
+            "leave": {
+                "n": next_run.ends.total(),
+                "reasons": dict(next_run.ends),
+                "first": [{"address": address, "why": why} for address, why in next_run.leaving],
+            },
+        }
+    return told
+
+
+def _show(told: dict[str, Any]) -> None:
+    from nurture.rules.reporting import because
+
+    version = f"version {told['version']} runs" if told["version"] else "not published yet"
+    out.print(f"[bold]{told['campaign']}[/]: {told['status']} ({version})")
+    for problem in told["problems"]:
+        out.print(f"  [red]✗[/] {escaped(problem['file'])}:{problem['line'] or 1}: {escaped(problem['what'])}")
+    for sentence in (*told["steps"], *told["letters"], *told["terms"]):
+        out.print(f"  {escaped(sentence)}")
+    for sentence in told["warnings"]:
+        out.print(f"  [yellow]![/] {escaped(sentence)}")
+    inside = [f"{row['n']:,} in version {row['version']}" for row in told["inside"] if row["state"] == "active"]
+    if inside:
+        stay = "; they stay with it, steps and words" if told["status"] == "changed" else ""
+        out.print(f"  Inside: {', '.join(inside)}{stay}")
+    if "enter" in told:
+        _people(f"{told['enter']['n']:,} would enter", told["enter"])
+    if run := told.get("next_run"):
+        sends = ", ".join(f"{n:,} × {letter}" for letter, n in run["sends"].items()) or "nobody gets a letter"
+        out.print(f"  The next run: {sends}")
+        if run["waits"]:
+            out.print(f"    wait: {because(run['waits'])}", markup=False)
+        for skip in run["skips"]:
+            out.print(f"    never get {skip['letter']}: {because({skip['reason']: skip['n']})}", markup=False)
+        if run["leave"]["n"]:
+            out.print(f"    leave: {because(run['leave']['reasons'])}", markup=False)
+            for one in run["leave"]["first"][:3]:
+                out.print(f"      {one['address']}: {one['why']}", markup=False)
+
+
+def _people(title: str, whom: dict[str, Any]) -> None:
+    from nurture.rules.names import full_name
+
+    names = [full_name(row["first_name"], row["last_name"]) or row["address"] for row in whom["first"][:3]]
+    more = ["…"] if whom["n"] > len(names) else []
+    out.print(f"  {title}{': ' if names else ''}{', '.join([*names, *more])}", markup=False)
+
+
+def funnel(json: AsJson = False, at: At = None) -> None:
+    """How many leads stand in each stage, how many go on, and the median days they stay."""
+    from tasks.reporting import funnel as ask
+
+    _, engine, now = here(at)
+    rungs = ask(engine, now)
+    if json:
+        print_json([rung.as_json() for rung in rungs])
+        return
+    print_table(
+        ("market", "phase", "stage", "#here", "#reached", "#went on", "#median days"),
+        [
+            (
+                rung.market, rung.phase, rung.stage, rung.here, rung.reached,
+                "" if rung.conversion is None else f"{rung.conversion:.1%}",
+                "" if rung.median_days is None else f"{rung.median_days:,.1f}",
+            )
+            for rung in rungs
+        ],
+    )  # fmt: skip
+
+
+def timeline(
+    account: Annotated[str, typer.Argument(help="An account's key, domain or name.")],
+    days: Annotated[int, typer.Option(help="How many days back.", min=1)] = 90,
+    json: AsJson = False,
+    at: At = None,
+) -> None:
+    """Everything that happened with one account, day by day: letters, clicks, roles, stages, handoffs, pauses."""
+    from datetime import timedelta
+    from zoneinfo import ZoneInfo
+
+    from nurture import db
+    from nurture.timeline import timeline as ask
+
+    settings, engine, now = here(at)
+    with db.reading(engine) as session:
+        told = ask(session, account, now - timedelta(days=days), now, ZoneInfo(settings.sales_zone))
+    if json:
+        print_json(told.as_json())
+        return
+    _heading(told.account, told.people)
+    before = None
+    for day, lines in told.days:
+        if before and (gap := (day - before).days - 1) > 2:
+            out.print(f"[dim]{'':12}{gap} quiet days[/]")
+        for number, line in enumerate(lines):
+            date = f"{day:%a %-d %b}" if number == 0 else ""
+            _hanging(date, line.sentence)
+        before = day
+    if not told.days:
+        out.print(f"Nothing happened in {days} days.")
+    for number, sentence in enumerate(told.ahead):
+        _hanging("Next" if number == 0 else "", sentence)
+
+
+def _hanging(head: str, sentence: str) -> None:
+    """A sentence that stays beside its day on a narrow terminal."""
+    from textwrap import wrap
+
+    first, *rest = wrap(sentence, max(out.width - 12, 40), break_on_hyphens=False) or [""]
+    out.print(f"[bold]{head:<12}[/]{escaped(first)}")
+    for line in rest:
+        out.print(f"{'':12}{escaped(line)}")
+
+
+def _heading(account: dict[str, Any], people: list[dict[str, Any]]) -> None:
+    facts = [
+        account["industry"],
+        f"{account['employees']:,} people" if account["employees"] else None,
+        account["country"],
+    ]
+    owner = account["owner_name"] or account["owner_email"]
+    out.print(f"[bold]{escaped(account['name'])}[/]  {escaped(', '.join(filter(None, facts)))}")
+    score = f"score {account['score']:.0f}, " if account["score"] is not None else ""
+    known = f"{account['completeness']:.0%} of the buying group known" if account["completeness"] is not None else ""
+    missing = f", no {account['missing_role']}" if account["missing_role"] else ""
+    out.print(escaped(f"{score}{known}{missing}{f'; owner {owner}' if owner else ''}"))
+    for person in people:
+        about = ", ".join(filter(None, (person["title"], person["role"], person["grade"])))
+        out.print(escaped(f"  {person['name']}: {about}"))
+    out.print()
