@@ -2,17 +2,18 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from models import activity, call_list, contact, message, opportunity
+from models import activity, call_list, contact, lesson, message, opportunity
 from models.contact import Stage
 from models.handoff import Decision
-from nurture import db
+from models.lesson import About
+from nurture import db, sales_file
 from nurture.rules import handoff
 from nurture.rules.address import normalise
 from nurture.rules.handoff import Call, Skip, Terms, WhyNot
@@ -49,19 +50,30 @@ def terms() -> Terms:
     """What the settings say was agreed on."""
     ours = settings()
     return Terms(
-        threshold=ours.mql_score, sla=ours.sla, zone=ours.sales_zone, country=ours.sales_country,
+        threshold=ours.mql_score, mqa=ours.mql_score, sla=ours.sla, zone=ours.sales_zone, country=ours.sales_country,
         per_owner=ours.handoffs_per_owner, default_owner=ours.default_owner,
     )  # fmt: skip
+
+
+def in_force(session: Session, now: datetime) -> dict[str, Any] | None:
+    """The threshold last set for sales' week: version, made_at, words, body; None where there is no sales.toml."""
+    return lesson.newest(session, About.THRESHOLD, now) if sales_file.there(settings().rules) else None
+
+
+def _agreed(session: Session, now: datetime) -> Terms:
+    """What the settings say, with the threshold that sales have time for."""
+    week = in_force(session, now)
+    return replace(terms(), threshold=week["body"]["threshold"]) if week else terms()
 
 
 @order(run_name="offer leads to sales")
 def offer(engine: Engine, now: datetime, agreed: Terms | None = None) -> Offered:
     """Offer every lead worth a call to its owner, once: a handoff, a mail in the outbox, the stage mql."""
-    agreed = agreed or terms()
     with db.writing(engine) as session:
+        agreed = agreed or _agreed(session, now)
         warm = call_list.candidates(session, agreed.threshold, now)
         by_id = {row["contact_id"]: row for row in warm}
-        calls, skips = _decide(session, warm, agreed, now)
+        calls, skips = worth_a_call(session, warm, agreed, now)
         chosen, left = handoff.share_out(calls, call_list.open_by_owner(session), agreed)
         offered = call_list.offer(session, _handoffs(session, chosen, by_id, agreed, now))
         _tell(session, now)
@@ -107,9 +119,10 @@ def recycle(engine: Engine, now: datetime, agreed: Terms | None = None) -> Recyc
         return Recycled(len(resting), contact.move(session, moves, now))
 
 
-def _decide(
+def worth_a_call(
     session: Session, warm: Sequence[dict[str, Any]], agreed: Terms, now: datetime
 ) -> tuple[list[Call], list[Skip]]:
+    """Whom to call of these leads (rows of call_list.candidates), and what stands against the others."""
     last = call_list.last_handoffs(session, [row["contact_id"] for row in warm])
     deals = opportunity.deals(session, {row["account_id"] for row in warm}, now)
     with_sales = call_list.accounts_with_sales(session, now - agreed.after_acceptance)

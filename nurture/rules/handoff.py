@@ -25,7 +25,8 @@ MOST_MEMBERS = 12
 class Terms:
     """What marketing and sales have agreed on."""
 
-    threshold: float = 70.0  # an MQL from this score on; an account from this score on is an MQA
+    threshold: float = 70.0  # an MQL from this score on
+    mqa: float = 70.0  # an account from this score on is an MQA
     sla: timedelta = timedelta(hours=8)  # working hours until the salesperson must have answered
     hours: Hours = WORKING_HOURS  # Monday to Friday, 9 to 17 …
     zone: str = "Europe/Berlin"  # … where sales work
@@ -198,7 +199,7 @@ def context(
             "country": lead["country"] or "", "tier": lead["tier"] or "", "score": round(account_score, 1),
             "completeness": lead["completeness"] or 0.0, "missing_role": lead["missing_role"] or "",
             "missing_why": lead["missing_why"] or "",
-            "mqa": account_score >= terms.threshold,
+            "mqa": account_score >= terms.mqa,
             "reasons": [reason["text"] for reason in lead["account_reasons"] or ()],
             "members": [_member(member, now) for member in members[:MOST_MEMBERS]],
         },

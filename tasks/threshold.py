@@ -1,0 +1,90 @@
+"""Threshold: from which score on sales have time for a lead this week, after the scores and by their calendars."""
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from models import lesson, room
+from models.lesson import About
+from nurture import db, sales_file
+from nurture.rules import capacity, handoff
+from nurture.rules.capacity import Capacity, Lead, Week
+from nurture.rules.handoff import Terms
+from nurture.rules.hours import zone_of
+from tasks.handoff import terms, worth_a_call
+from tasks.order import order
+
+MOST = 10_000  # of the warmest leads that are looked at: many times what anybody can call in a week
+WEEK = timedelta(days=7)
+B2B = "b2b"
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """`words` in a sentence. Without sales.toml the threshold is that of the settings, and there is no week."""
+
+    threshold: float
+    words: str
+    week: Week | None = None
+
+
+@order(run_name="set the threshold")
+def set_threshold(engine: Engine, now: datetime, sales: Capacity | None, models: Path | None = None) -> Threshold:
+    """Work out the coming week's threshold and keep it: from then on handoff uses it. `models`: the folder of learned ones."""
+    found = look(engine, now, sales, models)
+    if sales and found.week:
+        with db.writing(engine) as session:
+            lesson.write(session, About.THRESHOLD, sales.version, found.words, found.week.as_body(), now)
+    return found
+
+
+def look(engine: Engine, now: datetime, sales: Capacity | None, models: Path | None = None) -> Threshold:
+    """What the threshold would be; nothing is kept."""
+    usual = terms()
+    if sales is None:
+        said = f"From a score of {usual.threshold:g} on, as the settings say: there is no {sales_file.FILE}."
+        return Threshold(usual.threshold, said)
+    since = now - WEEK
+    with db.reading(engine) as session:
+        waiting = room.unanswered_before(session, since)
+        leads = _leads(session, now, replace(usual, threshold=0.0, per_owner=MOST), _chance(models))
+    begin = now.astimezone(zone_of(usual.country, usual.zone)).date()
+    week = capacity.this_week(sales, leads, begin, waiting)
+    return Threshold(week.threshold, week.sentence, week)
+
+
+def _leads(session: Session, now: datetime, anybody: Terms, chance: Any) -> list[Lead]:
+    """Those offered in the last seven days, and those who only lack a threshold: one of an account, the warmest."""
+    offered = room.offered_since(session, now - WEEK, now)
+    rows = room.warmest(session, now, MOST)
+    versions = {row["contact_id"]: row["version"] for row in rows}
+    calls, _ = worth_a_call(session, rows, anybody, now)
+    ready, _ = handoff.share_out(calls, {}, anybody)
+    return [
+        *(Lead(row["score"], chance(row["score"], row["version"]), True, row["owner_email"]) for row in offered),
+        *(Lead(one.score, chance(one.score, versions[one.contact_id]), False, one.owner_email) for one in ready),
+    ]
+
+
+def _chance(models: Path | None) -> Any:
+    """How likely a lead with this score converts, as far as a learned version made the score; else None."""
+    version, scale = _scale(models / B2B) if models and (models / B2B).is_dir() else (None, None)
+
+    def chance(score: float, made_by: str) -> float | None:
+        if not scale or made_by != version:
+            return None
+        return 1 / (1 + math.exp(-(scale["anchor"] + math.log(2) * (score - scale["mql"]) / 10)))
+
+    return chance
+
+
+def _scale(models: Path) -> tuple[str | None, dict[str, float] | None]:
+    from nurture.scorers import store
+
+    version = store.champion(models)
+    return version, store.show(models, version).card.get("scale") if version else None
