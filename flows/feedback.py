@@ -1,19 +1,24 @@
 """When we act on what recipients did: every five minutes."""
 
 from dataclasses import asdict
+from datetime import datetime
 
 from prefect import State
+from sqlalchemy import Engine
 
 from flows import board
 from flows.lateness import too_late
 from flows.run import At, Minutes, Trouble, done, moment, noun, total
-from nurture import db
+from nurture import carriers, db
+from nurture.settings import settings
 from tasks.feedback import apply
+from tasks.unknown import Reconciled, held, reconcile
 
 
 @noun("apply what recipients did")
 def feedback(most_late: Minutes = 60, at: At = None) -> State[None]:
-    """Every five minutes: deliveries, opens, clicks, replies, bounces and goodbyes take effect.
+    """Every five minutes: deliveries, opens, clicks, replies, bounces and goodbyes take effect; the provider's log is
+    asked about requests whose end nobody knows.
 
     Args:
         most_late: A run that starts more than this many minutes late does nothing and ends Skipped.
@@ -22,10 +27,33 @@ def feedback(most_late: Minutes = 60, at: At = None) -> State[None]:
     if skipped := too_late(most_late, at):
         return skipped
 
-    applied = apply.task(db.here(), moment(at))
+    engine = db.here()
+    applied = apply.task(engine, moment(at))
+    settled = _look_up(engine, at)
 
     board.table("feedback", [asdict(applied)], "Events that took effect")
+    if settled:
+        board.table("unknown", [asdict(settled)], "Requests in doubt, and what the provider's own log says of them")
     if applied.surprises:
         raise Trouble(f"The provider took {applied.surprises:,} messages that we had ruled out as sent. The events are "
                       "applied and nothing is sent twice, but the ledger was wrong: please report it.")  # fmt: skip
-    return done(total([applied]), "events", "outcomes", "suppressed", "stopped")
+    return done(total([applied]), "events", "outcomes", "suppressed", "stopped", more=_words(settled))
+
+
+def _look_up(engine: Engine, at: datetime | None) -> Reconciled | None:
+    """What the provider's log says of requests in doubt. None: nothing is, or there is no log that could be asked."""
+    ours = settings()
+    if not held(engine) or (log := carriers.log(ours)) is None:
+        return None
+    return reconcile.task(engine, (lambda: at) if at else ours.clock, ours.transport, log)
+
+
+def _words(settled: Reconciled | None) -> str:
+    if settled is None or not settled.asked:
+        return ""
+    if settled.trouble:
+        return "" if settled.said_before else f"the log was not to be asked: {settled.trouble}"
+    return (
+        f"of {settled.asked:,} requests in doubt the log shows {settled.sent:,}, surely not {settled.not_sent:,}, "
+        f"leaves {settled.held:,}"
+    )

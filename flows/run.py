@@ -99,9 +99,10 @@ def total(results: Iterable[Any]) -> dict[str, int]:
     return sums
 
 
-def done(counts: dict[str, int], *order: str) -> State[None]:
+def done(counts: dict[str, int], *order: str, more: str = "") -> State[None]:
     """Completed, with the counts that matter as the words beside it in the list of runs: "4,912 leads, 17 best"."""
-    return Completed(message=", ".join(f"{counts.get(name, 0):,} {name.replace('_', ' ')}" for name in order or counts))
+    words = ", ".join(f"{counts.get(name, 0):,} {name.replace('_', ' ')}" for name in order or counts)
+    return Completed(message=f"{words}; {more}" if more else words)
 
 
 def raise_trouble(troubles: Sequence[str]) -> None:

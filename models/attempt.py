@@ -59,8 +59,20 @@ class Attempt(SQLModel, table=True):
     provider_id: str | None = Field(default=None, index=True)  # X-Message-Id
     detail: str | None = None
     alone_why: str | None = None  # why its one message could not share a request
+    domain: str | None = None  # of the sender: its good name is what brakes and warm-up protect
+    asked_at: datetime | None = Field(default=None, sa_type=Moment)  # when the provider's log was asked about it …
+    evidence: str | None = None  # … and what followed from its answer
+    send_at: datetime | None = Field(default=None, sa_type=Moment)  # until then the provider holds the letters …
+    batch_id: str | None = None  # … and under this name it can be told to throw them away
+    cancelled_at: datetime | None = Field(default=None, sa_type=Moment)  # when it was, and said yes
 
     __table_args__ = (
+        Index(  # those that the provider holds, or held and has not forgotten
+            "attempt_batch",
+            "send_at",
+            sqlite_where=text("batch_id IS NOT NULL"),
+            postgresql_where=text("batch_id IS NOT NULL"),
+        ),
         Index(
             "attempt_open",
             "state",
@@ -358,6 +370,11 @@ def called(session: Session, names: Iterable[str]) -> dict[str, str]:
     return {name: attempts[-1] for name, attempts in found.items() if attempts}
 
 
+def known(session: Session, attempt_ids: Collection[str]) -> set[str]:
+    """Which of these requests are written down here."""
+    return set(session.execute(select(TABLE.c.id).where(TABLE.c.id.in_(attempt_ids))).scalars())
+
+
 def carried_to(session: Session, attempt_ids: Iterable[str]) -> dict[tuple[str, str], int]:
     """(attempt, address) → the message it carried there: an address is in a request once at most."""
     question = (
@@ -366,6 +383,25 @@ def carried_to(session: Session, attempt_ids: Iterable[str]) -> dict[tuple[str, 
         .where(col(AttemptItem.attempt_id).in_(set(attempt_ids)))
     )
     return {(attempt_id, address): i or 0 for attempt_id, address, i in session.execute(question)}
+
+
+def sent_all_the_same(
+    session: Session, told: Collection[tuple[int | None, str | None]], now: datetime
+) -> set[tuple[int | None, str | None]]:
+    """Messages of requests that a restored database has forgotten: accepted. `told`: (message, address) of the events.
+
+    Returns those of them that are so here too.
+    """
+    rows = session.execute(
+        select(col(Message.id), col(Message.address)).where(col(Message.id).in_({i for i, _ in told if i}))
+    )
+    mine: set[tuple[int | None, str | None]] = {(i, address) for i, address in rows} & set(told)
+    session.execute(
+        update(Message)
+        .where(col(Message.id).in_({i for i, _ in mine}), col(Message.state).in_(BELIEVED_UNSENT))
+        .values(state=State.ACCEPTED, accepted_at=now, reason=None, detail="sent before the database was restored")
+    )
+    return mine
 
 
 TABLE: Table = Attempt.__table__  # type: ignore[attr-defined]

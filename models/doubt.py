@@ -1,21 +1,24 @@
 """Doubt: requests whose end nobody knows, their readers, and the requests that vouch for the provider's log."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from models.attempt import ITEMS, STILL_OPEN, AttemptState
 from models.attempt import TABLE as ATTEMPT
 from models.message import CONTACT, State, plain
 from models.message import TABLE as MESSAGE
+from models.moment import Moment
 
 
 def held(session: Session, transport: str | None = None) -> list[dict[str, Any]]:
-    """Every request in doubt, oldest first: id, transport, campaign, letter, n, armed_at, status, detail."""
+    """Every request in doubt, oldest first: id, transport, campaign, letter, n, armed_at, status, detail, and what the
+    provider's log said (evidence) when it was asked last (asked_at)."""
     a = ATTEMPT.c
-    columns = (a.id, a.transport, a.campaign, a.letter, a.n, a.armed_at, a.status, a.detail)
+    columns = (a.id, a.transport, a.campaign, a.letter, a.n, a.armed_at, a.status, a.detail, a.evidence, a.asked_at)
     question = select(*columns).where(a.state == AttemptState.UNKNOWN, STILL_OPEN).order_by(a.id)
     return plain(session.execute(question.where(a.transport == transport) if transport else question))
 
@@ -25,6 +28,17 @@ def lock(session: Session, attempt_id: str) -> dict[str, Any] | None:
     a = ATTEMPT.c
     question = select(a.id, a.detail).where(a.id == attempt_id, a.state == AttemptState.UNKNOWN).with_for_update()
     return next(iter(plain(session.execute(question))), None)
+
+
+def asked(session: Session, said: Mapping[str, str], now: datetime) -> None:
+    """The provider's log was asked about these requests. `said`: request → what followed from its answer."""
+    if said:
+        session.connection().execute(
+            update(ATTEMPT)
+            .where(ATTEMPT.c.id == bindparam("b_id"))
+            .values(evidence=bindparam("b_said"), asked_at=bindparam("b_at", type_=Moment)),
+            [{"b_id": attempt_id, "b_said": words, "b_at": now} for attempt_id, words in said.items()],
+        )
 
 
 def doubtful_messages(session: Session, attempt_id: str) -> list[int]:

@@ -1,8 +1,13 @@
 """Which carrier takes the mail: the mailbox on this machine, or SendGrid, as the settings say."""
 
+from typing import TYPE_CHECKING
+
 from nurture.envelope import Transport
 from nurture.mailbox import Mailbox
 from nurture.settings import Settings
+
+if TYPE_CHECKING:
+    from nurture.sendgrid.logs import Logs
 
 
 class NoCarrier(RuntimeError):
@@ -17,3 +22,13 @@ def transport(settings: Settings) -> Transport:
     from nurture.sendgrid.transport import SendGrid
 
     return SendGrid(settings)
+
+
+def log(settings: Settings) -> "Logs | None":
+    """The carrier's own memory of what it took; None where there is none that could be asked."""
+    if settings.transport == "mailbox" or not settings.sendgrid_api_key.get_secret_value():
+        return None
+    from nurture.sendgrid.logs import Logs
+    from nurture.sendgrid.transport import SendGrid
+
+    return Logs(SendGrid(settings))

@@ -12,7 +12,7 @@ from models.attempt import AttemptState
 from models.message import State
 from nurture import db
 from nurture.clock import Clock
-from nurture.rules.unknown import ASKED, KEPT, NEAR, SETTLED, Finding, finding
+from nurture.rules.unknown import AGAIN, ASKED, AT_ONCE, KEPT, NEAR, SETTLED, Finding, evidence, finding
 from tasks.order import order
 
 
@@ -33,6 +33,7 @@ class Reconciled:
     not_sent: int = 0
     held: int = 0
     trouble: str = ""  # why the log could not be asked
+    said_before: bool = False  # the same trouble as last time
 
 
 class NotInDoubt(LookupError):
@@ -72,27 +73,48 @@ def reconcile(engine: Engine, clock: Clock, transport: str, log: Log) -> Reconci
 
     One letter found proves that the whole request was taken. Nothing found proves the opposite only if letters that
     surely were taken shortly before and after are found in the same way. No session is open while the log is asked.
+    What it said is kept with the request, for `nurture unknown list`.
     """
     counts = dict.fromkeys(Finding, 0)
-    asked = 0
-    with db.reading(engine) as session:
-        waiting = [row for row in doubt.held(session, transport) if SETTLED <= clock() - row["armed_at"] <= KEPT]
+    said: dict[str, str] = {}
+    trouble = ""
+    waiting = _to_ask(engine, clock(), transport)
     for row in waiting:
-        asked += 1
         try:
-            found = _look_up(engine, clock, transport, log, row)
+            found, said[row["id"]] = _look_up(engine, clock, transport, log, row)
         except RuntimeError as error:
-            return _reconciled(asked, counts, str(error))
+            trouble = str(error)
+            break
         counts[found] += 1
         if found is not Finding.UNKNOWN:
             try:
                 settle(engine, clock(), row["id"], found is Finding.SENT, "the provider's log")
             except NotInDoubt:
                 continue  # an event was faster
-    return _reconciled(asked, counts, "")
+    left = {row["id"]: trouble for row in waiting if row["id"] not in said}
+    if waiting:
+        with db.writing(engine) as session:
+            doubt.asked(session, said | left, clock())
+    again = any(row["evidence"] == trouble for row in waiting)
+    asked = len(said) + bool(trouble)
+    return Reconciled(
+        asked, counts[Finding.SENT], counts[Finding.NOT_SENT], counts[Finding.UNKNOWN], trouble, bool(trouble) and again
+    )
 
 
-def _look_up(engine: Engine, clock: Clock, transport: str, log: Log, row: dict[str, Any]) -> Finding:
+def _to_ask(engine: Engine, now: datetime, transport: str) -> list[dict[str, Any]]:
+    """Those that are ripe and were not asked about lately; the longest unasked first."""
+    with db.reading(engine) as session:
+        rows = doubt.held(session, transport)
+    ripe = [
+        row
+        for row in rows
+        if SETTLED <= now - row["armed_at"] <= KEPT and (row["asked_at"] is None or now - row["asked_at"] >= AGAIN)
+    ]
+    return sorted(ripe, key=lambda row: row["asked_at"] or row["armed_at"])[:AT_ONCE]
+
+
+def _look_up(engine: Engine, clock: Clock, transport: str, log: Log, row: dict[str, Any]) -> tuple[Finding, str]:
     at: datetime = row["armed_at"]
     with db.reading(engine) as session:
         people = doubt.readers(session, row["id"], ASKED)
@@ -103,8 +125,5 @@ def _look_up(engine: Engine, clock: Clock, transport: str, log: Log, row: dict[s
         v is not None and any(log.has(email, v["id"], v["armed_at"]) for email in voices[name])
         for name, v in vouchers.items()
     )
-    return finding(seen, before, after, at, clock())
-
-
-def _reconciled(asked: int, counts: dict[Finding, int], trouble: str) -> Reconciled:
-    return Reconciled(asked, counts[Finding.SENT], counts[Finding.NOT_SENT], counts[Finding.UNKNOWN], trouble)
+    found = finding(seen, before, after, at, clock())
+    return found, evidence(found, before, after)

@@ -20,6 +20,7 @@ from nurture import settings as settings_module
 from nurture.rules.delivery import Answer, Verdict
 from nurture.settings import PROJECT, Settings
 from tests import outbox
+from tests.doubles.sendgrid import SendGridDouble
 from tests.house import MAPPINGS
 from tests.test_services import free_port
 from tests.test_walk import ACCOUNTS, CONTACTS, VISITS
@@ -177,6 +178,28 @@ def test_a_provider_that_refuses_everything_fails_the_run_with_the_mend(
     assert state.is_failed()
     assert "401 the key is not accepted. Mend that, then `nurture resume`" in (state.message or "")
     assert outbox.states(engine) == {"waiting": 3}
+
+
+def test_the_providers_log_is_asked_about_what_nobody_knows(
+    prefect: services.Addresses, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three requests: the second one's answer was lost. An hour later the run that applies events asks the log."""
+    with SendGridDouble(clock=lambda: settings_module.settings().clock(), faults=["ok", "accept_then_cut"]) as sg:
+        for name, value in {"NURTURE_TRANSPORT": "sendgrid", "SENDGRID_API_KEY": sg.api_key, "SENDGRID_HOST": sg.url,
+                            "NURTURE_SENDGRID_REQUESTS": "1"}.items():  # fmt: skip
+            monkeypatch.setenv(name, value)
+        settings_module.settings.cache_clear()
+        outbox.fill(engine, AT, 3)
+        for most, minutes in ((1, 0), (1, 1), (1, 2)):
+            (tmp_path / "clock").write_text((AT + timedelta(minutes=minutes)).isoformat())
+            run("delivery", most=most)
+        assert outbox.states(engine) == {"accepted": 2, "unknown": 1}
+        assert run("feedback").message == "0 events, 0 outcomes, 0 suppressed, 0 stopped"  # too early to ask
+        (tmp_path / "clock").write_text((AT + timedelta(hours=1)).isoformat())
+        state = run("feedback")
+        assert "of 1 requests in doubt the log shows 1, surely not 0, leaves 0" in (state.message or "")
+        assert pinned("unknown")[0]["sent"] == 1
+        assert outbox.states(engine) == {"accepted": 3}
 
 
 def test_one_mistake_does_not_hold_the_others_and_is_told_to_ops(

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from nurture import db
-from nurture.rules.unknown import KEPT, SETTLED, Finding, finding
+from nurture.rules.unknown import AGAIN, KEPT, SETTLED, Finding, finding
 from nurture.sendgrid.logs import Logs, NoAnswer
 from nurture.sendgrid.transport import SendGrid
 from nurture.settings import Settings
@@ -102,6 +102,7 @@ def test_without_a_control_the_letters_stay_held(engine, now, sg, clock, carrier
     in_a_row(sg, clock, send, "read_then_cut", **{lacking: False})
     assert reconcile(engine, clock, "sendgrid", Logs(carrier)).held == 1
     assert states(engine)["unknown"] == 10
+    assert f"no letter taken shortly {lacking} it" in unknown.held(engine)[0]["evidence"]
 
 
 def test_a_log_that_has_forgotten_everything_proves_nothing(engine, now, sg, clock, carrier, send) -> None:
@@ -118,6 +119,11 @@ def test_a_log_that_cannot_be_asked_says_why(engine, now, sg, clock, carrier, se
     sg.faults.script(["401"], "/v3/logs")
     done = reconcile(engine, clock, "sendgrid", Logs(carrier))
     assert (done.sent, "Email Activity" in done.trouble, states(engine)["unknown"]) == (0, True, 10)
+    assert (done.said_before, unknown.held(engine)[0]["evidence"]) == (False, done.trouble)
+    assert reconcile(engine, clock, "sendgrid", Logs(carrier)).asked == 0  # not every five minutes
+    clock.now += AGAIN
+    sg.faults.script(["401"], "/v3/logs")
+    assert reconcile(engine, clock, "sendgrid", Logs(carrier)).said_before
     sg.stop_listening()
     with pytest.raises(NoAnswer, match="no connection"):
         Logs(carrier).has("p1@home.example", "a", now)

@@ -1,6 +1,7 @@
 """nurture unknown: requests whose end nobody knows, held until there is proof or a person says what they know."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -32,7 +33,7 @@ def list_(json: AsJson = False) -> None:
                     f"{row['campaign']} {row['letter']}",
                     row["n"],
                     f"{row['armed_at']:%Y-%m-%d %H:%M}",
-                    row["detail"],
+                    "; ".join(filter(None, (row["detail"], _log(row)))),
                 )
                 for row in rows
             ],
@@ -40,6 +41,11 @@ def list_(json: AsJson = False) -> None:
     else:
         out.print("nothing is in doubt")
     raise typer.Exit(1 if rows else 0)
+
+
+def _log(row: Mapping[str, Any]) -> str:
+    """What the provider's log said, and when."""
+    return f"asked at {row['asked_at']:%Y-%m-%d %H:%M}: {row['evidence']}" if row["asked_at"] else ""
 
 
 def settle(

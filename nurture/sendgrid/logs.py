@@ -42,7 +42,9 @@ class Logs:
         except (NotSent, Doubtful) as error:
             raise NoAnswer(f"SendGrid's log does not answer: {error}") from None
         if reply.status != 200:
-            hint = ": the key needs the scope “Email Activity”" if reply.status in (401, 403) else ""
+            hint = ""
+            if reply.status in (401, 403):
+                hint = ": the account needs the add-on “Email Logs”, and the key the scope “Email Activity”"
             raise NoAnswer(f"SendGrid's log answers {reply.status}{hint}")
         try:
             told = orjson.loads(reply.body)
