@@ -10,6 +10,7 @@ from models.campaign import Brake, Campaign, CampaignVersion
 from models.confirmation import Confirmation
 from models.contact import Consent, Contact, Market, Stage, Transition
 from models.enrolment import Enrolment, EnrolmentState
+from models.epoch import Epoch
 from models.event import Event, Kind
 from models.handoff import Decision, Handoff
 from models.intake import Import
@@ -41,6 +42,7 @@ __all__ = [
     "Decision",
     "Enrolment",
     "EnrolmentState",
+    "Epoch",
     "Event",
     "Handoff",
     "Import",

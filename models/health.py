@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 from models.attempt import STILL_OPEN, AttemptState
 from models.attempt import TABLE as ATTEMPT
 from models.event import Kind
-from models.message import SALES, State, plain
+from models.message import SALES, plain
 from models.message import TABLE as MESSAGE
 
+UNWELCOME = (Kind.COMPLAINED, Kind.BOUNCED)
 MAYBE_SENT = (AttemptState.CLAIMED, AttemptState.ARMED, AttemptState.ACCEPTED, AttemptState.UNKNOWN)
 
 
@@ -36,30 +37,46 @@ def in_doubt(session: Session, transport: str) -> int:
     return int(session.execute(select(func.coalesce(func.sum(a.n), 0)).where(*which)).scalar_one())
 
 
-def maybe_sent_since(session: Session, since: datetime) -> int:
-    """Letters that left, may have left or are about to, since a moment. Reads the attempts: one for many letters."""
+def maybe_sent_since(session: Session, since: datetime) -> dict[str, int]:
+    """Sending domain → letters that left, may have left or are about to, since a moment. Reads the attempts: one for
+    many letters."""
     a = ATTEMPT.c
     which = (a.claimed_at >= since, a.state.in_(MAYBE_SENT))
-    return int(session.execute(select(func.coalesce(func.sum(a.n), 0)).where(*which)).scalar_one())
+    domain = func.coalesce(a.domain, "")
+    rows = session.execute(select(domain, func.sum(a.n)).where(*which).group_by(domain))
+    return {name: int(n) for name, n in rows}
 
 
 def reception(session: Session, since: datetime) -> list[dict[str, Any]]:
-    """Per campaign: letters accepted since a moment, complaints and hard bounces among them, and the newest of those.
+    """Per campaign and sending domain: letters accepted since a moment, complaints and hard bounces among them, and the
+    newest of those.
 
-    Reads the window's letters once; mails to our own salespeople are left out.
+    Counts what was accepted by its requests, and reads the letters only of those who complained or bounced. Mails to
+    our own salespeople are left out.
     """
-    m = MESSAGE.c
-    complained, bounced = m.outcome == Kind.COMPLAINED, m.outcome == Kind.BOUNCED
-    return plain(
+    m, a = MESSAGE.c, ATTEMPT.c
+    domain = func.coalesce(a.domain, "")
+    accepted = plain(
+        session.execute(
+            select(a.campaign, domain.label("domain"), func.sum(a.n).label("accepted"))
+            .where(a.state == AttemptState.ACCEPTED, a.ended_at >= since, a.campaign != SALES)
+            .group_by(a.campaign, domain)
+        )
+    )
+    unwelcome = plain(
         session.execute(
             select(
                 m.campaign,
-                func.count().label("accepted"),
-                func.sum(case((complained, 1), else_=0)).label("complained"),
-                func.sum(case((bounced, 1), else_=0)).label("bounced"),
-                func.max(case((complained | bounced, m.outcome_at))).label("newest"),
+                domain.label("domain"),
+                func.sum(case((m.outcome == Kind.COMPLAINED, 1), else_=0)).label("complained"),
+                func.sum(case((m.outcome == Kind.BOUNCED, 1), else_=0)).label("bounced"),
+                func.max(m.outcome_at).label("newest"),
             )
-            .where(m.state == State.ACCEPTED, m.accepted_at >= since, m.campaign != SALES)
-            .group_by(m.campaign)
+            .outerjoin(ATTEMPT, a.id == m.attempt_id)
+            .where(m.outcome.in_(UNWELCOME), m.accepted_at >= since, m.campaign != SALES)
+            .group_by(m.campaign, domain)
         )
     )
+    told = {(row["campaign"], row["domain"]): row for row in unwelcome}
+    nothing = {"complained": 0, "bounced": 0, "newest": None}
+    return [{**nothing, **told.get((row["campaign"], row["domain"]), {}), **row} for row in accepted]

@@ -29,6 +29,7 @@ class Edition:
     version_id: int
     campaign: Campaign | None
     book: Letterbook
+    domain: str = ""  # of its sender: the one whose good name its letters use
 
 
 class Desk:
@@ -37,6 +38,7 @@ class Desk:
     def __init__(self, settings: Settings, links: Links | None = None) -> None:
         self.settings = settings
         self.links = links or links_for(settings)
+        self.epoch = ""  # the database's name, for every envelope
         self._editions: dict[int, Edition] = {}
         self._houses: dict[tuple[str, int], dict[str, Any]] = {}
 
@@ -45,12 +47,14 @@ class Desk:
         if version_id not in self._editions:
             if slug == SALES:
                 book = Letterbook(campaigns.files(self.settings.templates, SALES))
-                self._editions[version_id] = Edition(slug, version_id, None, book)
+                self._editions[version_id] = Edition(
+                    slug, version_id, None, book, domain_of(self.settings.sender_email)
+                )
             else:
                 files = campaigns_kept.version(session, version_id)["files"]
-                self._editions[version_id] = Edition(
-                    slug, version_id, campaigns.read_files(files, slug), Letterbook(files)
-                )
+                campaign = campaigns.read_files(files, slug)
+                domain = domain_of(campaign.sender.email if campaign.sender else self.settings.sender_email)
+                self._editions[version_id] = Edition(slug, version_id, campaign, Letterbook(files), domain)
         return self._editions[version_id]
 
     def sorted(self, edition: Edition, readers: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
@@ -113,6 +117,7 @@ class Desk:
             from_email=by.email if by else ours.sender_email, from_name=by.name if by else ours.sender_name,
             reply_to=(by.reply_to if by else None) or ours.reply_to,
             subject=str(letter.subject).strip(), pieces=(letter.text, letter.html), category=edition.slug,
+            epoch=self.epoch,
             headers={} if handoff else {
                 "List-Unsubscribe": f"<{unsubscribe}>",
                 "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
@@ -136,3 +141,7 @@ class Desk:
             "page_url": page, "accept_url": f"{page}?choice=accept", "reject_url": f"{page}?choice=reject",
             "recycle_url": f"{page}?choice=recycle",
         }  # fmt: skip
+
+
+def domain_of(address: str) -> str:
+    return address.rpartition("@")[2].lower()

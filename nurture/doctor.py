@@ -122,9 +122,47 @@ def _brakes(what: str, settings: Settings, engine: Engine) -> Finding:
     with db.reading(engine) as session:
         pulled = brakes(session)
     if pulled:
-        said = "; ".join(f"{scope.removeprefix('campaign:')}: {why}" for scope, why in pulled.items())
-        return Finding(what, "note", f"paused: {said}", "nurture resume")
+        said = "; ".join(f"{scope.partition(':')[2] or scope}: {why}" for scope, why in pulled.items())
+        which = "" if "all" in pulled else f" {next(iter(pulled)).partition(':')[2]}"
+        return Finding(what, "note", f"paused: {said}", f"nurture resume{which}")
     return Finding(what, "ok", "nothing is paused")
+
+
+def _memory(what: str, settings: Settings, engine: Engine) -> Finding:
+    """Does the database remember everything that was sent?"""
+    from models import epoch
+    from nurture.epoch import outside
+    from nurture.rules.restored import Mark, forgotten
+
+    if (file := outside(settings)) is None or db.revision(engine)[0] is None:
+        return Finding(what, "ok", "nothing was sent from here")
+    with db.reading(engine) as session:
+        row = epoch.read(session)
+    if why := forgotten(Mark(row["name"], row["mark"]) if row else None, file.read(), str(file.path)):
+        return Finding(what, "ill", why, "find out what was sent since, then nurture resume --restored")
+    said = f"the database remembers everything that was sent ({file.path})"
+    if row and row["confirmed_at"]:
+        said += f", as {row['confirmed_by']} said on {row['confirmed_at']:%Y-%m-%d} after a restore"
+    return Finding(what, "ok", said)
+
+
+def _reception(what: str, settings: Settings, engine: Engine) -> Finding:
+    """What readers think, before it is so bad that sending stops."""
+    from models.health import reception
+    from nurture.rules import brakes
+
+    if db.revision(engine)[0] is None:
+        return Finding(what, "ok", "nothing was sent yet")
+    with db.reading(engine) as session:
+        rows = reception(session, settings.clock() - brakes.WINDOW)
+    said = []
+    for domain in sorted({row["domain"] for row in rows}):
+        mine = [row for row in rows if row["domain"] == domain]
+        how = brakes.health(*(sum(row[key] for row in mine) for key in ("accepted", "complained", "bounced")))
+        said += [f"{domain}: {how.sentence} ({how.level})"] if how.sentence else []
+    if said:
+        return Finding(what, "note", "; ".join(said), "look at the last letters and where these readers came from")
+    return Finding(what, "ok", "no sending domain has too many complaints or dead mailboxes this week")
 
 
 def _disk(what: str, settings: Settings, engine: Engine) -> Finding:
@@ -147,5 +185,7 @@ LOOKS: dict[str, Callable[[str, Settings, Engine], Finding]] = {
     "events": _events,
     "links": _links,
     "brakes": _brakes,
+    "readers": _reception,
+    "memory": _memory,
     "disk": _disk,
 }

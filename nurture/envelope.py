@@ -22,6 +22,7 @@ class Envelope:
     pieces: tuple[Filled, Filled]  # text and html as words and values: what a carrier may share among readers
     category: str  # the campaign's slug: never an id, the provider keeps about a hundred
     headers: dict[str, str] = field(default_factory=dict)
+    epoch: str = ""  # the name of the database, where it has one
 
     @property
     def text(self) -> str:
@@ -34,7 +35,8 @@ class Envelope:
     @property
     def custom_args(self) -> dict[str, str]:
         """Comes back in every event about this message. Ids only, strings only."""
-        return {"nt_message": str(self.message_id), "nt_attempt": self.attempt_id}
+        ids = {"nt_message": str(self.message_id), "nt_attempt": self.attempt_id}
+        return ids | {"nt_epoch": self.epoch} if self.epoch else ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ which needs the server; they stop in the reverse order. This module does not imp
 
 import fcntl
 import http.client
+import json
 import os
 import signal
 import socket
@@ -122,7 +123,8 @@ def environment(settings: Settings) -> dict[str, str]:
         elif isinstance(value, Path):
             found[key] = str(value.resolve())
         elif value is not None:
-            found[key] = str(settings.model_dump(mode="json", include={name})[name])
+            plain = settings.model_dump(mode="json", include={name})[name]
+            found[key] = json.dumps(plain) if isinstance(plain, (list, dict)) else str(plain)
     api = f"{addresses(settings).prefect}/api"
     return found | PREFECT | {
         "NURTURE_HOME": str(PROJECT),

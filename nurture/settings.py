@@ -5,12 +5,22 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nurture import clock
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Plan(BaseModel):
+    """How much one sending domain may send: on its first days, and then each day (UTC)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    warm_up: list[int] = []
+    warm_up_began: date | None = None
+    daily_limit: int | None = Field(None, ge=0)
 
 
 class Settings(BaseSettings):
@@ -24,6 +34,7 @@ class Settings(BaseSettings):
     templates: Path = Field(PROJECT / "templates", description="campaign folders")
     rules: Path = Field(PROJECT / "templates", description="scoring.toml and personas.toml")
     timetable: Path = Field(PROJECT / "prefect.yaml", description="deployments and their schedules")
+    marker: Path | None = Field(None, description="how far sending has come, best on another disk than the database")
     clock_file: Path | None = Field(None, description="a simulated clock (the demo's)")
 
     # who we are: on every letter
@@ -48,8 +59,9 @@ class Settings(BaseSettings):
     sendgrid_batch: int = Field(1_000, ge=1, le=1_000, description="most people in one request")
     sendgrid_requests: int = Field(4, ge=1, le=64, description="most requests at the same time, per worker")
     daily_limit: int | None = Field(None, ge=0, description="most letters a day (UTC), all campaigns together")
-    warm_up: list[int] = Field([], description="most letters on a young sending domain's first days: [50, 100]")
+    warm_up: list[int] = Field([], description="most letters of a young sending domain on its first days: [50, 100]")
     warm_up_began: date | None = Field(None, description="the first day of that plan")
+    domains: dict[str, Plan] = Field({}, description='sending domains with a plan of their own, as {"news.example": …}')
     sendgrid_webhook_key: str = Field(
         "",
         validation_alias="SENDGRID_WEBHOOK_KEY",
@@ -62,6 +74,10 @@ class Settings(BaseSettings):
     sales_zone: str = Field("Europe/Berlin", description="where sales work: an IANA time zone …")
     sales_country: str = Field("DE", description="… and the country whose holidays they keep")
     handoffs_per_owner: int = Field(20, description="most leads a salesperson has to answer at a time")
+
+    def plan(self, domain: str) -> Plan:
+        """A sending domain's own plan, else the one for all of them."""
+        return self.domains.get(domain) or Plan(warm_up=self.warm_up, warm_up_began=self.warm_up_began)
 
     @property
     def database(self) -> str:

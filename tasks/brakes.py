@@ -1,7 +1,10 @@
 """The brakes are felt: how much may leave now, and which campaign ends because its readers complain."""
 
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -14,6 +17,7 @@ from nurture.rules import brakes
 from nurture.rules.brakes import Level
 from nurture.settings import Settings
 
+NO_LIMIT = 10**9
 FRESH = timedelta(hours=1)  # whoever goes on after a pause is not stopped again for the same complaint
 
 
@@ -24,35 +28,45 @@ class Allowance:
     most: int
     careful: bool = False
     stop: str = ""  # why nothing may leave until a person acts
+    of_domain: Callable[[str], int] = lambda _: NO_LIMIT  # how many letters one sending domain may still send today
 
 
 def allowance(engine: Engine, now: datetime, transport: Transport, settings: Settings) -> Allowance:
-    """What doubts and the day's limit leave. Asked before every claim: short walks of three indexes."""
+    """What doubts, the day's limit and the domains' plans leave. Asked before every claim: short walks of three
+    indexes, and of the day's attempts where there is any limit."""
+    today = now.astimezone(UTC).date()
+    plans = settings.warm_up or settings.domains
     with db.reading(engine) as session:
         taken = health.taken_since_doubt(session, transport.name, len(brakes.AFTER_A_DOUBT))
         doubtful = 0 if taken is None else health.in_doubt(session, transport.name)
-        limit = brakes.allowed_on(
-            now.astimezone(UTC).date(), settings.warm_up_began, settings.warm_up, settings.daily_limit
-        )
-        sent = 0 if limit is None else health.maybe_sent_since(session, datetime.combine(now, time(0), UTC))
+        limit = settings.daily_limit
+        counts = limit is not None or bool(plans)
+        sent = health.maybe_sent_since(session, datetime.combine(today, time(0), UTC)) if counts else {}
     if doubtful >= brakes.MOST_IN_DOUBT:
         why = f"of {doubtful:,} letters nobody knows whether they were sent: settle them, then go on"
         with db.writing(engine) as session:
             set_brake(session, "all", why, "the brake on doubts", now)
         return Allowance(0, stop=why)
-    usual = 10**9
-    size = brakes.size_after_doubt(taken, usual)
-    left = usual if limit is None else max(0, limit - sent)
-    return Allowance(min(size, left), careful=size < usual)
+    size = brakes.size_after_doubt(taken, NO_LIMIT)
+    left = NO_LIMIT if limit is None else max(0, limit - sum(sent.values()))
+
+    def of_domain(domain: str) -> int:
+        plan = settings.plan(domain)
+        most = brakes.allowed_on(today, plan.warm_up_began, plan.warm_up, plan.daily_limit)
+        return NO_LIMIT if most is None else max(0, most - sent.get(domain, 0))
+
+    return Allowance(min(size, left), careful=size < NO_LIMIT, of_domain=of_domain)
 
 
 def watch(engine: Engine, now: datetime) -> dict[str, str]:
-    """Pause what its readers complain of, each campaign and all together. Returns what was paused, and why."""
+    """Pause what its readers complain of: a campaign, or all that a sending domain sends. Returns what, and why."""
     with db.reading(engine) as session:
         rows = health.reception(session, now - brakes.WINDOW)
         already = pulled(session)
-    rows = [row for row in rows if row["accepted"]]
-    found = {f"campaign:{row['campaign']}": [row] for row in rows} | {"all": rows}
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        for scope in (f"campaign:{row['campaign']}", f"domain:{row['domain']}"):
+            found[scope].append(row)
     paused: dict[str, str] = {}
     for scope, those in found.items():
         how = brakes.health(*(int(sum(row[key] for row in those)) for key in ("accepted", "complained", "bounced")))

@@ -5,7 +5,7 @@ import secrets
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -19,12 +19,14 @@ from models import attempt as attempts
 from models import message as messages
 from models.attempt import AttemptState
 from models.campaign import set_brake
+from models.epoch import RESTORED
 from models.message import State
 from models.recipient import handoffs, recipients
 from nurture import db
 from nurture.clock import Clock
 from nurture.desk import Desk, Edition
 from nurture.envelope import Envelope, Parcel, Transport
+from nurture.epoch import Outside
 from nurture.rules.delivery import (
     AGAIN,
     ARMED_LEASE,
@@ -42,9 +44,11 @@ from nurture.rules.delivery import (
 from nurture.rules.reasons import Reason, Skip, Wait
 from tasks.brakes import allowance, watch
 from tasks.order import order
+from tasks.restored import Watchman
 from tasks.senders import Senders
 
 MOST_CLAIMED = 5_000  # messages in one claim
+EVERYTHING = frozenset({"all", RESTORED})  # scopes of brakes that stop all sending
 FEW = 10  # letters: requests this small are armed and written down several at a time
 AT_A_TIME = 1_000  # messages looked at in one transaction when a step is planned again
 
@@ -107,27 +111,40 @@ def new_id() -> str:
 
 
 @order(run_name="deliver the outbox (up to {most} messages)")
-def deliver(engine: Engine, clock: Clock, transport: Transport, desk: Desk, most: int = 100_000) -> Delivered:
+def deliver(
+    engine: Engine, clock: Clock, transport: Transport, desk: Desk, most: int = 100_000, outside: Outside | None = None
+) -> Delivered:
     """Send what is due until nothing is, `most` are done or somebody pulls the brake.
 
     Letters are written here while requests are under way: as many as the carrier takes at once, each in a thread.
+    `outside`: the mark that shows whether the database has forgotten what was sent; without it nobody looks.
     """
     owner = worker_name()
     done = tidy(engine, clock(), transport)
     watch(engine, clock())
+    watchman = Watchman(engine, outside) if outside else None
+    if watchman and (why := watchman.look(clock())):
+        return done + Delivered(stopped=why)
+    desk.epoch = watchman.name if watchman else ""
     with Senders[Delivered](transport.at_once) as senders:
         while True:
             may = allowance(engine, clock(), transport, desk.settings)
             done += Delivered(stopped=may.stop)
             left = min(most - done.accepted - done.unknown - senders.carrying, may.most)
             idle = done.stopped or left <= 0 or (may.careful and senders.busy)
-            claimed = None if idle else claim(engine, clock(), transport, desk, owner, left)
+            claimed = None if idle else claim(engine, clock(), transport, desk, owner, left, may.of_domain)
             if claimed is None:
                 if not senders.busy:
+                    if watchman and watchman.moved_at:
+                        watchman.move(clock(), at_once=True)
                     return done
                 done = sum(senders.next_answers(), done)
                 continue
             done += claimed.put_aside
+            if watchman and (why := watchman.move(clock())):
+                give_back(engine, clock(), owner, list(claimed.parts))
+                done += Delivered(stopped=why)
+                continue
             doubts, held_until = done.unknown, clock() + CLAIM_LEASE
             for loads, aside, still in _flights(engine, clock, transport, desk, owner, claimed):
                 done += aside
@@ -187,20 +204,35 @@ def tidy(engine: Engine, now: datetime, transport: Transport) -> Delivered:
 
 
 def claim(
-    engine: Engine, now: datetime, transport: Transport, desk: Desk, owner: str, most: int = 1_000_000
+    engine: Engine,
+    now: datetime,
+    transport: Transport,
+    desk: Desk,
+    owner: str,
+    most: int = 1_000_000,
+    of_domain: Callable[[str], int] = lambda _: 1_000_000,
 ) -> Claimed | None:
-    """Take the oldest due letter's messages and look at everything that could forbid them. None: nothing is due."""
+    """Take the oldest due letter's messages and look at everything that could forbid them. None: nothing is due.
+
+    `of_domain`: how many letters a sending domain may still send. A campaign whose domain may send none waits.
+    """
     with db.reading(engine) as session:  # look first: the write lock is never taken to find nothing
         if _head(session, now) is None:
             return None
     with db.writing(engine) as session:
-        head = _head(session, now)
-        if head is None:
-            return None
-        edition = desk.edition(session, head.campaign, head.version_id)
+        brakes, closed = messages.brakes(session), list[str]()
+        while True:
+            head = _head(session, now, closed)
+            if head is None:
+                return None
+            edition = desk.edition(session, head.campaign, head.version_id)
+            room = 0 if f"domain:{edition.domain}" in brakes else of_domain(edition.domain)
+            if room:
+                break
+            closed.append(head.campaign)
         # the first time round as much as can leave at once, so that letters of several kinds still fill their requests
         reach = transport.most * (transport.at_once if head.tries == 0 else 1)
-        ids = messages.pick(session, head, batch_size(min(reach, most, MOST_CLAIMED), head.tries), now)
+        ids = messages.pick(session, head, batch_size(min(reach, most, room, MOST_CLAIMED), head.tries), now)
         if not ids:
             return None
         campaign = edition.campaign
@@ -221,7 +253,7 @@ def claim(
         attempts.open_attempts(
             session,
             {"owner": owner, "state": AttemptState.CLAIMED, "transport": transport.name, "campaign": head.campaign,
-             "version_id": head.version_id, "letter": head.letter, "claimed_at": now,
+             "version_id": head.version_id, "letter": head.letter, "domain": edition.domain, "claimed_at": now,
              "lease_until": now + CLAIM_LEASE},
             carried,
         )  # fmt: skip
@@ -229,11 +261,11 @@ def claim(
         return Claimed(edition, head.tries, parts, spoken_of, aside)
 
 
-def _head(session: Session, now: datetime) -> Any:
+def _head(session: Session, now: datetime, closed: Sequence[str] = ()) -> Any:
     brakes = messages.brakes(session)
-    if "all" in brakes:
+    if not EVERYTHING.isdisjoint(brakes):
         return None
-    return messages.head(session, now, [scope.removeprefix("campaign:") for scope in brakes])
+    return messages.head(session, now, [*(scope.removeprefix("campaign:") for scope in brakes), *closed])
 
 
 def _look(session: Session, rows: list[dict[str, Any]], edition: Edition, now: datetime, *, caps: bool) -> Delivered:
@@ -261,7 +293,8 @@ def _last_look(session: Session, attempt_ids: Sequence[str], edition: Edition, n
 
 def _braked(session: Session, edition: Edition, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     brakes = messages.brakes(session)
-    brake = brakes.get("all") or brakes.get(f"campaign:{edition.slug}")
+    scopes = (*EVERYTHING, f"campaign:{edition.slug}", f"domain:{edition.domain}")
+    brake = next((brakes[scope] for scope in scopes if scope in brakes), None)
     for row in rows:
         row["brake"] = brake
     return rows

@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import Engine, RowMapping
 from sqlmodel import Session
 
-from models import activity, attempt, event, message, stop
+from models import activity, attempt, epoch, event, message, stop
 from models.address import SuppressedBy
 from models.event import Kind
 from nurture import db
 from nurture.rules.feedback import ACTIVITIES, STOPS_ACCOUNT, SUPPRESSES, Heard, machines, outcome
 from tasks.order import order
+from tasks.restored import surprised
 
 AT_A_TIME = 500
 PAUSE = 0.02  # seconds. SQLite does not serve its waiting writers in turn: without it the webhook would starve
@@ -36,6 +37,7 @@ class Applied:
     machines: int = 0
     suppressed: int = 0
     stopped: int = 0
+    strangers: int = 0  # requests of ours that the database does not know: it was restored
 
     def __add__(self, other: "Applied") -> "Applied":
         return Applied(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
@@ -86,8 +88,11 @@ def _named(session: Session, news: Sequence[RowMapping]) -> list[dict[str, Any]]
     return rows
 
 
-def _apply(session: Session, news: Sequence[Mapping[str, Any]], now: datetime) -> Applied:
+def _apply(session: Session, news: Sequence[dict[str, Any]], now: datetime) -> Applied:
     """One chunk. Each message's whole history is read again, so it does not matter which part of it is new."""
+    strangers = _strangers(session, news, now)
+    if strangers:
+        surprised(session, len(strangers), now)
     proven, surprises = attempt.prove_accepted(session, {e["attempt_id"] for e in news if e["attempt_id"]}, now)
     messages = {m["id"]: m for m in message.told_of(session, {e["message_id"] for e in news if e["message_id"]})}
     histories: dict[int, list[Heard]] = defaultdict(list)
@@ -97,6 +102,7 @@ def _apply(session: Session, news: Sequence[Mapping[str, Any]], now: datetime) -
 
     event.are_machines(session, machine)
     done = Applied(
+        strangers=len(strangers),
         events=len(news),
         proven=proven,
         surprises=surprises,
@@ -108,6 +114,25 @@ def _apply(session: Session, news: Sequence[Mapping[str, Any]], now: datetime) -
     )
     event.applied(session, [e["id"] for e in news if not _too_early(e, now)], now)
     return done
+
+
+def _strangers(session: Session, news: Sequence[dict[str, Any]], now: datetime) -> set[str]:
+    """Requests with our database's own name that it does not know, made since anybody confirmed a restore.
+
+    Their letters are out: what still waits for the same reader is accepted. Numbers that the database has given to
+    another letter since mean nothing.
+    """
+    named = [e for e in news if e["attempt_id"] and e["epoch"]]
+    if not named or (ours := epoch.read(session)) is None:
+        return set()
+    known = attempt.known(session, {e["attempt_id"] for e in named})
+    forgotten = [e for e in named if e["epoch"] == ours["name"] and e["attempt_id"] not in known]
+    letters = attempt.sent_all_the_same(session, {(e["message_id"], e["address"]) for e in forgotten}, now)
+    for e in forgotten:
+        if (e["message_id"], e["address"]) not in letters:
+            e["message_id"] = None
+    event.name(session, [{key: e[key] for key in ("id", "attempt_id", "message_id")} for e in forgotten])
+    return {e["attempt_id"] for e in forgotten if e["attempt_id"] >= ours["forgiven"]}
 
 
 def _too_early(e: Mapping[str, Any], now: datetime) -> bool:

@@ -1,5 +1,6 @@
 """Brakes: small steps after a doubt, a daily limit that grows, and complaints that end a campaign."""
 
+from collections import Counter
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from sqlalchemy import Engine, select, update
 from sqlmodel import col
 
 from models import Brake, Message
+from models import campaign as kept
 from models.campaign import release_brake
 from nurture import db
 from nurture.rules import brakes
@@ -15,7 +17,7 @@ from nurture.rules.brakes import Level, allowed_on, health, size_after_doubt
 from nurture.rules.delivery import Answer, Verdict
 from nurture.settings import Settings
 from tasks import delivery
-from tests.outbox import Told, desk, fill, message, states
+from tests.outbox import FILES, TERMS, Told, desk, fill, message, states
 
 DOUBT = Answer(Verdict.UNKNOWN, 504, detail="504")
 
@@ -113,4 +115,59 @@ def test_complaints_pause_the_campaign_and_say_so(engine: Engine, now: datetime,
     assert run(engine, now, carrier, tmp_path).requests == 0
     with db.reading(engine) as session:
         found = dict(session.execute(select(col(Brake.scope), col(Brake.why))).all())
-    assert found == dict.fromkeys(["all", "campaign:test"], "stop: 3 of 120 readers marked the letter as spam")
+    scopes = ["campaign:test", "domain:mail.brunnhold.example"]
+    assert found == dict.fromkeys(scopes, "stop: 3 of 120 readers marked the letter as spam")
+
+
+OTHER = FILES | {"test/campaign.toml": TERMS + '[sender]\nname = "Zoë"\nemail = "zoe@News.Example"\n'}
+
+
+def two_domains(engine: Engine, now: datetime, n: int) -> None:
+    """Half of the people are written to from news.example, by a second version; the others from our usual domain."""
+    fill(engine, now, 2 * n)
+    with db.writing(engine) as session:
+        of = {"slug": "other", "name": "Other", "market": "b2c"}
+        files = {path.replace("test/", "other/"): text for path, text in OTHER.items()}
+        version, _ = kept.publish(session, of, "d", files, "me", now)
+        half = [message(engine, i)["id"] for i in range(n)]
+        there = {"campaign": "other", "version_id": version}
+        session.execute(update(Message).where(col(Message.id).in_(half)).values(**there))
+
+
+def accepted_from(carrier: Told) -> dict[str, int]:
+    return Counter(e.from_email.rpartition("@")[2].lower() for request in carrier.offered for e in request)
+
+
+def test_each_sending_domain_has_its_own_plan(engine: Engine, now: datetime, tmp_path: Path) -> None:
+    two_domains(engine, now, 60)
+    young = {"domains": {"news.example": {"warm_up": [20, 30], "warm_up_began": now.date(), "daily_limit": 40}}}
+    carrier = Told(most=50)
+    assert run(engine, now, carrier, tmp_path, **young).accepted == 80
+    assert accepted_from(carrier) == {"news.example": 20, "mail.brunnhold.example": 60}
+    assert run(engine, now, carrier, tmp_path, **young).requests == 0
+    assert run(engine, now + timedelta(days=1), carrier, tmp_path, **young).accepted == 30
+    assert run(engine, now + timedelta(days=2), carrier, tmp_path, **young).accepted == 10
+
+
+def test_a_domain_that_readers_complain_of_is_paused_and_the_other_goes_on(
+    engine: Engine, now: datetime, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(brakes, "ENOUGH", 20)
+    two_domains(engine, now, 60)
+    few = {"domains": {d: {"daily_limit": 30} for d in ("news.example", "mail.brunnhold.example")}}
+    assert run(engine, now, Told(), tmp_path, **few).accepted == 60
+    with db.writing(engine) as session:
+        theirs = select(col(Message.id)).where(col(Message.campaign) == "other", col(Message.state) == "accepted")
+        angry = session.execute(theirs.limit(3)).scalars().all()
+        heard = {"outcome": "complained", "outcome_at": now}
+        session.execute(update(Message).where(col(Message.id).in_(angry)).values(**heard))
+    carrier = Told()
+    assert run(engine, now, carrier, tmp_path).accepted == 30
+    assert accepted_from(carrier) == {"mail.brunnhold.example": 30}
+    later = now + timedelta(hours=2)  # nobody has complained since
+    with db.writing(engine) as session:
+        assert release_brake(session, "campaign:other")
+    assert run(engine, later, carrier, tmp_path).requests == 0  # its domain is still paused
+    with db.writing(engine) as session:
+        assert release_brake(session, "domain:news.example")
+    assert run(engine, later, carrier, tmp_path).accepted == 30
