@@ -1,15 +1,17 @@
 """Activity: something a lead did, on our site or with our letters. Scores are made of these."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Float, Index, and_, case, delete, func, literal, select
+import numpy as np
+from sqlalchemy import BigInteger, Index, and_, case, delete, func, select
 from sqlmodel import Field, Session, SQLModel, col
 
 from models.account import Account
 from models.bulk import add_new
-from models.moment import Id, Moment, days_between
+from models.columns import numbers, seconds
+from models.moment import Id, Moment
 
 READING = ("page_view", "pricing_view", "download", "webinar", "email_click")  # kinds whose detail names a thing read
 
@@ -50,42 +52,46 @@ def deeds(
     """What some contacts (id → market) did, summed up per kind: a few rows each instead of all their activities.
 
     `half_lives`: market → kind → days, None for never; other kinds are left out, and so is what happens after `now`.
-    One walk along `activity_contact_at` from the first contact to the last, without a look at the table, then a sort
-    of what was found: give contacts whose ids lie together.
+    One walk along `activity_contact_at` from the first contact to the last, without a look at the table: give contacts
+    whose ids lie together. Moments count in whole seconds.
     """
     if not markets:
         return {}
-    weights = {market: _weight(fading, now).label(f"weight_{market}") for market, fading in half_lives.items()}
-    lately = [func.sum(case((col(Activity.at) > now - timedelta(days=days), 1), else_=0)) for days in (7, 30)]
     kinds = sorted({kind for days in half_lives.values() for kind in days})
-    rows = session.execute(
-        select(col(Activity.contact_id), col(Activity.kind), func.count(), *lately,
-               func.max(col(Activity.at), type_=Moment), *weights.values())
-        .where(col(Activity.contact_id).between(min(markets), max(markets)), col(Activity.at) <= now,
-               col(Activity.kind).in_(kinds))
-        .group_by(col(Activity.contact_id), col(Activity.kind))
-    )  # fmt: skip
-    place = {market: 6 + number for number, market in enumerate(weights)}
+    kind = case({name: i for i, name in enumerate(kinds)}, value=col(Activity.kind))
+    row, place, at = numbers(
+        session,
+        select(col(Activity.contact_id), kind, seconds(col(Activity.at))).where(
+            col(Activity.contact_id).between(min(markets), max(markets)), col(Activity.at) <= now,
+            col(Activity.kind).in_(kinds),
+        ),
+    ).T  # fmt: skip
+    ids = np.array(sorted(markets), dtype=np.int64)
+    who = np.minimum(np.searchsorted(ids, row), len(ids) - 1)
+    names = sorted(half_lives)
+    market_of = np.array([names.index(market) if (market := markets[one]) in names else -1 for one in ids.tolist()])
+    lives = np.array([[half_lives[name].get(one, 0.0) or (np.inf if one in half_lives[name] else 0.0) for one in kinds]
+                      for name in names])  # fmt: skip
+    life = np.where(market_of[who] < 0, 0.0, lives[market_of[who], place])
+    counts = (ids[who] == row) & (life > 0)  # others, or of a kind that says nothing in their market
+    cell, at, life = (who * len(kinds) + place)[counts], at[counts], life[counts]
+    cells, place = np.unique(cell, return_inverse=True)
+    age = (now.timestamp() - at) / 86_400
+    last = np.zeros(len(cells), dtype=np.int64)
+    np.maximum.at(last, place, at)
+    sums = (
+        np.bincount(place, weights=np.exp2(-age / life), minlength=len(cells)),
+        np.bincount(place, minlength=len(cells)),
+        *(np.bincount(place[age < days], minlength=len(cells)) for days in (7, 30)),
+        last,
+    )
     found: dict[int, list[Deeds]] = {}
-    for row in rows:
-        market = markets.get(row[0])
-        if market in place and row[1] in half_lives[market]:
-            found.setdefault(row[0], []).append(Deeds(row[0], row[1], row[place[market]], *row[2:6]))
+    rows = zip(ids[cells // len(kinds)].tolist(), (cells % len(kinds)).tolist(), *(one.tolist() for one in sums),
+               strict=True)  # fmt: skip
+    for contact_id, which, weight, times, week, month, newest in rows:
+        did = Deeds(contact_id, kinds[which], weight, times, week, month, datetime.fromtimestamp(newest, UTC))
+        found.setdefault(contact_id, []).append(did)
     return found
-
-
-def _weight(half_lives: Mapping[str, float | None], now: datetime) -> ColumnElement[float]:
-    """The sum of deeds, each halved after every half-life, and nothing any more after thirty of them.
-
-    So that a power never comes so near to nothing that PostgreSQL calls it an error.
-    """
-    age = days_between(col(Activity.at), literal(now, Moment))
-    fading = [
-        (and_(col(Activity.kind) == kind, col(Activity.at) > now - timedelta(30 * days)), func.pow(0.5, age / days))
-        for kind, days in half_lives.items() if days is not None
-    ]  # fmt: skip
-    lasting = [(col(Activity.kind) == kind, 1.0) for kind, days in half_lives.items() if days is None]
-    return func.sum(case(*fading, *lasting, else_=0.0), type_=Float)
 
 
 def pieces(session: Session, contact_ids: Sequence[int], since: datetime, now: datetime) -> dict[int, int]:

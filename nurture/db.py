@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import orjson
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -20,6 +21,10 @@ import models
 from nurture.settings import settings
 
 PATIENCE = 30  # seconds a writer waits for the others
+JSON: dict[str, Any] = {  # reasons are written a million times a night; several times as fast as the standard library
+    "json_serializer": lambda value: orjson.dumps(value).decode(),
+    "json_deserializer": orjson.loads,
+}
 
 
 def engine_for(url: str) -> Engine:
@@ -28,7 +33,7 @@ def engine_for(url: str) -> Engine:
     if url.startswith("sqlite"):
         if ":memory:" not in url:
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url, connect_args={"timeout": PATIENCE}, hide_parameters=True)
+        engine = create_engine(url, connect_args={"timeout": PATIENCE}, hide_parameters=True, **JSON)
         event.listen(engine, "connect", _sqlite_manners)
         event.listen(engine, "begin", _sqlite_begin)
         return engine
@@ -38,6 +43,7 @@ def engine_for(url: str) -> Engine:
         connect_args={"options": options},
         pool_pre_ping=True,
         hide_parameters=True,
+        **JSON,
     )
     event.listen(engine, "handle_error", _name_nobody)
     return engine

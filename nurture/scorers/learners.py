@@ -196,8 +196,10 @@ def fit_forest(
         ),
         seen,
     )
+    made = forest.inputs(table, encoded)
+    made[:, np.isnan(made).all(axis=0)] = 0.0  # scikit-learn cannot bin a column of which nothing is known yet
     with few_threads(len(y)):
-        forest.trees.fit(forest.inputs(table, encoded), y)
+        forest.trees.fit(made, y)
     # Levels come first and without gaps, so scikit-learn's own recoding changes nothing. Without it a stored model
     # holds no functions, and nothing has to be trusted when it is opened.
     forest.trees._preprocessor = None

@@ -1,6 +1,6 @@
 """The lead every other is compared with, the columns that move together, and roughly what each of them does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,13 +36,15 @@ class Outlines:
     effects: tuple[Floats, ...]
 
 
-def typical_of(table: Table) -> Typical:
+def typical_of(table: Table, zero: Sequence[int] = ()) -> Typical:
+    """`zero`: number fields that are compared with nothing at all instead of the middle."""
     numbers = np.full(table.numbers.shape[1], np.nan)
     for j in range(len(numbers)):
         values = table.numbers[:, j]
         known = values[~np.isnan(values)]
         if 2 * len(known) >= len(values) and len(known):
             numbers[j] = np.quantile(known, 0.5, method="lower")
+    numbers[list(zero)] = 0.0
     levels = [np.bincount(table.levels[:, j]).argmax() for j in range(table.levels.shape[1])]
     return Typical(numbers, np.array(levels, dtype=np.int32))
 
@@ -57,12 +59,14 @@ def replaced(table: Table, typical: Typical, reader: Reader, owners: Sequence[in
     return made
 
 
-def outline(learned: Learned, typical: Typical, table: Table, seed: int = 0) -> Outlines:
-    """Draw the outlines from a sample of leads."""
+def outline(
+    learned: Learned, typical: Typical, table: Table, seed: int = 0, together: Mapping[str, str] | None = None
+) -> Outlines:
+    """Draw the outlines from a sample of leads. `together`: raw column → its family, where that is known beforehand."""
     few, reader = table.take(np.random.default_rng(seed).permutation(len(table))[:SAMPLE]), learned.reader
     base = learned.log_odds(few)
     edges, effects = [np.empty(0)] * len(reader.owners), [np.empty(0)] * len(reader.owners)
-    grouped = families(reader, few)
+    grouped = families(reader, few) if together is None else _named(reader, together)
     for family in grouped:
         effect = base - learned.log_odds(replaced(few, typical, reader, family))
         for owner in family:
@@ -78,6 +82,13 @@ def outline(learned: Learned, typical: Typical, table: Table, seed: int = 0) -> 
                 group = step(few.numbers[:, numbers[0]], edges[owner])
                 effects[owner] = _means(group, effect, len(edges[owner]) + 2)
     return Outlines(grouped, tuple(edges), tuple(effects))
+
+
+def _named(reader: Reader, together: Mapping[str, str]) -> tuple[tuple[int, ...], ...]:
+    found: dict[str, list[int]] = {}
+    for i, owner in enumerate(reader.owners):
+        found.setdefault(together.get(owner, owner), []).append(i)
+    return tuple(tuple(one) for one in found.values())
 
 
 def families(reader: Reader, table: Table) -> tuple[tuple[int, ...], ...]:

@@ -1,7 +1,7 @@
 """Learn from a table of leads and their outcomes; or say in one sentence why the rules stay in charge."""
 
 import time as clock
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from nurture.scorers import contest, drift
 from nurture.scorers.calibration import Calibrator
 from nurture.scorers.columns import EPOCH, FEW, UNIQUE, Column, Kind, describe, read_days, read_numbers
 from nurture.scorers.features import CROSSFITS, Key, Reader, Table, make_key, plan
-from nurture.scorers.folds import shuffled_folds
+from nurture.scorers.folds import shuffled_folds, snapshots
 from nurture.scorers.leaks import Finding, find_leaks
 from nurture.scorers.learners import Recipe, follow
 from nurture.scorers.measures import Figures, Floats, Ints, auc, auc_within, figures
@@ -39,6 +39,15 @@ class RulesStay:
 
     reason: str
     findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What is known of columns that we made ourselves: which are one reason, and which are compared with nothing at all
+    instead of a typical lead, so that without its reason a lead is one that never did it."""
+
+    together: Mapping[str, str]  # raw column → family
+    zero: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,7 @@ def train(
     positive: str | None = None,
     negative: Sequence[str] = (),
     rules: str | None = None,
+    habits: Habits | None = None,
     seed: int = 0,
 ) -> TrainedScorer | RulesStay:
     """Learn to tell the buyers from the others.
@@ -86,6 +96,7 @@ def train(
     an outcome are left out, not counted as lost). `time` is when the row was true: then the newest leads judge, and
     nothing is chosen by looking at them. Rows with one value of `group` (a person, an account) are never split.
     `ignore` is left out; `keep` stays though it looks like a leak; `rules` is an older score, only compared with.
+    `habits` say which columns are one reason, where that is known beforehand.
 
     Raises NotAnOutcome for a label that does not say two things, NotATime for a time that cannot be put in order,
     KeyError for a column that is not there.
@@ -149,7 +160,9 @@ def train(
     if len(apart) and len(y) <= AGAIN:  # few leads: the newest may choose, too, now that they have judged
         reader = plan(sample, used, dated)
         verdict = contest.hold(reader, reader.read(sample), y, moment, groups, seed)
-    scorer = refit(verdict.recipe, reader, verdict.calibrator, sample, y, moment=moment, groups=groups, seed=seed)
+    scorer = refit(
+        verdict.recipe, reader, verdict.calibrator, sample, y, moment=moment, groups=groups, seed=seed, habits=habits
+    )
     seen = ~np.isnan(verdict.log_odds)
     trial = Trial(
         y[judged],
@@ -216,7 +229,9 @@ def _judge(
     scores: list[Floats] = []
     weight: dict[str, float] = {}
     known = learn
-    for block in np.array_split(order, steps):
+    at = None if moment is None else snapshots(moment[apart])
+    blocks = np.array_split(order, steps) if at is None or moment is None else [order[moment[order] == t] for t in at]
+    for block in blocks:
         then = None if moment is None else moment[known]
         few = None if groups is None else groups[known]
         scorer = refit(
@@ -238,14 +253,16 @@ def refit(
     moment: Floats | None = None,
     groups: Ints | None = None,
     seed: int = 0,
+    habits: Habits | None = None,
 ) -> Scorer:
     """Follow a recipe on other leads with the same columns, without a contest; `old` is the reader it came with."""
     reader = plan(frame, old.columns, old.time)
     table = reader.read(frame)
     recipe = again(recipe, old, reader, table)
     learned = follow(recipe, reader, table, y, shuffled_folds(y, groups, CROSSFITS, seed), moment)
-    typical = typical_of(table)
-    return Scorer(learned, calibrator, typical, outline(learned, typical, table, seed))
+    zero = [] if habits is None else [j for j, one in enumerate(reader.numbers) if one.owner in habits.zero]
+    typical, together = typical_of(table, zero), None if habits is None else habits.together
+    return Scorer(learned, calibrator, typical, outline(learned, typical, table, seed, together))
 
 
 def again(recipe: Recipe, old: Reader, new: Reader, table: Table) -> Recipe:

@@ -1,0 +1,274 @@
+"""Learning: who converted, of all the leads as they were known then? The answer scores those of the coming nights."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from sqlalchemy import Engine
+
+from models import moments
+from nurture import db
+from nurture.rules import scoring
+from nurture.rules.scoring import Rules, Sheet
+from nurture.scorers import labels, store
+from nurture.scorers.backtest import backtest_by_month
+from nurture.scorers.measures import Floats, auc, auc_gain
+from nurture.scorers.moments import DAY, Plan, Record, add_up, deeds_of, families, frame, known, read, traits_of
+from nurture.scorers.points import make_scale
+from nurture.scorers.report import Report, write_report
+from nurture.scorers.scorer import ColumnsMissing, Scorer
+from nurture.scorers.train import Habits, RulesStay, TrainedScorer, Trial, train
+from tasks.order import order
+
+ROWS = 120_000  # looks at a lead that are learned from; of more leads, a sample
+CUTS = 12  # moments looked at
+KINDS, TRAITS = 24, 30  # of activities, and of the customer's own columns, at most
+APART = 5  # every so manieth company judges champion and challenger, and neither ever learns from it
+LEAST_JUDGES = 20  # conversions among them
+REPORT = "report.html"
+LEAD, COMPANY, MOMENT, CONVERTED = "lead", "company", "moment", "converted"
+RULES_SAID = {"score": "rules score", "fit": "rules fit", "engagement": "rules engagement"}
+SAID = (LEAD, COMPANY, MOMENT, CONVERTED, *RULES_SAID.values())
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What came of learning about one market. `version` is None where nothing was learned; `words` say why or what."""
+
+    market: str
+    looks: int  # leads as they were at earlier moments
+    converted: int  # of them
+    moments: int
+    version: str | None
+    promoted: bool
+    words: str
+    report: Path | None = None
+    markdown: str = ""
+    rejected: dict[str, int] = field(default_factory=dict)  # sales' reasons against leads, all of them labels
+
+
+@dataclass(frozen=True)
+class _Set:
+    """The training set, and what it was made of."""
+
+    frame: pl.DataFrame
+    plan: Plan
+    cuts: list[int]
+    rejections: int
+
+
+@order(run_name="learn who buys, {market}")
+def learn(
+    engine: Engine, now: datetime, rules: Rules, market: str, days: int, folder: Path, mql: float, code: str = ""
+) -> Taught:
+    """Learn from what became of a market's leads within `days`, keep the model in `folder`, and promote it if it is
+    better than what is in charge, beyond noise, on the newest leads that neither learned from."""
+    with db.reading(engine) as session:
+        first, why_not = moments.earliest(session), moments.why_not(session, now)
+    cuts = [] if first is None else labels.cuts(int(first.timestamp()), int(now.timestamp()), days, CUTS)
+    if first is None or not cuts:
+        had = 0 if first is None else (now - first).days
+        return _stays(market, f"the record reaches back {had} days; 30 to look at and {days} to see what came of them "
+                      "are the least", why_not)  # fmt: skip
+    made = _training_set(engine, now, rules.markets[market], rules, market, days, cuts)
+    if made is None:
+        return _stays(market, f"there was no {market} lead {days} days ago", why_not)
+    learning = made.frame.filter(~_apart(made.frame))
+    trained = train(
+        learning, CONVERTED, time=MOMENT, group=COMPANY, ignore=[name for name in SAID if name != CONVERTED],
+        rules=RULES_SAID["score"], habits=_habits(made), positive="1",
+    )  # fmt: skip
+    looks, converted = made.frame.height, int(made.frame[CONVERTED].sum())
+    about: dict[str, Any] = {
+        "market": market, "looks": looks, "converted": converted, "moments": len(made.cuts), "rejected": why_not
+    }  # fmt: skip
+    if isinstance(trained, RulesStay):
+        return Taught(**about, version=None, promoted=False, words=trained.reason)
+    trained = _with_card(trained, made, learning, days, mql, why_not)
+    won, words = _judge(trained, made, folder)
+    version = store.save(trained.scorer, folder, now, code)
+    if won:
+        store.promote(folder, version, now, words)
+    report = _report(trained, learning, words)
+    (folder / version / REPORT).write_text(report.page, encoding="utf-8")
+    return Taught(
+        **about, version=version, promoted=won, words=words, report=folder / version / REPORT, markdown=report.markdown
+    )
+
+
+def _stays(market: str, why: str, rejected: dict[str, int]) -> Taught:
+    return Taught(market, 0, 0, 0, None, False, f"The rules stay in charge: {why}.", rejected=rejected)
+
+
+def _training_set(
+    engine: Engine, now: datetime, sheet: Sheet, rules: Rules, market: str, days: int, cuts: list[int]
+) -> _Set | None:
+    """All leads, or a sample of the companies, as they were at each cut, with what became of them."""
+    records = list(_records(engine, now, sheet, market, len(cuts)))
+    if not records:
+        return None
+    kinds = records[0][0]
+    own = Counter(
+        name
+        for _, record in records
+        for pair in zip(record.who["traits"], record.who["account_traits"], strict=True)
+        for name in traits_of(*pair)
+    )
+    plan = Plan(market, kinds, tuple(name for name, _ in own.most_common(TRAITS)))
+    frames, rejections, cut = [], 0, int(now.timestamp())
+    for t in cuts:
+        for _, record in records:
+            looked = _looked(record, t, days, cut, plan, rules)
+            if looked.height:
+                frames.append(looked)
+                rejections += int(labels.rejected(record, t, days).sum())
+    return _Set(pl.concat(frames), plan, cuts, rejections) if frames else None
+
+
+def _records(
+    engine: Engine, now: datetime, sheet: Sheet, market: str, cuts: int
+) -> Iterator[tuple[tuple[str, ...], Record]]:
+    with db.reading(engine) as session:
+        found = moments.kinds(session, market, now, KINDS)
+        every = max(1, -(-moments.counted(session, market) * cuts // ROWS))
+        stretches = moments.stretches(session, market, 0, 1, every)
+    kinds = (*found, *(kind for kind in sheet.kinds if kind not in found))
+    for stretch in stretches:
+        with db.reading(engine) as session:
+            record = read(session, stretch, kinds, now)
+        if record is not None:
+            yield kinds, record
+
+
+def _looked(record: Record, t: int, days: int, cut: int, plan: Plan, rules: Rules) -> pl.DataFrame:
+    """Those of a record who were leads at `t` and of whom it is known what became of them."""
+    sheet, at = rules.markets[plan.market], datetime.fromtimestamp(t, UTC)
+    y = labels.outcomes(record, t, days, cut)
+    there = known(record, t) & ~np.isnan(y)
+    half_lives = np.array([sheet.kinds[kind].half_life if kind in sheet.kinds else 30.0 for kind in plan.kinds])
+    sums = add_up(record, t, len(plan.kinds))
+    looked = frame(record, t, plan, sums, sheet)
+    weights = add_up(record, t, len(plan.kinds), [half_lives]).fading[0]
+    said = rules_said(record, t, deeds_of(sums, plan.kinds, at, sheet, weights), rules, there)
+    alone = record.accounts == moments.NOBODY
+    company = np.where(alone, -record.ids, record.accounts)
+    return looked.with_columns(
+        pl.Series(LEAD, record.ids),
+        pl.Series(COMPANY, company),
+        pl.Series(MOMENT, np.full(len(record), t / DAY - 10_957)),  # days since 2000, as the contest counts
+        pl.Series(CONVERTED, y),
+        *(pl.Series(RULES_SAID[name], values) for name, values in said.items()),
+    ).filter(pl.Series(there))
+
+
+def rules_said(record: Record, t: int, done: Sequence[Sequence[Any]], rules: Rules, whom: Any) -> dict[str, Floats]:
+    """Score, fit and engagement by the rules, as of `t`, for some of the leads; NaN for the others."""
+    found = {name: np.full(len(record), np.nan) for name in RULES_SAID}
+    names = [name for name in record.who if name not in ("contact_id", "account_id", "since")]
+    columns, at = [record.who[name] for name in names], datetime.fromtimestamp(t, UTC)
+    bought = _shopping(record, t)
+    for row in np.flatnonzero(whom).tolist():
+        lead = dict(zip(names, (column[row] for column in columns), strict=True)) | bought.get(row, {})
+        verdict = scoring.score(lead, done[row], rules, at)
+        for name, values in found.items():
+            values[row] = getattr(verdict, name)
+    return found
+
+
+def _shopping(record: Record, t: int) -> dict[int, dict[str, int]]:
+    """What the rules' tables for consumers look at."""
+    found: dict[int, dict[str, int]] = {}
+    for row, cents, at in record.buys[np.argsort(record.buys[:, -1])].tolist():
+        if at < t:
+            one = found.setdefault(row, {"recency_days": 0, "frequency": 0, "spent": 0})
+            one["recency_days"] = (t - at) // DAY
+            if at > t - 365 * DAY:
+                one["frequency"] += 1
+                one["spent"] += cents
+    return {row: one | {"spent": one["spent"] // 100} for row, one in found.items()}
+
+
+def _apart(looked: pl.DataFrame) -> pl.Series:
+    """Whose outcome no model ever learns from: a fixed fifth of the companies, by chance, the same every week."""
+    return (looked[COMPANY].cast(pl.Int64).abs() * 2_654_435_761 % 4_294_967_296 // 65_536 % APART) == 0
+
+
+def _habits(made: _Set) -> Habits:
+    columns = [name for name in made.frame.columns if name not in SAID]
+    named = families(made.plan, columns)
+    return Habits(named, frozenset(name for name in columns if named[name] in made.plan.kinds))
+
+
+def _with_card(
+    trained: TrainedScorer, made: _Set, learning: pl.DataFrame, days: int, mql: float, why_not: dict[str, int]
+) -> TrainedScorer:
+    """The card of a model of our own record says how to look at a lead, and how to say its score in points."""
+    scorer = trained.scorer
+    newest = learning.filter(learning[MOMENT] == learning[MOMENT].max())
+    table = scorer.reader.read(newest)
+    said = {name: newest[column].to_numpy() for name, column in RULES_SAID.items()}
+    card = {
+        **scorer.card,
+        "plan": made.plan.as_dict(),
+        "days": days,
+        "data_cut": f"{datetime.fromtimestamp(max(made.cuts) + days * DAY, UTC):%Y-%m-%d}",
+        "moments": [f"{datetime.fromtimestamp(t, UTC):%Y-%m-%d}" for t in made.cuts],
+        "rejections": {"looks": made.rejections, "why": why_not},
+        "scale": make_scale(scorer, table, made.plan.market, mql, said).as_dict(),
+    }
+    return replace(trained, scorer=replace(scorer, card=card))
+
+
+def _judge(trained: TrainedScorer, made: _Set, folder: Path) -> tuple[bool, str]:
+    """Is it better than what is in charge, beyond noise? And a sentence that says so."""
+    if store.champion(folder) is None:
+        return _against_rules(trained.trial)
+    judges = _judges(made.frame.filter(_apart(made.frame)))
+    if judges is None:
+        return False, f"The champion stays: fewer than {LEAST_JUDGES} conversions are kept apart to judge it by."
+    y = judges[CONVERTED].to_numpy()
+    try:
+        reigning: Scorer = store.load(folder)
+        theirs = reigning.score(judges)
+    except ColumnsMissing as error:
+        return True, f"The champion no longer fits the record ({error}); the challenger takes over."
+    verdict = store.challenge(y, theirs, trained.scorer.score(judges))
+    return verdict.better, verdict.sentence
+
+
+def _against_rules(trial: Trial) -> tuple[bool, str]:
+    """The first model has to beat the rules: on the newest leads, in time order."""
+    if trial.rules is None:
+        return True, "There are no scores of the rules to compare with."
+    gain = auc_gain(trial.y, trial.rules, trial.p)
+    said = (
+        f"AUC {auc(trial.y, trial.p):.3f} against {auc(trial.y, trial.rules):.3f} by the rules "
+        f"(difference ± {2 * gain.error:.3f}) on the newest {len(trial.y):,} leads"
+    )
+    if gain.beyond_noise:
+        return True, f"The model is better than the rules beyond noise: {said}."
+    return False, f"The rules stay in charge: the model is not better than they are beyond noise, {said}."
+
+
+def _judges(apart: pl.DataFrame) -> pl.DataFrame | None:
+    """The newest moments' leads, of those kept apart, as many moments as it takes."""
+    for t in sorted(apart[MOMENT].unique().to_list(), reverse=True):
+        some = apart.filter(pl.col(MOMENT) >= t)
+        bought = int(some[CONVERTED].sum())
+        if LEAST_JUDGES <= bought < some.height:
+            return some
+    return None
+
+
+def _report(trained: TrainedScorer, learning: pl.DataFrame, words: str) -> Report:
+    report = write_report(trained, learning)
+    had = backtest_by_month(trained.trial)
+    page = report.page.replace("<h2>Backtest</h2>", f"<p><b>{words}</b></p><h2>Backtest</h2><ul>" + "".join(
+        f"<li>{line}</li>" for line in had) + "</ul>", 1)  # fmt: skip
+    markdown = "\n".join([report.markdown, "", f"**{words}**", "", *(f"* {line}" for line in had)])
+    return Report(page, markdown, report.data)
