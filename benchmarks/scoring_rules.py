@@ -94,7 +94,7 @@ def work(name: str, url: str, shard: int, shards: int) -> int:
     engine = db.engine_for(url)
     orders: dict[str, Callable[[], Any]] = {
         "segment": lambda: segment(engine, NOW, shard, shards),
-        "score": lambda: score(engine, NOW, RULES, shard, shards),
+        "score": lambda: score(engine, NOW, RULES, shard=shard, shards=shards),
         "score accounts": lambda: score_accounts(engine, NOW, RULES, shard, shards),
     }
     orders[name]()

@@ -22,6 +22,7 @@ class Score(SQLModel, table=True):
     fit: float
     engagement: float
     score: float = Field(index=True)
+    probability: float | None = None  # to convert, 0–1; none where the rules made the score
     grade: str
     reasons: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)  # [{"text", "points"}], strongest first
     last_activity_at: datetime | None = Field(default=None, sa_type=Moment)
@@ -43,8 +44,11 @@ class AccountScore(SQLModel, table=True):
     scored_at: datetime = Field(sa_type=Moment)
 
 
-def leads(session: Session, first: int, last: int, most: int, now: datetime) -> list[dict[str, Any]]:
-    """What the rules look at, for the next `most` contacts from id `first` to `last`, along the primary key."""
+def leads(
+    session: Session, first: int, last: int, most: int, now: datetime, markets: Sequence[str]
+) -> list[dict[str, Any]]:
+    """What the rules look at, for the next `most` contacts of some markets from id `first` to `last`, along the primary
+    key."""
     rows = session.execute(
         select(
             col(Contact.id),
@@ -67,7 +71,7 @@ def leads(session: Session, first: int, last: int, most: int, now: datetime) -> 
         )
         .outerjoin(Account, col(Account.id) == Contact.account_id)
         .outerjoin(Segment, col(Segment.contact_id) == Contact.id)
-        .where(col(Contact.id).between(first, last), col(Contact.created_at) <= now)
+        .where(col(Contact.id).between(first, last), col(Contact.created_at) <= now, col(Contact.market).in_(markets))
         .order_by(col(Contact.id))
         .limit(most)
     )

@@ -1,0 +1,94 @@
+"""Scoring with a learned model: the champion of each market, as long as there is one."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from models import moments
+from models import score as scores
+from models.moments import Stretch
+from nurture import db
+from nurture.rules.scoring import Rules
+from nurture.scorers import store
+from nurture.scorers.moments import Plan, Record, add_up, frame, read
+from nurture.scorers.points import Scale, grades, in_points, parts, shares
+from nurture.scorers.reasons import reasons
+from nurture.scorers.scorer import Scorer
+from nurture.scorers.wording import reasons_in_words
+
+
+class NotOfThisRecord(Exception):
+    """The champion was trained on a file, so it cannot score the database's leads. Roll it back: nurture models
+    rollback; then train one on the record: nurture train."""
+
+
+def champions(folder: Path, markets: Iterator[str]) -> dict[str, Scorer]:
+    """The models in charge, by market. Raises what nurture.scorers.store.load raises, and NotOfThisRecord."""
+    found = {}
+    for market in markets:
+        if name := store.champion(folder / market):
+            scorer = store.load(folder / market, name)
+            if "plan" not in scorer.card:
+                raise NotOfThisRecord(f"{name} was trained on a file and cannot score our own leads. Go back with "
+                                      f"`nurture models rollback --market {market}`.")  # fmt: skip
+            found[market] = scorer
+    return found
+
+
+def stretches(engine: Engine, scorer: Scorer, shard: int, shards: int) -> list[Stretch]:
+    """One shard's leads of the model's market, a stretch at a time."""
+    with db.reading(engine) as session:
+        return moments.stretches(session, scorer.card["plan"]["market"], shard, shards)
+
+
+def score_stretch(
+    engine: Engine, now: datetime, rules: Rules, scorer: Scorer, stretch: Stretch
+) -> list[dict[str, Any]]:
+    """Score one stretch of leads; what was written."""
+    with db.reading(engine) as session:
+        rows = look_at(session, now, rules, scorer, stretch)
+    if rows:
+        with db.writing(engine) as session:
+            scores.write(session, rows)
+    return rows
+
+
+def look_at(session: Session, now: datetime, rules: Rules, scorer: Scorer, stretch: Stretch) -> list[dict[str, Any]]:
+    """Rows of the table score for one stretch of leads, as of `now`."""
+    plan, scale = Plan.from_dict(scorer.card["plan"]), Scale.from_dict(scorer.card["scale"])
+    record = read(session, stretch, plan.kinds, now)
+    if record is None:
+        return []
+    sheet, t = rules.markets[plan.market], int(now.timestamp())
+    sums = add_up(record, t, len(plan.kinds))
+    looked = frame(record, t, plan, sums, sheet)
+    table = scorer.reader.read(looked)
+    p = scorer.score_table(table)
+    points = scale.points(p)
+    found = reasons(in_points(scorer, scale), table, scale.unbounded(p) / 100)
+    who, did = parts(scorer, table, plan.market)
+    fit, engagement = shares(scale.fit, who), shares(scale.engagement, did)
+    words = reasons_in_words(scorer, found, looked, record, sums, t, plan, sheet)
+    said = zip(
+        record.ids.tolist(), np.round(p, 5).tolist(), np.round(points, 1).tolist(), fit.tolist(), engagement.tolist(),
+        grades(fit, engagement, (rules.grades.fit, rules.grades.engagement)), words, sums.ever.tolist(),
+        _known(record, t), strict=True,
+    )  # fmt: skip
+    written = {"version": scorer.card["version"], "scored_at": now}
+    return [
+        {
+            "contact_id": contact_id, "probability": chance, "score": score, "fit": fits, "engagement": engaged,
+            "grade": grade, "reasons": why, **written,
+            "last_activity_at": None if last < 0 else datetime.fromtimestamp(last, UTC),
+        }
+        for contact_id, chance, score, fits, engaged, grade, why, last, there in said if there
+    ]  # fmt: skip
+
+
+def _known(record: Record, t: int) -> list[bool]:
+    return (record.since <= t).tolist()  # type: ignore[no-any-return]
