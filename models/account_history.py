@@ -11,6 +11,7 @@ from models.account import Account
 from models.activity import Activity
 from models.contact import Contact, Market
 from models.opportunity import Opportunity, Outcome
+from models.score import AccountScore
 from models.segment import Segment
 
 AT_ONCE = 2_000  # accounts asked about at a time
@@ -169,6 +170,19 @@ def known_roles(session: Session, deals: Sequence[tuple[int, int, datetime]]) ->
         if there:
             found[deal] = frozenset(role for role in there if role)
     return found
+
+
+def best(session: Session, n: int) -> list[RowMapping]:
+    """The `n` accounts with the highest chance, where none was learned with the highest score, and their reasons."""
+    a = AccountScore
+    rows = session.execute(
+        select(col(a.account_id), col(Account.name), col(a.score), col(a.probability), col(a.completeness),
+               col(a.missing_role), col(a.missing_why), col(a.reasons), col(a.version))
+        .join(Account, col(Account.id) == a.account_id)
+        .order_by(func.coalesce(a.probability, -1.0).desc(), col(a.score).desc(), col(a.account_id))
+        .limit(n)
+    )  # fmt: skip
+    return list(rows.mappings())
 
 
 def _chunks(ids: Collection[int]) -> Iterator[list[int]]:

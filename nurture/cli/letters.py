@@ -32,7 +32,7 @@ def check(campaign: Slug = None, json: AsJson = False) -> None:
     """
     from dataclasses import asdict
 
-    from nurture import campaign_check, scoring_rules, segment_rules
+    from nurture import campaign_check, sales_file, scoring_rules, segment_rules
     from nurture.settings import settings
 
     ours = settings()
@@ -40,6 +40,7 @@ def check(campaign: Slug = None, json: AsJson = False) -> None:
     if campaign is None:
         problems += scoring_rules.check(ours.rules / "scoring.toml")
         problems += segment_rules.check(ours.rules / segment_rules.FILE)
+        problems += sales_file.check(ours.rules)
     errors = [problem for problem in problems if problem.weight == "error"]
     if json:
         print_json([asdict(problem) for problem in problems])

@@ -1,0 +1,95 @@
+"""nurture threshold, accounts: for which leads sales have time, and which accounts are about to buy."""
+
+from typing import Annotated
+
+import typer
+
+from nurture.cli.console import AsJson, At, here, out, print_json, print_table
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(threshold)
+    app.command()(accounts)
+
+
+def threshold(
+    keep: Annotated[bool, typer.Option("--set", help="Hand over from this score on, from now on.")] = False,
+    json: AsJson = False,
+    at: At = None,
+) -> None:
+    """From which score on do sales have time for a lead this week? What that gains, and one step more or less."""
+    from nurture import db, sales_file
+    from tasks.handoff import in_force, terms
+    from tasks.threshold import look, set_threshold
+
+    settings, engine, now = here(at)
+    sales, models = sales_file.read(settings.rules), settings.var / "models"
+    found = (set_threshold if keep else look)(engine, now, sales, models)
+    with db.reading(engine) as session:
+        kept = in_force(session, now)
+    score, since = (kept["body"]["threshold"], kept["made_at"]) if kept else (terms().threshold, None)
+    if json:
+        force = {"threshold": score, "since": since, "version": kept["version"] if kept else None}
+        print_json({"in_force": force, "week": found.week.as_body() if found.week else None, "words": found.words})
+        return
+    out.print(found.words, markup=False)
+    if found.week is None:
+        out.print("To follow sales' calendars: cp examples/sales.toml templates/", markup=False)
+        return
+    shown = [(_score(one.score), one.leads, _figure(one.sales), _figure(one.left)) for one in found.week.lines]
+    print_table(("from a score of", "#leads a week", "#expected", "#left"), shown)
+    print_table(
+        ("rep", "#at work", "#leads", "#unanswered", "#free"),
+        [(one.email, f"{one.weeks:.0%}", one.leads, one.waiting, one.free) for one in found.week.rooms],
+    )
+    if found.week.strangers:
+        out.print(f"{found.week.strangers:,} of these leads belong to somebody who is not in {sales_file.FILE}.")
+    said = f"In force: {_score(score)}" + (f", set {since:%-d %B %H:%M} UTC." if since else ", as the settings say.")
+    out.print(said if score == found.threshold else f"{said} Change it now: nurture threshold --set", markup=False)
+
+
+def accounts(
+    learn: Annotated[bool, typer.Option("--learn", help="Learn from the opportunities on record first.")] = False,
+    top: Annotated[int, typer.Option(help="How many to show.", min=0)] = 10,
+    json: AsJson = False,
+    at: At = None,
+) -> None:
+    """Which accounts are likely to open an opportunity, why, and who of the buying group is missing?"""
+    from models import account_history, lesson
+    from models.lesson import About
+    from nurture import db, scoring_rules
+    from tasks.accounts import learn_accounts
+    from tasks.scoring import score_accounts
+
+    settings, engine, now = here(at)
+    if learn:
+        rules = scoring_rules.read(settings.rules / "scoring.toml")
+        learn_accounts(engine, now, rules)
+        score_accounts(engine, now, rules)
+    with db.reading(engine) as session:
+        told = {about: lesson.newest(session, about, now) for about in (About.ACCOUNTS, About.ROLES)}
+        best = [dict(row) for row in account_history.best(session, top)]
+    if json:
+        learned = {about.value: one and {key: one[key] for key in ("version", "made_at", "words", "body")}
+                   for about, one in told.items()}  # fmt: skip
+        print_json({"learned": learned, "best": best})
+        return
+    for one in told.values():
+        out.print(one["words"] if one else "Nothing was learned yet: nurture accounts --learn", markup=False)
+        if one is None:
+            break
+    for row in best:
+        chance = "" if row["probability"] is None else f" {row['probability']:4.0%}"
+        out.print(f"\n{row['score']:3.0f}{chance}  {row['name']}", markup=False)
+        for reason in row["reasons"][:2]:
+            out.print(f"        {reason['text']}", markup=False)
+        if row["missing_role"]:
+            out.print(f"        {row['missing_why'] or 'Missing: ' + row['missing_role'] + '.'}", markup=False)
+
+
+def _score(score: float) -> str:
+    return "nobody" if score > 100 else f"{score:g}"
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
