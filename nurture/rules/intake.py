@@ -11,6 +11,7 @@ from nurture.rules import address, cells, names
 from nurture.rules.cells import Complaint, Format, shortened
 
 PLAIN = Format()
+MOST_KNOWN = 10_000  # different cells of one column that are remembered, so that none is read twice
 Kind = Literal["accounts", "contacts", "activities", "orders", "opportunities"]
 Read = Callable[[str, Format], Any]
 LINE = "line"  # {line} in a template: the row's line in the file
@@ -167,6 +168,7 @@ class _Step(NamedTuple):
     needed: bool
     default: str
     title: str
+    known: dict[str, Any] | None  # what earlier cells said; None where hardly any two are alike
 
 
 class RowReader:
@@ -203,9 +205,9 @@ class RowReader:
         read = how.read
         if table := self.sheet.values.get(name):
             read = _translated(table, read)
-        return _Step(
-            name, index, cell, read, how.strict or how.needed, how.needed, self.sheet.constants.get(name, ""), title
-        )
+        strict, default = how.strict or how.needed, self.sheet.constants.get(name, "")
+        known: dict[str, Any] | None = None if read in (cells.text, email) else {}
+        return _Step(name, index, cell, read, strict, how.needed, default, title, known)
 
     def said(self, row: list[str]) -> tuple[str, ...]:
         """The cells that this mapping reads: two rows that agree in them say the same."""
@@ -230,14 +232,21 @@ class RowReader:
         faults: list[Fault] = []
         fatal = False
         form = self.form
-        for name, place, made, read, strict, needed, default, title in self.steps:
+        whole = "".join(row)
+        plain = len(whole) <= cells.LONGEST and "\0" not in whole  # so is every cell of it, as a text
+        for name, place, made, read, strict, needed, default, title, known in self.steps:
             cell = (row[place] if place >= 0 else made(line, row) if made else "").strip() or default
             if not cell:
                 if needed:
                     fatal = True
                     faults.append(Fault(line, title, "", f"is empty; {WITHOUT.get(name, 'this row needs it')}"))
                 continue
-            value = read(cell, form)
+            if known is None:
+                value = cell if plain and read is TEXT.read else read(cell, form)
+            elif (value := known.get(cell)) is None:
+                value = read(cell, form)
+                if len(known) < MOST_KNOWN:
+                    known[cell] = value
             if value.__class__ is Complaint:
                 fatal = fatal or strict
                 faults.append(Fault(line, title, shortened(cell), value.why, strict))
@@ -249,7 +258,7 @@ class RowReader:
             values["traits"] = traits = {}
             for name, index in self.traits:
                 if cell := row[index].strip():
-                    if len(cell) > cells.LONGEST or "\0" in cell:
+                    if not plain and (len(cell) > cells.LONGEST or "\0" in cell):
                         faults.append(Fault(line, name, shortened(cell), cells.text(cell, form).why, fatal=False))
                     else:
                         traits[name] = cells.trait(cell)
