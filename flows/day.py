@@ -83,7 +83,9 @@ def segment(engine: Engine, now: datetime) -> Counts:
 @_noun
 def score(engine: Engine, now: datetime) -> Counts:
     rules = scoring_rules.read(settings().rules / "scoring.toml")
-    return total([scoring.score(engine, now, rules), scoring.score_accounts(engine, now, rules)])
+    return total(
+        [scoring.score(engine, now, rules, settings().model_folder), scoring.score_accounts(engine, now, rules)]
+    )
 
 
 @_noun

@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="empty: SQLite in `var`; or postgresql+psycopg://…")
     templates: Path = Field(PROJECT / "templates", description="campaign folders")
     rules: Path = Field(PROJECT / "templates", description="scoring.toml and personas.toml")
+    models: Path | None = Field(
+        None, description="learned models; empty: `models` in `var`. Workers on several machines share one folder"
+    )
     timetable: Path = Field(PROJECT / "prefect.yaml", description="deployments and their schedules")
     marker: Path | None = Field(None, description="how far sending has come, best on another disk than the database")
     clock_file: Path | None = Field(None, description="a simulated clock (the demo's)")
@@ -82,6 +85,10 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         return self.database_url or f"sqlite:///{self.var.resolve() / 'nurture.db'}"
+
+    @property
+    def model_folder(self) -> Path:
+        return self.models or self.var / "models"
 
     @property
     def clock(self) -> clock.Clock:

@@ -51,6 +51,11 @@ class Taught:
     markdown: str = ""
     rejected: dict[str, int] = field(default_factory=dict)  # sales' reasons against leads, all of them labels
 
+    @property
+    def outcome(self) -> str:
+        """For a list of runs: three words."""
+        return f"promoted {self.version}" if self.promoted else "as before" if self.version else "nothing learned"
+
 
 @dataclass(frozen=True)
 class _Set:

@@ -78,22 +78,25 @@ def score(
 ) -> None:
     """Segment and score everybody now, and show the best leads with their reasons."""
     from models import score as scores
-    from nurture import db, scoring_rules
+    from nurture import db, sales_file, scoring_rules
     from nurture.rules.names import full_name
     from tasks import scoring, segmentation
+    from tasks.threshold import set_threshold
 
     settings, engine, now = here(at)
     rules = scoring_rules.read(settings.rules / "scoring.toml")
     segmentation.segment(engine, now)
-    scored = scoring.score(engine, now, rules)
+    scored = scoring.score(engine, now, rules, settings.model_folder)
     scoring.score_accounts(engine, now, rules)
+    set_threshold(engine, now, sales_file.read(settings.rules))
     with db.reading(engine) as session:
         rows = scores.best(session, top)
     best = [{"name": full_name(row["first_name"], row["last_name"]), **row} for row in rows]
     if json:
-        print_json({"leads": scored.leads, "version": rules.version, "best": best})
+        print_json({"leads": scored.leads, "learned": scored.learned, "version": rules.version, "best": best})
         return
-    out.print(f"{scored.leads:,} leads scored by {rules.version}; the best {len(best)}:\n")
+    by_model = f", {scored.learned:,} of them by a learned model" if scored.learned else ""
+    out.print(f"{scored.leads:,} leads scored by {rules.version}{by_model}; the best {len(best)}:\n")
     for row in best:
         who = ", ".join(filter(None, (row["name"] or row["address"], row["account"], row["role"])))
         out.print(f"{row['score']:3.0f} {row['grade']}  {who}", markup=False)

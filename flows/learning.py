@@ -1,0 +1,47 @@
+"""When we learn who buys: every week."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+from prefect import State
+from prefect.states import Completed
+from pydantic import Field
+
+from flows import board
+from flows.lateness import too_late
+from flows.run import At, Minutes, moment, noun
+from models.contact import Market
+from nurture import db, scoring_rules
+from nurture.settings import settings
+from tasks.accounts import learn_accounts
+from tasks.learning import learn
+
+Days = Annotated[int, Field(ge=7, le=730)]
+
+
+@noun("learn who buys")
+def learning(days_b2c: Days = 30, most_late: Minutes = 1_440, at: At = None) -> State[None]:
+    """Every week: what became of earlier leads teaches the score. A new model is promoted only if it is better than
+    what is in charge, beyond noise, on the newest leads that neither has learned from.
+
+    Args:
+        days_b2c: Within how many days an order counts as an answer. For companies scoring.toml says it: horizon_days.
+        most_late: A run that starts more than this many minutes late does nothing and ends Skipped.
+        at: The moment to act as. Empty: now.
+    """
+    if skipped := too_late(most_late, at):
+        return skipped
+    ours, engine, now = settings(), db.here(), moment(at)
+    rules = scoring_rules.read(ours.rules / "scoring.toml")
+    days = {Market.B2B.value: rules.account.horizon_days, Market.B2C.value: days_b2c}
+
+    taught = [
+        learn.task(engine, now, rules, market, within, ours.model_folder / market, ours.mql_score, version("nurture"))
+        for market, within in days.items()
+    ]
+    accounts = learn_accounts.task(engine, now, rules)
+
+    for one in taught:
+        board.page(f"learning-{one.market}", one.markdown or one.words, "What was learned of leads, and is it better?")
+    board.page("learning-accounts", accounts.words, "What was learned of accounts")
+    return Completed(message=", ".join(f"{one.market}: {one.outcome}" for one in taught))
