@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, UniqueConstraint, or_, select, update
-from sqlmodel import Field, Session, SQLModel, col
+from sqlalchemy import ColumnElement, UniqueConstraint, bindparam, or_, select, update
+from sqlalchemy.orm import Session
+from sqlmodel import Field, SQLModel, col
 
 from models.activity import Activity
 from models.bulk import add_new
@@ -14,6 +15,7 @@ from models.message import SALES, Message, State
 from models.moment import Id, Moment
 
 AWAY = "out_of_office"  # the kind of activity that an automatic reply is kept as; its detail is what the reply says
+AUTOMATIC = "automatic reply"  # whose word it is then
 HELD = ("account_paused", "away")  # the reasons (nurture.rules.reasons) of messages that wait for a pause to end
 
 
@@ -31,7 +33,7 @@ class Pause(SQLModel, table=True):
     at: datetime = Field(sa_type=Moment)
     until: datetime = Field(index=True, sa_type=Moment)
     why: str
-    by: str  # a person, or "automatic reply"
+    by: str  # a person, or AUTOMATIC
 
 
 class Rest(NamedTuple):
@@ -124,6 +126,28 @@ def note_absences(session: Session, absences: Sequence[Mapping[str, Any]], now: 
         if row["until"] > now:
             _hold(session, col(Message.address) == row["address"], row["until"], HELD[1], row["why"])
     return new
+
+
+def touch(session: Session, attempt_ids: Sequence[str], now: datetime) -> bool:
+    """Does a pause in force concern a message of these attempts? Without any, one look at the index on `until`."""
+    resting = rests(session, now)
+    accounts = [key for key, rest in resting.accounts.items() if rest.until > now]
+    people = [key for key, rest in resting.people.items() if rest.until > now]
+    if not accounts and not people:
+        return False
+    whose = or_(col(Message.account_id).in_(accounts), col(Message.address).in_(people))
+    question = select(col(Message.id)).where(col(Message.attempt_id).in_(attempt_ids), whose).limit(1)
+    return session.execute(question).first() is not None
+
+
+def prolong(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Letters that a pause holds back live longer by it. Rows: id, not_after."""
+    if rows:
+        table = Message.__table__  # type: ignore[attr-defined]
+        session.connection().execute(
+            update(table).where(table.c.id == bindparam("b_id")).values(not_after=bindparam("b_not_after")),
+            [{f"b_{key}": value for key, value in row.items()} for row in rows],
+        )
 
 
 def history(session: Session, account_id: int, addresses: Collection[str]) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from models import attempt as attempts
 from models import message as messages
+from models import pause as pauses
 from models.attempt import AttemptState
 from models.campaign import set_brake
 from models.epoch import RESTORED
@@ -25,7 +26,7 @@ from models.recipient import handoffs, recipients
 from nurture import db
 from nurture.clock import Clock
 from nurture.desk import Desk, Edition
-from nurture.envelope import Envelope, Parcel, Transport
+from nurture.envelope import Envelope, Hold, Parcel, Transport
 from nurture.epoch import Outside
 from nurture.rules.delivery import (
     AGAIN,
@@ -58,6 +59,7 @@ class Delivered:
     """What one run of the outbox did, in messages (requests and released/doubted: in attempts)."""
 
     accepted: int = 0
+    scheduled: int = 0  # taken, and held by the provider until their time
     skipped: int = 0
     refused: int = 0
     unknown: int = 0
@@ -99,6 +101,7 @@ class Load:
     edition: Edition
     tries: int
     parcel: Parcel
+    hold: Hold | Answer | None = None  # an answer: the provider cannot hold them now, so they are not offered
 
 
 def worker_name() -> str:
@@ -130,7 +133,7 @@ def deliver(
         while True:
             may = allowance(engine, clock(), transport, desk.settings)
             done += Delivered(stopped=may.stop)
-            left = min(most - done.accepted - done.unknown - senders.carrying, may.most)
+            left = min(most - done.accepted - done.scheduled - done.unknown - senders.carrying, may.most)
             idle = done.stopped or left <= 0 or (may.careful and senders.busy)
             claimed = None if idle else claim(engine, clock(), transport, desk, owner, left, may.of_domain)
             if claimed is None:
@@ -273,22 +276,36 @@ def _look(session: Session, rows: list[dict[str, Any]], edition: Edition, now: d
 
     Each row learns whether it `goes`.
     """
+    rested = _resting(session, rows, now) if edition.campaign else []
     result = sort_out(
         _braked(session, edition, rows), edition.campaign, now, caps=caps and edition.campaign is not None
     )
     going = set(result.go)
     for row in rows:
         row["goes"] = row["id"] in going
+    pauses.prolong(session, [{"id": row["id"], "not_after": row["not_after"] + (row["rest"].until - now)}
+                             for row in rested if row["id"] in result.wait])  # fmt: skip
     return _put_aside(session, result, State.WAITING if caps else State.CLAIMED)
 
 
 def _last_look(session: Session, attempt_ids: Sequence[str], edition: Edition, now: datetime) -> Delivered:
     """About each kind of reader first, and where the rule objects about each of them: a thousand are a few kinds."""
     messages.hold_addresses(session, {"attempts": attempt_ids}, share=True)
+    if edition.campaign and pauses.touch(session, attempt_ids, now):
+        return _look(session, messages.standing(session, attempt_ids), edition, now, caps=False)
     kinds = _braked(session, edition, messages.alike(session, attempt_ids))
     if not any(objection(kind, edition.campaign, now, caps=False) for kind in kinds):
         return Delivered()
     return _look(session, messages.standing(session, attempt_ids), edition, now, caps=False)
+
+
+def _resting(session: Session, rows: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+    """The rows whose account is paused or whose reader is away; each row learns its `rest`."""
+    rests = pauses.rests(session, now)
+    for row in rows:
+        rest = rests.of(row["account_id"], row["address"])
+        row["rest"] = rest if rest and rest.until > now else None
+    return [row for row in rows if row["rest"]]
 
 
 def _braked(session: Session, edition: Edition, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -363,11 +380,27 @@ def _readdressed(load: Load) -> Load:
 
 def offer(engine: Engine, clock: Clock, transport: Transport, owner: str, load: Load) -> Delivered:
     """Arm one request, make it, record what is known. No session is open while it is under way."""
+    load = _with_hold(transport, load, clock())
     armed, done = arm(engine, clock(), owner, load)
     if not armed:
         return done
-    answer = transport.send(armed, lambda: _still_armed(engine, clock, load.attempt_id), clock())
-    return done + record(engine, clock(), load, armed, answer)
+    return done + record(engine, clock(), load, armed, _answer(engine, clock, transport, load, armed))
+
+
+def _with_hold(transport: Transport, load: Load, now: datetime) -> Load:
+    """Where the campaign says so, the provider keeps the letters for a while, under a name it gives beforehand."""
+    lead = load.edition.campaign.lead if load.edition.campaign else None
+    if not lead or transport.batches is None:
+        return load
+    name = transport.batches.new(now)
+    return replace(load, hold=Hold(name, now + lead) if isinstance(name, str) else name)
+
+
+def _answer(engine: Engine, clock: Clock, transport: Transport, load: Load, envelopes: list[Envelope]) -> Answer:
+    if isinstance(load.hold, Answer):
+        return load.hold
+    more = {"hold": load.hold} if load.hold else {}
+    return transport.send(envelopes, lambda: _still_armed(engine, clock, load.attempt_id), clock(), **more)
 
 
 def offer_together(
@@ -377,11 +410,12 @@ def offer_together(
     come, those that came together in one transaction."""
     if len(loads) == 1:
         return offer(engine, clock, transport, owner, loads[0])
+    loads = [_with_hold(transport, load, clock()) for load in loads]
     armed, done = arm_together(engine, clock(), owner, loads)
     going = [(load, envelopes) for load in loads if (envelopes := armed[load.attempt_id])]
 
     def ask(load: Load, envelopes: list[Envelope]) -> Answer:
-        return transport.send(envelopes, lambda: _still_armed(engine, clock, load.attempt_id), clock())
+        return _answer(engine, clock, transport, load, envelopes)
 
     for answers in senders.together([partial(ask, *one) for one in going]):
         done += record_together(engine, clock(), [(*going[n], answer) for n, answer in answers.items()])
@@ -417,6 +451,9 @@ def arm_together(
         ]
         if not ours:
             return armed, Delivered()
+        for load in ours:
+            if isinstance(load.hold, Hold):
+                attempts.hold(session, load.attempt_id, load.hold.batch_id, load.hold.until)
         done = _last_look(session, [load.attempt_id for load in ours], ours[0].edition, now)
         going = attempts.arm(session, {load.attempt_id: len(load.parcel.envelopes) for load in ours})
     for load in ours:
@@ -449,14 +486,18 @@ def record_together(
 
 
 def _recorded(session: Session, now: datetime, load: Load, envelopes: Sequence[Envelope], answer: Answer) -> Delivered:
-    after = fates(answer, len(envelopes), load.tries, now)
+    is_held = isinstance(load.hold, Hold)
+    after = fates(answer, len(envelopes), load.tries, now, held=is_held)
     rows = (
         []
         if answer.verdict in STATE_AFTER
         else [_fated(envelope.message_id, fate, now) for envelope, fate in zip(envelopes, after, strict=True)]
     )
+    state = STATE_AFTER.get(answer.verdict, AttemptState.REJECTED)
+    if is_held and answer.verdict is Verdict.TAKEN:
+        state = AttemptState.SCHEDULED
     first = attempts.finish(
-        session, load.attempt_id, STATE_AFTER.get(answer.verdict, AttemptState.REJECTED), rows, now,
+        session, load.attempt_id, state, rows, now,
         status=answer.status, provider_id=answer.provider_id, detail=answer.detail or None,
     )  # fmt: skip
     if answer.verdict is Verdict.STOP:
@@ -468,6 +509,7 @@ def _recorded(session: Session, now: datetime, load: Load, envelopes: Sequence[E
     return Delivered(
         requests=1,
         accepted=states[State.ACCEPTED],
+        scheduled=states[State.SCHEDULED],
         skipped=states[State.SKIPPED],
         refused=states[State.REFUSED],
         unknown=states[State.UNKNOWN],

@@ -35,7 +35,7 @@ def note_absences(engine: Engine, now: datetime) -> int:
         return 0
     absences = [
         {
-            "address": row["address"], "at": row["at"], "why": "is out of office", "by": "automatic reply",
+            "address": row["address"], "at": row["at"], "why": "is out of office", "by": pauses.AUTOMATIC,
             "until": back(row["detail"], row["at"], zone_of(row["country"], row["time_zone"])),
         }
         for row in {(row["address"], row["at"]): row for row in replies}.values()

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from models.attempt import AttemptState as A
 from models.contact import Consent, Market
 from models.message import State as M
+from models.pause import AUTOMATIC
 from nurture.rules.campaign import Campaign, Hours
 from nurture.rules.hours import end_of, next_in_hours, zone_of
 from nurture.rules.reasons import SUPPRESSED, Reason, Skip, Wait
@@ -50,6 +51,7 @@ ATTEMPT_NEXT = {  # (state, what happened) → state. What is not here changes n
     (A.CLAIMED, "lease over"): A.RELEASED,
     (A.CLAIMED, "nobody left"): A.VOID,
     (A.ARMED, Verdict.TAKEN): A.ACCEPTED,
+    (A.ARMED, "taken for later"): A.SCHEDULED,
     (A.ARMED, Verdict.BUSY): A.REJECTED,
     (A.ARMED, Verdict.REFUSED): A.REJECTED,
     (A.ARMED, Verdict.STOP): A.REJECTED,
@@ -63,7 +65,12 @@ ATTEMPT_NEXT = {  # (state, what happened) → state. What is not here changes n
     (A.UNKNOWN, Verdict.STOP): A.REJECTED,
     (A.UNKNOWN, Verdict.TRIED): A.REJECTED,
     (A.UNKNOWN, "event"): A.ACCEPTED,
+    (A.UNKNOWN, "taken for later"): A.SCHEDULED,
     (A.UNKNOWN, "proof of absence"): A.REJECTED,
+    (A.UNKNOWN, "called back"): A.REJECTED,
+    (A.SCHEDULED, "its time"): A.ACCEPTED,
+    (A.SCHEDULED, "event"): A.ACCEPTED,
+    (A.SCHEDULED, "called back"): A.REJECTED,
     (A.REJECTED, "event"): A.ACCEPTED,  # a surprise: what we had ruled out was taken all the same
     (A.RELEASED, "event"): A.ACCEPTED,
     (A.VOID, "event"): A.ACCEPTED,
@@ -77,6 +84,7 @@ MESSAGE_NEXT = {
     (M.CLAIMED, "lease over"): M.WAITING,
     (M.CLAIMED, "arm"): M.ARMED,
     (M.ARMED, Verdict.TAKEN): M.ACCEPTED,
+    (M.ARMED, "taken for later"): M.SCHEDULED,
     (M.ARMED, Verdict.BUSY): M.WAITING,
     (M.ARMED, Verdict.REFUSED): M.REFUSED,
     (M.ARMED, "refused beside others"): M.WAITING,  # somebody else was named, or nobody: offered again
@@ -96,7 +104,12 @@ MESSAGE_NEXT = {
     (M.CLAIMED, "event"): M.ACCEPTED,
     (M.SKIPPED, "event"): M.ACCEPTED,  # skipped since; not one that was put aside before the request left
     (M.REFUSED, "event"): M.ACCEPTED,
+    (M.UNKNOWN, "taken for later"): M.SCHEDULED,
     (M.UNKNOWN, "proof of absence"): M.WAITING,
+    (M.UNKNOWN, "called back"): M.WAITING,
+    (M.SCHEDULED, "its time"): M.ACCEPTED,
+    (M.SCHEDULED, "event"): M.ACCEPTED,
+    (M.SCHEDULED, "called back"): M.WAITING,
     (M.UNKNOWN, "person: it was sent"): M.ACCEPTED,
     (M.UNKNOWN, "person: it was not sent"): M.WAITING,
 }
@@ -126,11 +139,14 @@ class Fate:
     more_tries: int = 0
 
 
-def fates(answer: Answer, n: int, tries: int, now: datetime) -> list[Fate]:
-    """What becomes of each of the `n` messages of a request that had been refused `tries` times before."""
+def fates(answer: Answer, n: int, tries: int, now: datetime, *, held: bool = False) -> list[Fate]:
+    """What becomes of each of the `n` messages of a request that had been refused `tries` times before.
+
+    `held`: the provider was asked to keep them until their time.
+    """
     match answer.verdict:
         case Verdict.TAKEN:
-            return [Fate(M.ACCEPTED)] * n
+            return [Fate(M.SCHEDULED if held else M.ACCEPTED)] * n
         case Verdict.UNKNOWN:
             return [Fate(M.UNKNOWN, detail=answer.detail)] * n
         case Verdict.TRIED:
@@ -168,17 +184,23 @@ def objection(row: Mapping[str, Any], campaign: Campaign | None, now: datetime, 
     """What forbids this message at this moment? The last look before it leaves, and `nurture why`.
 
     `row`: address, market, not_after, suppressed_why, consent, account_stopped_why, country, time_zone, brake (why
-    sending is paused, or None) and, with `caps`, person_lately and account_today (messages already taken up).
-    `campaign` is None for mails to sales: they know no hours, caps or consent.
+    sending is paused, or None), where there is one the `rest` of a pause in force (why, by, until) and, with `caps`,
+    person_lately and account_today (messages already taken up).
+    `campaign` is None for mails to sales: they know no hours, caps or consent. With a lead, it is about the moment at
+    which the provider lets the letter go.
     """
     if row["suppressed_why"]:
         return Skip(SUPPRESSED.get(row["suppressed_why"], Reason.STOPPED_BY_PERSON))
-    if now > row["not_after"]:
+    leaves = now + campaign.lead if campaign else now
+    if leaves > row["not_after"]:
         return Skip(Reason.EXPIRED)
     if row["brake"]:
         return Wait(Reason.PAUSED, f"sending is paused: {row['brake']}", now + BUSY_WAIT)
     if campaign is None:
         return None
+    if rest := row.get("rest"):
+        reason = Reason.AWAY if rest.by == AUTOMATIC else Reason.ACCOUNT_PAUSED
+        return Wait(reason, f"{rest.why} ({rest.by})", rest.until)
     if row["consent"] != Consent.GRANTED:
         return Skip(Reason.NO_CONSENT)
     stopped = row["account_stopped_why"]
@@ -186,9 +208,9 @@ def objection(row: Mapping[str, Any], campaign: Campaign | None, now: datetime, 
         return Skip(Reason.ACCOUNT_STOPPED, f"the account's sequence was stopped ({stopped.replace('_', ' ')})")
     zone = zone_of(row["country"], row["time_zone"])
     country = (row["country"] or "") if campaign.market == Market.B2B else None
-    opens = _opens(now, campaign.hours, zone, country)
-    if opens > now:
-        return Wait(Reason.OUTSIDE_HOURS, until=opens)
+    opens = _opens(leaves, campaign.hours, zone, country)
+    if opens > leaves:
+        return Wait(Reason.OUTSIDE_HOURS, until=opens - campaign.lead)
     if caps and row["person_lately"] >= campaign.max_per_person:
         detail = f"has had {row['person_lately']} letters in {campaign.per_days} days"
         return Wait(Reason.FREQUENCY_CAP, detail, next_in_hours(now + timedelta(days=1), campaign.hours, zone, country))
