@@ -9,6 +9,7 @@ from nurture import db
 from nurture.rules import lifecycle
 from nurture.rules.reporting import GROUPS, skips_by_reason
 from tasks.reporting import funnel, report
+from tasks.threshold import in_words
 
 
 @noun("report on {campaign}")
@@ -25,8 +26,9 @@ def reporting(campaign: Slug = None, most_late: Minutes = 240, at: At = None) ->
 
     found = report.task(db.here(), moment(at), campaign)
     stages = funnel.task(db.here(), moment(at))
+    threshold = in_words.task(db.here(), moment(at))
 
-    board.page("reporting", found.markdown(), "The ledger and the funnel")
+    board.page("reporting", f"{found.markdown()}\n\n{threshold}", "The ledger, the funnel and what sales have time for")
     board.page("funnel", lifecycle.markdown(stages), "Leads by stage: how many, how many go on, how long they stay")
     board.page("reasons", skips_by_reason(found.lines), "Letters not sent, by reason")
     if not found.adds_up:

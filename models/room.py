@@ -24,9 +24,9 @@ def unanswered_before(session: Session, since: datetime) -> dict[str, int]:
 
 
 def offered_since(session: Session, since: datetime, now: datetime) -> list[dict[str, Any]]:
-    """The leads offered after a moment, each once, as they score now: score, version, owner_email."""
+    """The leads offered after a moment, each once, as they score now: score, probability, owner_email."""
     rows = session.execute(
-        select(col(Score.contact_id), col(Score.score), col(Score.version), col(Handoff.owner_email))
+        select(col(Score.contact_id), col(Score.score), col(Score.probability), col(Handoff.owner_email))
         .join(Score, col(Score.contact_id) == Handoff.contact_id)
         .where(col(Handoff.offered_at) > since, col(Handoff.offered_at) <= now)
         .order_by(col(Handoff.id))
@@ -45,7 +45,7 @@ def warmest(session: Session, now: datetime, most: int) -> list[dict[str, Any]]:
             col(Contact.account_id),
             col(Contact.stage),
             col(Score.score),
-            col(Score.version),
+            col(Score.probability),
             col(Address.suppressed_why),
             col(Account.owner_email),
         )

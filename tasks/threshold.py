@@ -1,10 +1,7 @@
 """Threshold: from which score on sales have time for a lead this week, after the scores and by their calendars."""
 
-import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Engine
 from sqlmodel import Session
@@ -16,12 +13,11 @@ from nurture.rules import capacity, handoff
 from nurture.rules.capacity import Capacity, Lead, Week
 from nurture.rules.handoff import Terms
 from nurture.rules.hours import zone_of
-from tasks.handoff import terms, worth_a_call
+from tasks.handoff import in_force, terms, worth_a_call
 from tasks.order import order
 
 MOST = 10_000  # of the warmest leads that are looked at: many times what anybody can call in a week
 WEEK = timedelta(days=7)
-B2B = "b2b"
 
 
 @dataclass(frozen=True)
@@ -34,16 +30,16 @@ class Threshold:
 
 
 @order(run_name="set the threshold")
-def set_threshold(engine: Engine, now: datetime, sales: Capacity | None, models: Path | None = None) -> Threshold:
-    """Work out the coming week's threshold and keep it: from then on handoff uses it. `models`: the folder of learned ones."""
-    found = look(engine, now, sales, models)
+def set_threshold(engine: Engine, now: datetime, sales: Capacity | None) -> Threshold:
+    """Work out the coming week's threshold and keep it: from then on handoff uses it."""
+    found = look(engine, now, sales)
     if sales and found.week:
         with db.writing(engine) as session:
             lesson.write(session, About.THRESHOLD, sales.version, found.words, found.week.as_body(), now)
     return found
 
 
-def look(engine: Engine, now: datetime, sales: Capacity | None, models: Path | None = None) -> Threshold:
+def look(engine: Engine, now: datetime, sales: Capacity | None) -> Threshold:
     """What the threshold would be; nothing is kept."""
     usual = terms()
     if sales is None:
@@ -52,39 +48,30 @@ def look(engine: Engine, now: datetime, sales: Capacity | None, models: Path | N
     since = now - WEEK
     with db.reading(engine) as session:
         waiting = room.unanswered_before(session, since)
-        leads = _leads(session, now, replace(usual, threshold=0.0, per_owner=MOST), _chance(models))
+        leads = _leads(session, now, replace(usual, threshold=0.0, per_owner=MOST))
     begin = now.astimezone(zone_of(usual.country, usual.zone)).date()
     week = capacity.this_week(sales, leads, begin, waiting)
     return Threshold(week.threshold, week.sentence, week)
 
 
-def _leads(session: Session, now: datetime, anybody: Terms, chance: Any) -> list[Lead]:
+@order(run_name="read the threshold")
+def in_words(engine: Engine, now: datetime) -> str:
+    """The threshold in force as a part of the report; nothing while the settings say it."""
+    with db.reading(engine) as session:
+        kept = in_force(session, now)
+    if kept is None:
+        return ""
+    return f"## Threshold\n\nSet {kept['made_at']:%Y-%m-%d %H:%M} UTC. {capacity.read(kept['body']).markdown}"
+
+
+def _leads(session: Session, now: datetime, anybody: Terms) -> list[Lead]:
     """Those offered in the last seven days, and those who only lack a threshold: one of an account, the warmest."""
     offered = room.offered_since(session, now - WEEK, now)
     rows = room.warmest(session, now, MOST)
-    versions = {row["contact_id"]: row["version"] for row in rows}
+    chances = {row["contact_id"]: row["probability"] for row in rows}
     calls, _ = worth_a_call(session, rows, anybody, now)
     ready, _ = handoff.share_out(calls, {}, anybody)
     return [
-        *(Lead(row["score"], chance(row["score"], row["version"]), True, row["owner_email"]) for row in offered),
-        *(Lead(one.score, chance(one.score, versions[one.contact_id]), False, one.owner_email) for one in ready),
+        *(Lead(row["score"], row["probability"], True, row["owner_email"]) for row in offered),
+        *(Lead(one.score, chances[one.contact_id], False, one.owner_email) for one in ready),
     ]
-
-
-def _chance(models: Path | None) -> Any:
-    """How likely a lead with this score converts, as far as a learned version made the score; else None."""
-    version, scale = _scale(models / B2B) if models and (models / B2B).is_dir() else (None, None)
-
-    def chance(score: float, made_by: str) -> float | None:
-        if not scale or made_by != version:
-            return None
-        return 1 / (1 + math.exp(-(scale["anchor"] + math.log(2) * (score - scale["mql"]) / 10)))
-
-    return chance
-
-
-def _scale(models: Path) -> tuple[str | None, dict[str, float] | None]:
-    from nurture.scorers import store
-
-    version = store.champion(models)
-    return version, store.show(models, version).card.get("scale") if version else None

@@ -14,7 +14,7 @@ from nurture import db, sales_file
 from nurture.rules.capacity import NOBODY, Away, Capacity, Lead, Rep, read, this_week
 from nurture.settings import settings
 from tasks.handoff import offer
-from tasks.threshold import look, set_threshold
+from tasks.threshold import in_words, look, set_threshold
 from tests.people import a_handoff, add
 
 MONDAY = date(2026, 3, 2)
@@ -187,7 +187,7 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     settings.cache_clear()
 
 
-def a_town(engine: Engine, *scores: float) -> None:
+def a_town(engine: Engine, *scores: float, learned: bool = False) -> None:
     """A company with one lead for each score, all of Sam's."""
     made = {"created_at": NOW - 9 * DAY, "updated_at": NOW - 9 * DAY}
     for id, score in enumerate(scores, 1):
@@ -202,7 +202,8 @@ def a_town(engine: Engine, *scores: float) -> None:
                               "account_id": id, "locale": "en", "consent": "granted", "stage": "lead", "traits": {},
                               **made})  # fmt: skip
         row: dict[str, Any] = {"contact_id": id, "version": "rules-1", "fit": 50, "engagement": 50, "score": score,
-                               "grade": "B2", "reasons": [], "scored_at": NOW - DAY}  # fmt: skip
+                               "grade": "B2", "reasons": [], "scored_at": NOW - DAY,
+                               "probability": score / 200 if learned else None}  # fmt: skip
         add(engine, Score, row)
 
 
@@ -216,6 +217,7 @@ def test_handoff_uses_the_weeks_threshold_and_then_the_next(engine: Engine, rule
     assert look(engine, NOW, sales).threshold == 60
     found = set_threshold(engine, NOW, sales)
     assert (found.threshold, found.week and found.week.offered) == (60, 2)
+    assert "## Threshold\n\nSet 2026-03-02 08:00 UTC. From a score of 60 on" in in_words(engine, NOW)
     assert offer(engine, NOW).offered == 1
     assert set_threshold(engine, NOW + DAY, sales).threshold == 60
     assert offer(engine, NOW + DAY).offered == 0  # the week is full
@@ -238,12 +240,14 @@ def test_without_the_file_everything_stays_as_it_is(engine: Engine, rules: Path)
     assert found.words == "From a score of 70 on, as the settings say: there is no sales.toml."
     with db.reading(engine) as session:
         assert session.execute(select(Lesson)).all() == []
+    assert in_words(engine, NOW) == ""
     assert offer(engine, NOW).offered == 1
 
 
 def test_who_must_not_be_called_takes_nobodys_place(engine: Engine, rules: Path) -> None:
-    a_town(engine, 90, 80, 60)
+    a_town(engine, 90, 80, 60, learned=True)
     a_handoff(engine, NOW - 20 * DAY, contact_id=1, state="rejected", decided_at=NOW - 10 * DAY, decided_why="no_need")
     week = look(engine, NOW, Capacity("v", (replace(SAM, leads=1),))).week
     assert week
     assert (week.threshold, week.of_leads) == (80, 2)
+    assert (week.sales, week.left) == (pytest.approx(0.4), pytest.approx(0.3))

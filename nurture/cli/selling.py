@@ -23,8 +23,7 @@ def threshold(
     from tasks.threshold import look, set_threshold
 
     settings, engine, now = here(at)
-    sales, models = sales_file.read(settings.rules), settings.var / "models"
-    found = (set_threshold if keep else look)(engine, now, sales, models)
+    found = (set_threshold if keep else look)(engine, now, sales_file.read(settings.rules))
     with db.reading(engine) as session:
         kept = in_force(session, now)
     score, since = (kept["body"]["threshold"], kept["made_at"]) if kept else (terms().threshold, None)
