@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nurture.rules.phrases import Phrasebook, lexemes
+from nurture.rules.phrases import Phrasebook, lexemes, words
 
 LEVELS = ("Professional", "Junior", "Senior", "Lead", "Director", "Management")  # of several, the last one counts
 ROLES = ("specifier", "authorizer", "user", "purchaser", "finance", "champion", "gatekeeper")  # champion: by behaviour
-MARKS = ("learner", "assistant", "serves", "deputy", "former", "freelance", "link")
+MARKS = ("learner", "assistant", "second", "serves", "deputy", "former", "freelance", "reports", "link")
+QUIET = ("reports", "link")  # they join other words and say nothing alone
 UNKNOWN = "unknown"
 
 TABLES = Path(__file__).with_name("title_words")
@@ -60,6 +61,7 @@ class TitleTables:
     levels: tuple[Row, ...]
     function_book: Phrasebook  # numbers of `functions`
     level_book: Phrasebook  # numbers of `levels`
+    written_out: Mapping[str, tuple[str, ...]]  # abbreviation or usual slip -> the words it stands for
     department_of: Mapping[str, str]  # function -> department
     role_of: Mapping[tuple[str, str], Rule]  # function, seniority
     persona_of: Mapping[tuple[str, str, str], Rule]  # function, seniority, role
@@ -74,6 +76,7 @@ def load_tables(path: Path | None = None, personas: Path | None = None) -> Title
     department_of = {function: department for department, names in departments.items() for function in names}
     functions: dict[tuple[str, ...], Row] = {}
     levels: dict[tuple[str, ...], Row] = {}
+    written_out: dict[str, tuple[str, ...]] = {}
     for file in sorted(folder.glob("*.toml")):
         if file.name not in NOT_WORDS:
             table = _toml(file)
@@ -84,17 +87,21 @@ def load_tables(path: Path | None = None, personas: Path | None = None) -> Title
                 _add(levels, "seniority", level, phrases, file.name, 1.0, LEVELS)
             for mark, phrases in table.get("marks", {}).items():
                 _add(levels, "mark", mark, phrases, file.name, 1.0, MARKS)
+            for meant, shorts in table.get("abbreviations", {}).items():
+                _write_out(written_out, meant, shorts, file.name)
     role_rules = _rules(_toml(folder / "roles.toml")["rule"], department_of, ROLES)
     persona_rules = _rules(_toml(personas or PERSONAS)["persona"], department_of)
     pairs = [(function, level) for function in (*department_of, UNKNOWN) for level in LEVELS]
     triples = [(function, level, role) for function, level in pairs for role in (*ROLES, UNKNOWN)]
     function_phrases = [row.evidence.phrase for row in functions.values()]
     level_phrases = [row.evidence.phrase for row in levels.values()]
+    _settle(functions)
     return TitleTables(
         functions=tuple(functions.values()),
         levels=tuple(levels.values()),
         function_book=Phrasebook(function_phrases, others=level_phrases),
         level_book=Phrasebook(level_phrases, others=function_phrases),
+        written_out=written_out,
         department_of=department_of,
         role_of={pair: _first(role_rules, *pair) for pair in pairs},
         personas=tuple(rule.name for rule in persona_rules),
@@ -125,6 +132,33 @@ def _add(
                 f"{table}: {phrase!r} says {says}, but {known.evidence.table} has it as {known.says};"
                 " choose one of them, or write a longer phrase"
             )
+
+
+def _settle(functions: dict[tuple[str, ...], Row]) -> None:
+    """A longer phrase settles what a word in it settles: "jefe de compras" as much as "compras"."""
+    settling: dict[str, list[str]] = {}
+    for phrase, row in functions.items():
+        if row.weight == STRENGTH["settles"] and len(phrase) == 1:
+            settling.setdefault(row.says, []).append(phrase[0])
+    for phrase, row in functions.items():
+        if row.weight < STRENGTH["settles"] and any(
+            _holds(word, lexeme) for word in settling.get(row.says, ()) for lexeme in phrase
+        ):
+            functions[phrase] = row._replace(weight=STRENGTH["settles"])
+
+
+def _holds(word: str, lexeme: str) -> bool:
+    bare, other = word.strip("*"), lexeme.strip("*")
+    starts, ends = not word.startswith("*"), not word.endswith("*")
+    return bare in other and (not starts or other.startswith(bare)) and (not ends or other.endswith(bare))
+
+
+def _write_out(known: dict[str, tuple[str, ...]], meant: str, shorts: Sequence[str], table: str) -> None:
+    whole = tuple(words(meant))
+    for short in shorts:
+        if known.setdefault("".join(words(short)), whole) != whole:
+            before = " ".join(known["".join(words(short))])
+            raise ValueError(f"{table}: {short!r} stands for {meant!r} and for {before!r}; choose one of them")
 
 
 def _rules(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from nurture.rules.phrases import words
-from nurture.rules.title_tables import LEVELS, ROLES, UNKNOWN, Evidence, Row, TitleTables, load_tables
+from nurture.rules.title_tables import LEVELS, QUIET, ROLES, UNKNOWN, Evidence, Row, TitleTables, load_tables
 
 __all__ = [
     "DEPARTMENTS", "LEVELS", "ROLES", "UNKNOWN",
@@ -104,6 +104,8 @@ def explain(reading: TitleReading) -> str:
 
 
 def _sure(confidence: float) -> str:
+    if not confidence:
+        return "no guess"
     word = "surely" if confidence >= 0.8 else "probably" if confidence >= 0.5 else "perhaps"
     return f"{word} ({confidence:.0%})"
 
@@ -112,14 +114,15 @@ def _jobs(title: str, tables: TitleTables) -> tuple[Job, ...]:
     """The title cut where one job ends and the next begins; jobs no row knows are left out."""
     jobs: list[Job] = []
     line: list[str] = []
+    written_out = tables.written_out
     at_employer = False
     for word in (*words(title), "/"):
         if word not in BREAKS:
-            line.append(word)
+            line += written_out.get(word) or (word,)
             continue
         if line:
             job = Job(at_employer, tables.function_book.find(line), tables.level_book.find(line))
-            if job.functions or any(tables.levels[number].says != "link" for number in job.levels):
+            if job.functions or any(tables.levels[number].says not in QUIET for number in job.levels):
                 jobs.append(job)
             line = []
         at_employer = word in AT or (at_employer and word == ",")
@@ -137,7 +140,7 @@ def _reading(jobs: tuple[Job, ...], tables: TitleTables) -> TitleReading:
     function, department, department_confidence = _function(rows, serves, tables)
     seniority_confidence = level_confidence or (0.6 if function != UNKNOWN else 0.3)
     role, role_confidence, _, _, _, why = tables.role_of[function, seniority]
-    role_confidence *= min(department_confidence, seniority_confidence) if function != UNKNOWN else 1.0
+    role_confidence *= seniority_confidence if function == UNKNOWN else min(department_confidence, seniority_confidence)
     if any("freelance" in one for _, one in told):
         role_confidence /= 2  # nobody's employee is seldom in an account's buying group
     if not told:
@@ -158,7 +161,7 @@ def _reading(jobs: tuple[Job, ...], tables: TitleTables) -> TitleReading:
         persona_confidence=round(persona.confidence * min(department_confidence, seniority_confidence), 3),
         function=function,
         evidence=(
-            *{id(row): row.evidence for row in (*rows, *levels) if row.says != "link"}.values(),
+            *{id(row): row.evidence for row in (*rows, *levels) if row.says not in QUIET}.values(),
             Evidence(why, f"role {role}", "roles.toml"),
         ),
     )
@@ -173,18 +176,22 @@ def _rank(level: Level) -> tuple[bool, int]:
 
 def _level(says: list[str]) -> Level:
     """The seniority of one job, from its levels and marks in order: ["assistant", "link", "Management"] -> Junior."""
+    own = says[: says.index("reports")] if "reports" in says else says  # "chief of staff to the COO" is no COO
+    if not {"assistant", "second", "serves"} & {*says} and any(one in LEVELS for one in own):
+        says = own
     top = max((one for one in says if one in LEVELS), key=LEVELS.index, default="")
     boss = top in ("Lead", "Director", "Management")
     if "serves" in says:
         return Level("Junior", 0.8, serves=True)
-    if "assistant" in says and boss:
-        after = says[says.index("assistant") + 1 :]
-        if after and after[0] in ("Director", "Management"):
-            return Level(top, 0.7)  # "assistant director": a director
+    helps = next((one for one in says if one in ("assistant", "second")), "")
+    if helps and boss:
+        after = next(iter(says[says.index(helps) + 1 :]), "")
+        if after in ("Director", "Management") or (helps == "second" and after == "Lead"):
+            return Level(top, 0.7)  # "assistant director", "assistant plant manager": the second in command
         return Level("Junior", 0.8, serves=True)
     if "learner" in says:
         return Level("Junior", 0.95)
-    if "assistant" in says or ("Junior" in says and not boss):
+    if helps or ("Junior" in says and not boss):
         return Level("Junior", 0.85)
     if "Junior" in says:
         return Level("Junior", 0.6) if top == "Lead" else Level(top, 0.7)  # "associate director": a director
@@ -204,9 +211,10 @@ def _function(rows: Sequence[Row], serves: bool, tables: TitleTables) -> tuple[s
         before = scores.get(row.says, 0.0)
         scores[row.says] = max(before, row.weight) + min(before, row.weight) / 2  # saying it again counts half
     departments: dict[str, float] = {}
-    for function, score in scores.items():
+    for function, score in sorted(scores.items(), key=lambda one: -one[1]):
         department = tables.department_of[function]
-        departments[department] = departments.get(department, 0.0) + score
+        known = department in departments  # law and logistics are both "Other", but not the same thing said twice
+        departments[department] = departments.get(department, 0.0) + (score / 2 if known else score)
     department = max(departments, key=departments.__getitem__)
     function = max((one for one in scores if tables.department_of[one] == department), key=scores.__getitem__)
     return function, department, departments[department] / (sum(departments.values()) + 0.4)
