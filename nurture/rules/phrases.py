@@ -54,6 +54,7 @@ class Piece(NamedTuple):
     known_as: tuple[str, ...] = ()  # the lexemes it can be, the closest first
     alone: int | None = None  # the phrase it is by itself
     opens: bool = False  # a longer phrase may begin here
+    gap: bool = False  # and any word may come next in it
 
 
 class Phrasebook:
@@ -70,7 +71,6 @@ class Phrasebook:
         self.lexemes = _all_lexemes(self.trie)
         self.others = {lexeme.strip("*") for phrase in others for lexeme in lexemes(phrase)}
         self.longest = max((len(lexeme.strip("*")) for lexeme in self.lexemes), default=0)
-        self.gaps = "_" in self.lexemes
         self.stems: dict[str, list[str]] = {}
         for lexeme in sorted(self.lexemes):
             if lexeme.endswith("*"):
@@ -87,9 +87,9 @@ class Phrasebook:
             pieces += remembered.get(word) or self._learn(word)
         hits: list[int] = []
         after = 0  # the last phrase found reaches to here
-        for at, (_, number, opens) in enumerate(pieces):
+        for at, (_, number, opens, gap) in enumerate(pieces):
             if at >= after:
-                if opens and at + 1 < len(pieces) and (self.gaps or pieces[at + 1].known_as):
+                if opens and at + 1 < len(pieces) and (gap or pieces[at + 1].known_as):
                     number, after = self._longest(self.trie, pieces, at)
                 if number is not None:
                     hits.append(number)
@@ -115,6 +115,7 @@ class Phrasebook:
                 known_as,
                 next((node[None] for node in begins if None in node), None),
                 any(set(n) - {None} for n in begins),
+                any("_" in n for n in begins),
             )
             for known_as, begins in zip(found, nodes, strict=True)
         )
@@ -149,9 +150,10 @@ class Phrasebook:
     def _meant(self, word: str) -> str | None:
         """The long word of the table that one slip (a letter lost, added, changed, swapped) turned into this."""
         for end in range(len(word), SHORTEST_SLIP - 2, -1):
-            for meant, lexeme in self.slips.get((word[:2], word[end - 1]), ()):
-                if (end == len(word) or lexeme.endswith("*")) and _one_slip(word[:end], meant):
-                    return lexeme
+            for length in (end, end - 1, end + 1):
+                for meant, lexeme in self.slips.get((word[:2], word[end - 1], length), ()):
+                    if (end == len(word) or lexeme.endswith("*")) and _one_slip(word[:end], meant):
+                        return lexeme
         return None
 
 
@@ -173,19 +175,17 @@ def _parts(known: set[str]) -> dict[str, list[tuple[str, bool]]]:
     return parts
 
 
-def _slips(known: set[str]) -> dict[tuple[str, str], list[tuple[str, str]]]:
-    """The long lexemes by their first two letters and their last: there, a slip usually makes another right word."""
-    slips: dict[tuple[str, str], list[tuple[str, str]]] = {}
+def _slips(known: set[str]) -> dict[tuple[str, str, int], list[tuple[str, str]]]:
+    """The long lexemes by first two letters, last and length: at the ends, a slip usually makes another right word."""
+    slips: dict[tuple[str, str, int], list[tuple[str, str]]] = {}
     for lexeme in sorted(known):  # sorted: two runs must find the same word
         bare = lexeme.strip("*")
         if len(bare) >= SHORTEST_SLIP and not lexeme.startswith("*"):
-            slips.setdefault((bare[:2], bare[-1]), []).append((bare, lexeme))
+            slips.setdefault((bare[:2], bare[-1], len(bare)), []).append((bare, lexeme))
     return slips
 
 
 def _one_slip(a: str, b: str) -> bool:
-    if abs(len(a) - len(b)) > 1:
-        return False
     start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
     a, b = a[start:], b[start:]
     return a[1:] == b[1:] or a[1:] == b or a == b[1:] or a[1::-1] + a[2:] == b

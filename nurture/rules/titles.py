@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from nurture.rules.phrases import words
@@ -78,7 +79,7 @@ def role_given(title: str, department: str, seniority: str, tables: TitleTables)
     jobs = _jobs(title, tables)
     if not jobs and department == "Other":
         return UNKNOWN, 0.0
-    if any(_level([tables.levels[number].says for number in job.levels]).serves for job in jobs):
+    if any(_level(tuple(tables.levels[number].says for number in job.levels)).serves for job in jobs):
         department = "Administrative"
     rows = [tables.functions[number] for job in jobs for number in job.functions]
     rows = [row for row in rows if tables.department_of[row.says] == department]
@@ -131,7 +132,7 @@ def _jobs(title: str, tables: TitleTables) -> tuple[Job, ...]:
 
 def _reading(jobs: tuple[Job, ...], tables: TitleTables) -> TitleReading:
     named = [job for job in jobs if not job.at_employer] or jobs
-    says = [[tables.levels[number].says for number in job.levels] for job in named]
+    says = [tuple([tables.levels[number].says for number in job.levels]) for job in named]
     past = bool(named) and all("former" in one for one in says)
     told = [(job, one) for job, one in zip(named, says, strict=True) if past or "former" not in one]
     rows = [tables.functions[number] for job, _ in told for number in job.functions]
@@ -174,7 +175,8 @@ def _rank(level: Level) -> tuple[bool, int]:
     return level.confidence > 0, LEVELS.index(level.seniority)
 
 
-def _level(says: list[str]) -> Level:
+@lru_cache(maxsize=10_000)
+def _level(says: tuple[str, ...]) -> Level:
     """The seniority of one job, from its levels and marks in order: ["assistant", "link", "Management"] -> Junior."""
     own = says[: says.index("reports")] if "reports" in says else says  # "chief of staff to the COO" is no COO
     if not {"assistant", "second", "serves"} & {*says} and any(one in LEVELS for one in own):
