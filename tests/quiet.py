@@ -71,5 +71,5 @@ def letters(engine: Engine, *columns: str) -> list[tuple[Any, ...]]:
 def enrolments(engine: Engine, *columns: str) -> list[tuple[Any, ...]]:
     table = Enrolment.__table__  # type: ignore[attr-defined]
     with db.reading(engine) as session:
-        rows = session.execute(select(*(table.c[name] for name in columns)).order_by(table.c.id))
+        rows = session.execute(select(*(table.c[name] for name in columns)).order_by(table.c.contact_id))
         return [tuple(row) for row in rows]
