@@ -151,6 +151,7 @@ def send(
     from nurture.desk import Desk
     from nurture.epoch import outside
     from tasks import delivery, promotions, sequences
+    from tasks.recall import recall
 
     settings, engine, now = here(at)
     with db.reading(engine) as session:
@@ -181,6 +182,7 @@ def send(
             err=True,
         )
     clock = (lambda: now) if at else settings.clock
+    recall(engine, clock, carrier, desk)
     done = delivery.deliver(engine, clock, carrier, desk, outside=outside(settings))
     if json:
         print_json(
@@ -219,7 +221,8 @@ def _scope(what: str | None) -> str:
 
 def pause(
     campaign: Annotated[
-        str | None, typer.Argument(help="One campaign. [default: everything]", show_default=False)
+        str | None,
+        typer.Argument(help="One campaign, or a sending domain. [default: everything]", show_default=False),
     ] = None,
     account: Annotated[str | None, typer.Option(help="One account instead, by its key in your files.")] = None,
     until: Annotated[str | None, typer.Option(help="With --account: the day it goes on by itself, 2026-04-01.")] = None,
@@ -227,14 +230,18 @@ def pause(
     by: Annotated[str, typer.Option(help="Who pauses. [default: you]", show_default=False)] = "",
     at: At = None,
 ) -> None:
-    """Stop sending, at once: nothing is claimed or armed from now on. What is on its way may still arrive.
+    """Stop sending, at once: nothing is claimed or armed from now on, and what the provider holds is called back. What
+    is on its way may still arrive.
 
     With --account only that account's sequence letters rest, until a day; they expire as much later.
     """
     import getpass
 
     from models.campaign import set_brake
-    from nurture import db
+    from models.held import open_batches
+    from nurture import carriers, db
+    from nurture.desk import Desk
+    from tasks.recall import recall
 
     settings, engine, now = here(at)
     by = by or getpass.getuser()
@@ -243,7 +250,13 @@ def pause(
     if until is not None:
         raise typer.BadParameter("--until needs --account: all sending, or a campaign, goes on with nurture resume")
     with db.writing(engine) as session:
-        set_brake(session, f"campaign:{campaign}" if campaign else "all", why, by, now)
+        set_brake(session, _scope(campaign), why, by, now)
+        held = open_batches(session)
+    if held:
+        back = recall(engine, settings.clock, carriers.transport(settings), Desk(settings))
+        out.print(f"{back.called_back:,} requests that the provider held were called back")
+        if back.missed:
+            err.print(f"[red]{back.missed:,} were not:[/] {escaped(back.trouble)}; the next run tries again")
     out.print(f"{campaign or 'all sending'} is paused; go on with: nurture resume {campaign or ''}".rstrip())
 
 
@@ -279,21 +292,37 @@ def resume(
         str | None,
         typer.Argument(help="One campaign, or a sending domain. [default: everything]", show_default=False),
     ] = None,
+    account: Annotated[str | None, typer.Option(help="One account instead, by its key in your files.")] = None,
     restored: Annotated[
         bool, typer.Option("--restored", help="The database was restored or copied: I know what was sent since.")
     ] = False,
-    by: Annotated[str, typer.Option(help="Who says so, with --restored.")] = "",
+    by: Annotated[str, typer.Option(help="Who goes on. [default: you]", show_default=False)] = "",
+    at: At = None,
 ) -> None:
     """Go on sending what `pause`, or the provider, stopped."""
+    import getpass
+
     from models.campaign import release_brake
     from nurture import db
 
-    settings, engine, now = here()
+    settings, engine, now = here(at)
+    if account is not None:
+        return _resume_account(engine, now, account, by or getpass.getuser())
     if restored:
         return _after_restore(settings, engine, now, by)
     with db.writing(engine) as session:
         was = release_brake(session, _scope(campaign))
     out.print(f"{campaign or 'sending'} {'goes on' if was else 'was not paused'}")
+
+
+def _resume_account(engine: "Engine", now: "datetime", key: str, by: str) -> None:
+    from models import pause as pauses
+    from nurture import db
+    from nurture.timeline import account_named
+
+    with db.writing(engine) as session:
+        was = pauses.resume(session, account_named(session, key)["id"], by, now)
+    out.print(f"{key} {'goes on' if was else 'was not paused'}", markup=False)
 
 
 def _after_restore(settings: "Settings", engine: "Engine", now: "datetime", by: str) -> None:
