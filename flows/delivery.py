@@ -12,12 +12,16 @@ from flows import board
 from flows.lateness import too_late
 from flows.run import Minutes, Trouble, done, noun, total
 from models.epoch import RESTORED
+from models.held import open_batches
 from models.message import brakes
 from nurture import carriers, db
+from nurture.clock import Clock
 from nurture.desk import Desk
+from nurture.envelope import Transport
 from nurture.epoch import outside
 from nurture.settings import settings
 from tasks.delivery import deliver
+from tasks.recall import Recalled, recall
 from tasks.restored import MEND
 
 
@@ -36,14 +40,19 @@ def delivery(
     if skipped := too_late(most_late):
         return skipped
     ours, engine = settings(), db.here()
+    carrier, desk = carriers.transport(ours), Desk(ours)
+    back = _call_back(engine, ours.clock, carrier, desk)  # also while sending is paused: then above all
     with db.reading(engine) as session:
         forgotten = brakes(session).get(RESTORED)
     if forgotten:
         raise Trouble(forgotten)
     if why := _paused(engine):
-        return Completed(name="Paused", message=f"Nothing leaves: {why}. Go on with `nurture resume`")
+        called = f". {_words(back)}" if _words(back) else ""
+        return Completed(name="Paused", message=f"Nothing leaves: {why}. Go on with `nurture resume`{called}")
 
-    delivered = deliver.task(engine, ours.clock, carriers.transport(ours), Desk(ours), most, outside(ours))
+    delivered = deliver.task(engine, ours.clock, carrier, desk, most, outside(ours))
+    if delivered.unknown or delivered.doubted:  # while there is time
+        back = _call_back(engine, ours.clock, carrier, desk)
 
     board.table("delivery", [asdict(delivered)], "Messages that left the outbox, and those that did not")
     if why := _paused(engine):
@@ -52,7 +61,25 @@ def delivery(
         )
     if MEND in delivered.stopped:
         raise Trouble(delivered.stopped)
-    return done(total([delivered]), "accepted", "skipped", "refused", "unknown", "put_off", more=_paused_parts(engine))
+    more = "; ".join(filter(None, (_paused_parts(engine), _words(back))))
+    return done(total([delivered]), "accepted", "skipped", "refused", "unknown", "put_off", more=more)
+
+
+def _call_back(engine: Engine, clock: Clock, carrier: Transport, desk: Desk) -> Recalled | None:
+    """Letters that the provider holds for us. None: it holds none."""
+    with db.reading(engine) as session:
+        if not open_batches(session):
+            return None
+    recalled = recall.task(engine, clock, carrier, desk)
+    board.table("recall", [asdict(recalled)], "Requests that were called back, and letters whose time has come")
+    return recalled
+
+
+def _words(back: Recalled | None) -> str:
+    if back is None or not (back.called_back or back.missed):
+        return ""
+    missed = f", {back.missed:,} were not: {back.trouble}" if back.missed else ""
+    return f"{back.called_back:,} requests were called back{missed}"
 
 
 def _paused_parts(engine: Engine) -> str:

@@ -9,9 +9,12 @@ from sqlalchemy import Engine
 from flows import board
 from flows.lateness import too_late
 from flows.run import At, Minutes, Trouble, done, moment, noun, total
+from models.held import open_batches
 from nurture import carriers, db
+from nurture.desk import Desk
 from nurture.settings import settings
 from tasks.feedback import apply
+from tasks.recall import recall
 from tasks.unknown import Reconciled, held, reconcile
 
 
@@ -30,6 +33,11 @@ def feedback(most_late: Minutes = 60, at: At = None) -> State[None]:
     engine = db.here()
     applied = apply.task(engine, moment(at))
     settled = _look_up(engine, at)
+    ours = settings()
+    with db.reading(engine) as session:
+        holds = bool(open_batches(session))
+    if holds:  # somebody may have left since their letter was handed over
+        recall.task(engine, (lambda: at) if at else ours.clock, carriers.transport(ours), Desk(ours))
 
     board.table("feedback", [asdict(applied)], "Events that took effect")
     if settled:

@@ -35,6 +35,7 @@ from models.moment import Id, Moment
 class AttemptState(StrEnum):
     CLAIMED = "claimed"
     ARMED = "armed"
+    SCHEDULED = "scheduled"  # taken, and held by the provider until `send_at`
     ACCEPTED = "accepted"
     REJECTED = "rejected"  # surely not taken
     UNKNOWN = "unknown"
@@ -102,7 +103,9 @@ class AttemptItem(SQLModel, table=True):
     live: int = 1
 
 
-OPEN = (AttemptState.ARMED, AttemptState.UNKNOWN)  # possibly sent, not yet known
+OPEN = (AttemptState.ARMED, AttemptState.UNKNOWN, AttemptState.SCHEDULED)  # possibly sent, or still to be sent
+POSSIBLY_SENT = (State.ARMED, State.UNKNOWN, State.SCHEDULED)
+ALL_OF_THEM = {AttemptState.ACCEPTED: State.ACCEPTED, AttemptState.SCHEDULED: State.SCHEDULED}
 BELIEVED_UNSENT = (State.WAITING, State.CLAIMED, State.SKIPPED, State.REFUSED)
 
 
@@ -219,6 +222,11 @@ def end(session: Session, attempt_id: str, state: AttemptState, now: datetime | 
     session.execute(update(TABLE).where(TABLE.c.id == attempt_id).values(state=state, ended_at=now, **values))
 
 
+def hold(session: Session, attempt_id: str, batch_id: str, send_at: datetime) -> None:
+    """The provider will be asked to keep the letters until then, under this name."""
+    session.execute(update(TABLE).where(TABLE.c.id == attempt_id).values(batch_id=batch_id, send_at=send_at))
+
+
 def armed_until(session: Session, attempt_id: str) -> datetime | None:
     """The last look, after the connection stands and before the first byte: a frozen worker must not write."""
     return session.execute(ARMED_UNTIL, {"b_id": attempt_id}).scalar()
@@ -243,7 +251,8 @@ def finish(
         return False
     if not fates:
         accepted = state == AttemptState.ACCEPTED
-        given = {"b_state": State.ACCEPTED if accepted else State.UNKNOWN, "b_accepted_at": now if accepted else None,
+        after = ALL_OF_THEM.get(state, State.UNKNOWN)
+        given = {"b_state": after, "b_accepted_at": now if accepted else None,
                  "b_detail": None if accepted else answer.get("detail")}  # fmt: skip
         session.execute(ALL_FATED, {"b_attempt": attempt_id, **given})
         return True
@@ -334,7 +343,7 @@ def prove_accepted(session: Session, attempt_ids: Iterable[str], now: datetime) 
         )
         session.execute(
             update(Message)
-            .where(col(Message.attempt_id).in_(opened), col(Message.state).in_((State.ARMED, State.UNKNOWN)))
+            .where(col(Message.attempt_id).in_(opened), col(Message.state).in_(POSSIBLY_SENT))
             .values(state=State.ACCEPTED, accepted_at=now, reason=None, detail=None)
         )
     if surprising:
@@ -440,7 +449,7 @@ ARM = (
 ARMED_UNTIL = select(TABLE.c.lease_until).where(TABLE.c.id == bindparam("b_id"), TABLE.c.state == AttemptState.ARMED)
 ITS_OPEN = (  # `or_`, not `in_`: many rows in one statement know no expanding lists
     message.TABLE.c.attempt_id == bindparam("b_attempt"),
-    or_(message.TABLE.c.state == State.ARMED, message.TABLE.c.state == State.UNKNOWN),
+    or_(*(message.TABLE.c.state == state for state in POSSIBLY_SENT)),
 )
 ALL_FATED = (
     update(message.TABLE)

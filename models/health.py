@@ -13,7 +13,8 @@ from models.message import SALES, plain
 from models.message import TABLE as MESSAGE
 
 UNWELCOME = (Kind.COMPLAINED, Kind.BOUNCED)
-MAYBE_SENT = (AttemptState.CLAIMED, AttemptState.ARMED, AttemptState.ACCEPTED, AttemptState.UNKNOWN)
+TAKEN = (AttemptState.ACCEPTED, AttemptState.SCHEDULED)
+MAYBE_SENT = (AttemptState.CLAIMED, AttemptState.ARMED, AttemptState.UNKNOWN, *TAKEN)
 
 
 def taken_since_doubt(session: Session, transport: str, most: int) -> int | None:
@@ -26,7 +27,7 @@ def taken_since_doubt(session: Session, transport: str, most: int) -> int | None
     last = session.execute(doubtful).scalar()
     if last is None:
         return None
-    since = select(a.id).where(a.id > last, a.state == AttemptState.ACCEPTED, a.transport == transport).limit(most)
+    since = select(a.id).where(a.id > last, a.state.in_(TAKEN), a.transport == transport).limit(most)
     return len(session.execute(since).all())
 
 

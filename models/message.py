@@ -38,6 +38,7 @@ class State(StrEnum):
     WAITING = "waiting"  # written to the outbox, not yet offered to anybody
     CLAIMED = "claimed"  # a worker holds it under a lease, nothing has left
     ARMED = "armed"  # committed just before the request: from here on it may have been sent
+    SCHEDULED = "scheduled"  # the provider has it and holds it until its time: it can still be called back
     ACCEPTED = "accepted"  # the provider took it. Never taken back
     SKIPPED = "skipped"  # we decided not to send; `reason` says why
     REFUSED = "refused"  # the provider will never take it; `reason` says why
@@ -48,6 +49,7 @@ LEDGER = {  # which of the ledger's five groups a state counts in
     State.WAITING: "waiting",
     State.CLAIMED: "waiting",
     State.ARMED: "unknown",  # honest: it may be on the wire this very moment
+    State.SCHEDULED: "waiting",
     State.ACCEPTED: "accepted",
     State.SKIPPED: "skipped",
     State.REFUSED: "refused",
@@ -55,7 +57,7 @@ LEDGER = {  # which of the ledger's five groups a state counts in
 }
 
 
-TAKEN_UP = (State.CLAIMED, State.ARMED, State.UNKNOWN)  # may be in somebody's inbox any moment: counts against caps
+TAKEN_UP = (State.CLAIMED, State.ARMED, State.SCHEDULED, State.UNKNOWN)  # may be in an inbox soon: counts against caps
 SALES = "_sales"  # the campaign of mails to our own salespeople: no consent, hours or caps
 WORKING_DAY = timedelta(hours=15)  # "today" for the account cap: from this morning back to after last evening, any zone
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from models.segment import Role
 from nurture.rules.campaign import AccountPolicy, After, Campaign, Hours, Offer, Reentry, Sender, Span, Step
+from nurture.rules.recall import LONGEST, SHORTEST
 from nurture.rules.sequences import DID
 from nurture.toml_file import REQUIRED, Path, Problem, Reader, dotted, duration, lines
 
@@ -30,7 +31,7 @@ class CampaignError(Exception):
 
 
 TOP = ("name", "market", "goal", "goal_when", "audience", "exit_when", "reentry", "priority", "holdout",
-       "max_per_person", "per_days", "expires_after", "account", "hours", "offer", "sender", "words",
+       "max_per_person", "per_days", "expires_after", "account", "hours", "offer", "sender", "send", "words",
        "steps")  # fmt: skip
 
 
@@ -57,6 +58,7 @@ def parse(text: str, file: str, slug: str, letters: frozenset[str]) -> tuple[Cam
         account=_account(reader, table),
         hours=_hours(reader, table),
         offer=_offer(reader, table),
+        lead=_lead(reader, table),
         priority=_priority(reader, table),
         exit_when=_predicate(reader, table, (), "exit_when", None),
         goal_when=_predicate(reader, table, (), "goal_when", None),
@@ -289,6 +291,17 @@ def _sender(reader: Reader, table: Mapping[str, Any]) -> Sender | None:
         if value is not None and not ADDRESS.fullmatch(value):
             reader.wrong((*path, key), f"sender.{key} “{value}” is not an address", "write name@company.example")
     return Sender(name, email, reply_to) if name and email else None
+
+
+def _lead(reader: Reader, table: Mapping[str, Any]) -> timedelta:
+    send = reader.take(table, (), "send", dict, {})
+    reader.known(send, ("send",), ("lead",))
+    lead = _plain_time(reader, send, ("send",), "lead", USUAL.lead)
+    if lead and not SHORTEST <= lead <= LONGEST:
+        what = f"send.lead “{send['lead']}” is not between PT20M and P2D"
+        reader.wrong(("send", "lead"), what, 'write "PT30M": the provider needs ten minutes, and holds for three days')
+        return USUAL.lead
+    return lead
 
 
 def _words(reader: Reader, table: Mapping[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Protocol
 
 from nurture.letters import Filled
@@ -47,18 +48,49 @@ class Parcel:
     alone: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Letters that the provider shall keep until a moment, and the name under which they can be called back."""
+
+    batch_id: str
+    until: datetime
+
+
+class Call(Enum):
+    """What became of an attempt to call letters back."""
+
+    DONE = "done"
+    FULL = "full"  # the provider calls back no more at present
+    FAILED = "failed"
+
+
+class Batches(Protocol):
+    """How letters are called back that the provider holds. Nothing here raises."""
+
+    def new(self, now: datetime) -> str | Answer: ...
+
+    def cancel(self, batch_id: str) -> tuple[Call, str]: ...
+
+    def cancelled(self, batch_id: str) -> bool | None: ...
+
+    def forget(self, batch_id: str) -> bool: ...
+
+
 class Transport(Protocol):
     """Something that carries envelopes. It opens no database session and raises nothing: every end is an Answer."""
 
     name: str
     most: int  # envelopes in one request
     at_once: int  # requests at the same time
+    batches: Batches | None  # None: it holds nothing, so nothing can be called back
 
     def parcels(self, envelopes: Sequence[Envelope]) -> list[Parcel]:
         """The envelopes in as few requests as can be; each envelope in exactly one."""
         ...
 
-    def send(self, envelopes: Sequence[Envelope], still_armed: Callable[[], bool], now: datetime) -> Answer:
+    def send(
+        self, envelopes: Sequence[Envelope], still_armed: Callable[[], bool], now: datetime, hold: Hold | None = None
+    ) -> Answer:
         """Offer all envelopes in one request. Asks `still_armed` after connecting, before the first byte."""
         ...
 

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 
-from nurture.envelope import Envelope, Parcel
+from nurture.envelope import Batches, Envelope, Hold, Parcel
 from nurture.rules.delivery import Answer, Verdict
 
 
@@ -49,6 +49,7 @@ class Mailbox:
     name = "mailbox"
     most = 200
     at_once = 1
+    batches: Batches | None = None
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -56,7 +57,9 @@ class Mailbox:
     def parcels(self, envelopes: Sequence[Envelope]) -> list[Parcel]:
         return [Parcel(envelopes)] if envelopes else []
 
-    def send(self, envelopes: Sequence[Envelope], still_armed: Callable[[], bool], now: datetime) -> Answer:
+    def send(
+        self, envelopes: Sequence[Envelope], still_armed: Callable[[], bool], now: datetime, hold: Hold | None = None
+    ) -> Answer:
         if not still_armed():
             return Answer(Verdict.UNKNOWN, detail="no longer armed when it was this request's turn")
         try:

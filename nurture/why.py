@@ -157,6 +157,8 @@ def _told(row: Mapping[Any, Any], name: str, person: Mapping[Any, Any]) -> str:
             return f"{name} was not sent {letter} on {_day(row['planned_at'], person)}: {_because(row)}"
         case State.REFUSED:
             return f"the provider refused {letter} to {name}: {_because(row)}"
+        case State.SCHEDULED:
+            return f"the provider holds {letter} to {name} until its time; a stop still calls it back"
         case State.UNKNOWN | State.ARMED:
             return f"nobody knows yet whether {letter} to {name} left; it is held until there is proof"
         case _:

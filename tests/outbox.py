@@ -49,6 +49,7 @@ class Told:
     most: int = 100
     name: str = "told"
     at_once: int = 1
+    batches: None = None
     offered: list[list[Envelope]] = field(default_factory=list)
 
     def parcels(self, envelopes: Sequence[Envelope]) -> list[Parcel]:

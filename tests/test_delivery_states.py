@@ -53,4 +53,11 @@ def test_what_may_have_been_sent_waits_again_only_with_proof() -> None:
     """From armed and unknown back to waiting: the provider said no, or somebody looked. No lease, no timer."""
     reasons = {what for (before, what), after in MESSAGE_NEXT.items()
                if before in (State.ARMED, State.UNKNOWN) and after == State.WAITING}  # fmt: skip
-    assert reasons == {"busy", "stop", "refused beside others", "proof of absence", "person: it was not sent"}
+    assert reasons == {
+        "busy",
+        "stop",
+        "refused beside others",
+        "proof of absence",
+        "called back",
+        "person: it was not sent",
+    }

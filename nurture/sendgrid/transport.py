@@ -3,13 +3,17 @@
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from math import ceil
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from sendgrid import SendGridAPIClient
 
-from nurture.envelope import Envelope, Parcel
+from nurture import envelope
+from nurture.envelope import Envelope, Hold, Parcel
 from nurture.rules.delivery import Answer, Verdict
 from nurture.sendgrid import answers, mail
+from nurture.sendgrid.batches import Batches
 from nurture.sendgrid.shared import Unfit
 from nurture.sendgrid.wire import Doubtful, NotSent, Reply, Wire
 from nurture.settings import Settings
@@ -38,6 +42,7 @@ class SendGrid:
         # the client knows headers and paths; its own way to ask has no timeout and prints the key when debugging
         self._client = SendGridAPIClient(key, host=self.host).client
         self._headers = {**self._client.request_headers, "Content-Type": "application/json"}
+        self.batches: envelope.Batches | None = None if self.sandbox else Batches(self)
         self._wire = Wire(self.host, **({} if deadline is None else {"deadline": deadline}))
 
     def __repr__(self) -> str:
@@ -46,9 +51,13 @@ class SendGrid:
     def parcels(self, envelopes: Sequence[Envelope]) -> list[Parcel]:
         return mail.parcels(envelopes, self.most)
 
-    def send(self, envelopes: Sequence[Envelope], still_armed: Callable[[], bool], now: datetime) -> Answer:
+    def send(
+        self, envelopes: Sequence[Envelope], still_armed: Callable[[], bool], now: datetime, hold: Hold | None = None
+    ) -> Answer:
         """Offer all envelopes in one request."""
-        more = {"mail_settings": {"sandbox_mode": {"enable": True}}} if self.sandbox else {}
+        more: dict[str, Any] = {"mail_settings": {"sandbox_mode": {"enable": True}}} if self.sandbox else {}
+        if hold:
+            more |= {"batch_id": hold.batch_id, "send_at": ceil(hold.until.timestamp())}
         try:
             body = mail.written(envelopes, **more)
         except mail.Wrong as wrong:

@@ -1,0 +1,76 @@
+"""Held: requests whose letters the provider keeps until their time, and what may still call them back."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from models.attempt import TABLE as ATTEMPT
+from models.attempt import AttemptState
+from models.contact import Consent
+from models.event import Event
+from models.message import ACCOUNT, ADDRESS, CONTACT, State, looked_at, plain
+from models.message import TABLE as MESSAGE
+
+CALLABLE = (AttemptState.UNKNOWN, AttemptState.SCHEDULED)
+
+
+def open_batches(session: Session) -> list[dict[str, Any]]:
+    """Every request with a name by which it can be called back, soonest first. `attempt_batch` holds exactly these."""
+    a = ATTEMPT.c
+    columns = (
+        a.id, a.state, a.transport, a.campaign, a.version_id, a.domain, a.n, a.send_at, a.batch_id, a.cancelled_at,
+        a.evidence,
+    )  # fmt: skip
+    return plain(session.execute(select(*columns).where(a.batch_id.is_not(None)).order_by(a.send_at, a.id)))
+
+
+def stopped(session: Session, attempt_ids: Collection[str]) -> list[dict[str, Any]]:
+    """Letters among these requests that something might forbid now, with their attempt, as the last look reads them."""
+    might = or_(
+        ADDRESS.c.suppressed_at.is_not(None), CONTACT.c.consent != Consent.GRANTED, ACCOUNT.c.stopped_at.is_not(None)
+    )
+    question = looked_at().add_columns(MESSAGE.c.attempt_id)
+    which = (MESSAGE.c.attempt_id.in_(attempt_ids), MESSAGE.c.state == State.SCHEDULED, might)
+    return plain(session.execute(question.where(*which).order_by(MESSAGE.c.id)))
+
+
+def cancelled(session: Session, attempt_id: str, now: datetime, why: str) -> bool:
+    """The provider has been told to throw them away. False when they were settled meanwhile."""
+    a = ATTEMPT.c
+    mine = (a.id == attempt_id, a.state.in_(CALLABLE), a.cancelled_at.is_(None))
+    return bool(session.execute(update(ATTEMPT).where(*mine).values(cancelled_at=now, evidence=why)).rowcount)  # type: ignore[attr-defined]
+
+
+def not_cancelled(session: Session, attempt_id: str, why: str) -> None:
+    """It did not come about: the letters have left, or nobody knows."""
+    session.execute(update(ATTEMPT).where(ATTEMPT.c.id == attempt_id).values(cancelled_at=None, evidence=why))
+
+
+def letters(session: Session, attempt_id: str) -> list[int] | None:
+    """The messages of a request that was called back; None if any event speaks of it: then it was taken."""
+    if session.execute(select(Event.__table__.c.id).where(Event.__table__.c.attempt_id == attempt_id).limit(1)).first():  # type: ignore[attr-defined]
+        return None
+    m = MESSAGE.c
+    which = (m.attempt_id == attempt_id, m.state.in_((State.UNKNOWN, State.SCHEDULED)))
+    return list(session.execute(select(m.id).where(*which).order_by(m.id)).scalars())
+
+
+def time_has_come(session: Session, now: datetime) -> int:
+    """Held letters that nobody has called back leave at their time: accepted. Returns how many."""
+    a, m = ATTEMPT.c, MESSAGE.c
+    due = (a.batch_id.is_not(None), a.state == AttemptState.SCHEDULED, a.send_at <= now, a.cancelled_at.is_(None))
+    ids = list(session.execute(select(a.id).where(*due).order_by(a.id).with_for_update(skip_locked=True)).scalars())
+    if not ids:
+        return 0
+    session.execute(update(ATTEMPT).where(a.id.in_(ids)).values(state=AttemptState.ACCEPTED, ended_at=now))
+    left = update(MESSAGE).where(m.attempt_id.in_(ids), m.state == State.SCHEDULED)
+    return int(session.execute(left.values(state=State.ACCEPTED, accepted_at=now, reason=None, detail=None)).rowcount)  # type: ignore[attr-defined]
+
+
+def forget(session: Session, attempt_ids: Collection[str]) -> None:
+    """Nothing can be called back any more, and the provider keeps no note of it."""
+    if attempt_ids:
+        session.execute(update(ATTEMPT).where(ATTEMPT.c.id.in_(attempt_ids)).values(batch_id=None))

@@ -1,0 +1,18 @@
+"""Recall: letters that the provider holds until their time can still be called back, for a while."""
+
+from datetime import datetime, timedelta
+
+SHORTEST = timedelta(minutes=20)  # a hold that leaves time to notice, to ask, and to ask again
+LONGEST = timedelta(days=2)  # SendGrid takes letters three days ahead at most
+LAST_CALL = timedelta(minutes=10)  # before their time: a later call is worth nothing
+SURELY_OVER = timedelta(minutes=5)  # after their time: by then the provider has thrown away what was called back
+
+
+def in_time(send_at: datetime, now: datetime) -> bool:
+    """Does a call at this moment still count?"""
+    return send_at - now > LAST_CALL
+
+
+def over(send_at: datetime, now: datetime) -> bool:
+    """Is it certain that what was called back did not leave?"""
+    return now - send_at >= SURELY_OVER

@@ -1,0 +1,132 @@
+"""Letters that the provider holds are called back when something stops them, or nobody knows whether it has them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from models import attempt as attempts
+from models import held
+from models.attempt import AttemptState
+from models.message import State, brakes
+from nurture import db
+from nurture.clock import Clock
+from nurture.desk import Desk
+from nurture.envelope import Batches, Call, Transport
+from nurture.rules.delivery import objection
+from nurture.rules.reasons import Skip
+from nurture.rules.recall import in_time, over
+from tasks.order import order
+
+FOR_EVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What became of held letters: requests called back, requests that could not be, letters that wait again since they
+    surely did not leave, letters that left at their time."""
+
+    called_back: int = 0
+    missed: int = 0
+    waiting: int = 0
+    left: int = 0
+    trouble: str = ""  # why some could not be called back
+
+
+@order("call back what may not leave")
+def recall(engine: Engine, clock: Clock, transport: Transport, desk: Desk) -> Recalled:
+    """Cancel held requests while there is time; when their time is over, let what surely did not leave wait again.
+
+    No session is open while the provider is asked. Nothing is held: one short look.
+    """
+    with db.reading(engine) as session:
+        rows = held.open_batches(session)
+        wanted = _to_call_back(session, rows, desk, clock()) if rows else {}
+    if not rows:
+        return Recalled()
+    batches = transport.batches
+    called = missed = waiting = 0
+    trouble = ""
+    if batches:
+        mine = [row for row in rows if row["transport"] == transport.name]
+        called, missed, trouble = _call_back(engine, clock, batches, [r for r in mine if r["id"] in wanted], wanted)
+        waiting = sum(_settle(engine, clock(), batches, row) for row in mine if _is_over(row, clock()))
+        _forget(engine, batches, mine)
+    with db.writing(engine) as session:
+        left = held.time_has_come(session, clock())
+    return Recalled(called, missed, waiting, left, trouble)
+
+
+def _to_call_back(session: Session, rows: list[dict[str, Any]], desk: Desk, now: datetime) -> dict[str, str]:
+    """Request → why it may not leave; for those where a call still counts."""
+    open_ = [r for r in rows if r["state"] in held.CALLABLE and not r["cancelled_at"] and in_time(r["send_at"], now)]
+    found = {r["id"]: "nobody knows whether it was taken" for r in open_ if r["state"] == AttemptState.UNKNOWN}
+    by_id = {r["id"]: r for r in open_ if r["state"] == AttemptState.SCHEDULED}
+    pulled = brakes(session)
+    for attempt_id, row in by_id.items():
+        scopes = ("all", "restored", f"campaign:{row['campaign']}", f"domain:{row['domain']}")
+        if why := next((pulled[scope] for scope in scopes if scope in pulled), None):
+            found[attempt_id] = f"sending is paused: {why}"
+    for letter in held.stopped(session, list(by_id)) if by_id else ():
+        edition = desk.edition(session, letter["campaign"], letter["version_id"])
+        no = objection({**letter, "not_after": FOR_EVER, "brake": None}, edition.campaign, now, caps=False)
+        if isinstance(no, Skip):
+            found.setdefault(letter["attempt_id"], f"somebody in it may not be written to: {no.sentence()}")
+    return found
+
+
+def _call_back(
+    engine: Engine, clock: Clock, batches: Batches, rows: list[dict[str, Any]], why: dict[str, str]
+) -> tuple[int, int, str]:
+    """Those that leave soonest first. Returns how many were called back, how many could not be, and why."""
+    done, trouble = 0, ""
+    for row in rows:
+        how, said = batches.cancel(row["batch_id"])
+        if how is Call.DONE and not in_time(row["send_at"], clock()):
+            how, said = Call.FAILED, "the call came too late"
+        if how is Call.DONE:
+            with db.writing(engine) as session:
+                done += held.cancelled(session, row["id"], clock(), f"called back: {why[row['id']]}")
+            continue
+        trouble = trouble or said
+        if how is Call.FULL:
+            break
+    return done, len(rows) - done, trouble
+
+
+def _is_over(row: dict[str, Any], now: datetime) -> bool:
+    return bool(row["cancelled_at"]) and row["state"] in held.CALLABLE and over(row["send_at"], now)
+
+
+def _settle(engine: Engine, now: datetime, batches: Batches, row: dict[str, Any]) -> int:
+    """Its time is over. If the provider still has it noted as cancelled and tells of no letter, it did not leave.
+
+    Returns how many letters wait again.
+    """
+    stands = batches.cancelled(row["batch_id"])
+    if stands is None:
+        return 0
+    with db.writing(engine) as session:
+        if not stands:
+            held.not_cancelled(session, row["id"], f"{row['evidence']}; but somebody took that back at SendGrid")
+            return 0
+        ids = held.letters(session, row["id"])
+        if ids is None:
+            return 0
+        again = {"state": State.WAITING, "reason": None, "detail": row["evidence"], "not_before": now, "more_tries": 0,
+                 "accepted_at": None}  # fmt: skip
+        attempts.finish(
+            session, row["id"], AttemptState.REJECTED, [{"id": i, **again} for i in ids], now, detail=row["evidence"]
+        )
+    return len(ids)
+
+
+def _forget(engine: Engine, batches: Batches, rows: list[dict[str, Any]]) -> None:
+    """What has ended needs no name any more; what was cancelled gives its place to another one."""
+    ended = [row for row in rows if row["state"] in (AttemptState.ACCEPTED, AttemptState.REJECTED)]
+    done = [row["id"] for row in ended if not row["cancelled_at"] or batches.forget(row["batch_id"])]
+    if done:
+        with db.writing(engine) as session:
+            held.forget(session, done)
