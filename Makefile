@@ -25,8 +25,8 @@ up: $(READY)  ## start Prefect, the web pages and the schedules on this machine
 test: $(READY)  ## run the tests (ARGS="-k delivery" to choose)
 	@$(BIN)/pytest $(ARGS)
 
-hunt: $(READY)  ## random walks after planted mistakes: do the tests of sending find them? (minutes)
-	@$(BIN)/pytest -m hunt tests/test_mutants.py $(ARGS)
+hunt: $(READY)  ## random walks after planted mistakes, longer than in the tests: which share finds each? (minutes)
+	@$(BIN)/python -m tests.walks --mutants --share --walks 60 $(ARGS)
 
 sure: lint contracts types test  ## everything a change must pass: format, lint, import contracts, types, tests
 

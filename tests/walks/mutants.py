@@ -184,20 +184,36 @@ def keyless() -> Stage:
     return Stage(without_key)
 
 
-DEAF = {"hear": 0.5, "look up": 0, "ask the log": 8}  # nothing is told to us, so the log is asked
+# What is likely while a mutant is hunted. The code does not know; with nothing planted such a walk must end unharmed.
+QUIET = {"work": 60, "freeze": 1, "wake": 3, "crash": 0.5, "seconds": 3, "minutes": 2, "hours": 0.2, "days": 0,
+         "hear": 2, "apply": 2, "leave": 0.3, "withdraw": 0, "answer": 0, "pause": 0, "go on": 1, "plan": 2,
+         "look up": 0.5, "ask the log": 1}  # fmt: skip
+PROXY = QUIET | {"takes it, a proxy says 500": 4, "takes it, a proxy says 503": 4}
+LOST = QUIET | {"takes it, the answer is lost": 8}
+DROWSY = QUIET | {"wake": 8, "minutes": 5}
+FICKLE = QUIET | {"leave": 3, "return": 4, "withdraw": 0.3, "answer": 0.2, "pause": 3, "go on": 6}
+RESEND = LOST | {"seconds": 5, "minutes": 0.3, "hours": 0, "look up": 0, "ask the log": 0, "shut the ear": 0,
+                 "a day": 1, "a dark day": 0, "fall silent": 0, "resolve": 4}  # fmt: skip
 MUTANTS = [
-    Mutant("500 treated as not sent", server_errors_are_no),
-    Mutant("reaping armed attempts", reaps_armed),
-    Mutant("arming without the fence", arms_without_fence),
-    Mutant("arming without the suppression check", arms_without_looking, "after a stop"),
-    Mutant("finish without the state condition", finishes_whatever_the_state, "accepted withdrawn"),
-    Mutant("resend without proof", resends_without_proof),
-    Mutant("skipping “still armed?”", never_looks_again, mood={"freeze": 8, "wake": 4, "minutes": 6, "look up": 8}),
-    Mutant("a last look without the lease", looks_only_at_the_state, "too late"),
-    Mutant("the log's silence without a control", silence_of_the_log_is_proof, mood=DEAF),
-    Mutant("no positive control", no_positive_control, policy="resend"),
-    Mutant("no ear control", no_ear_control, policy="resend", mood={"hear": 1, "a dark day": 4, "resolve": 8}),
-    Mutant("sg_event_id as the only key", event_id_is_the_key, "evidence lost"),
-    Mutant("planning without the unique key", untouched, stage=keyless),
-    Mutant("suppressing only waiting rows", suppresses_only_waiting, "after a stop"),
-]
+    Mutant("500 treated as not sent", server_errors_are_no, mood=PROXY),
+    Mutant("reaping armed attempts", reaps_armed, mood=DROWSY | {"the answer is on its way": 0.3}),
+    Mutant("arming without the fence", arms_without_fence, mood=DROWSY | {"with letters claimed": 0.2}),
+    Mutant("arming without the suppression check", arms_without_looking, "after a stop",
+           mood=FICKLE | {"with letters claimed": 0.2, "wake": 8}),
+    Mutant("finish without the state condition", finishes_whatever_the_state, "accepted withdrawn",
+           mood=PROXY | {"hear": 10, "apply": 10, "the answer is on its way": 0.4, "wake": 6}),
+    Mutant("resend without proof", resends_without_proof, mood=LOST),
+    Mutant("skipping “still armed?”", never_looks_again,
+           mood=DROWSY | {"connecting": 0.3, "look up": 12, "ask the log": 4}),
+    Mutant("a last look without the lease", looks_only_at_the_state, "too late",
+           mood=DROWSY | {"connecting": 0.4, "hours": 4}),
+    Mutant("the log's silence without a control", silence_of_the_log_is_proof,
+           mood=LOST | {"hear": 0.5, "look up": 0, "ask the log": 8}),
+    Mutant("no positive control", no_positive_control, policy="resend", mood=RESEND | {"fall silent": 3, "a day": 2}),
+    Mutant("no ear control", no_ear_control, policy="resend",
+           mood=RESEND | {"takes it, the answer is lost": 20, "seconds": 8, "hear": 0, "a day": 0.2, "a dark day": 3}),
+    Mutant("sg_event_id as the only key", event_id_is_the_key, "evidence lost",
+           mood=LOST | {"hear": 8, "apply": 8, "an event id comes again": 0.5}),
+    Mutant("planning without the unique key", untouched, stage=keyless, mood=QUIET | {"plan": 4}),
+    Mutant("suppressing only waiting rows", suppresses_only_waiting, "after a stop", mood=FICKLE),
+]  # fmt: skip

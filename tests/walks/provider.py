@@ -57,6 +57,7 @@ class Provider:
     absent: set[str] = field(default_factory=set)  # attempts that its log was asked for and did not show
     blind: bool = False  # its log finds nothing
     silent: bool = False  # it takes letters but loses what it should tell of them
+    repeats: float = 0.15  # how likely an event has an id that another one had
     requests: int = 0
 
     def draw(self) -> str:
@@ -108,7 +109,7 @@ class Provider:
 
     def event_id(self) -> str:
         """One in a few event ids was met before: seen in the wild, and the reason why it is no key."""
-        if self.event_ids and self.chance.random() < 0.15:
+        if self.event_ids and self.chance.random() < self.repeats:
             return self.chance.choice(self.event_ids)
         self.event_ids.append(f"event-{len(self.event_ids)}")
         return self.event_ids[-1]

@@ -54,7 +54,7 @@ class Caught:
     said: str
 
 
-def hunt(mutant: Mutant, seed: int, walks: int, steps: int = 500) -> Caught | None:
+def hunt(mutant: Mutant, seed: int, walks: int, steps: int = 300) -> Caught | None:
     """Walk from `seed` on until the planted mistake has done what it does."""
     for n in range(walks):
         try:

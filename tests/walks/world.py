@@ -35,13 +35,14 @@ RESEND_MOODS = MOODS | {  # another policy is tried out: days pass, the provider
     "minutes": 1.0, "hours": 1.5, "days": 0.0, "a day": 1.5, "a dark day": 0.3, "resolve": 3.0, "fall silent": 1.0,
     "shut the ear": 1.0, "hear": 8.0, "look up": 0.0, "ask the log": 0.0, "pause": 0.0, "crash": 2.0, "plan": 2.0,
 }  # fmt: skip
-PLACES = ("before the transaction", "after the commit", "before the look", "connecting", "the answer is on its way")
+AGAIN = "an event id comes again"
+PLACES = ("with letters claimed", "with letters armed", "connecting", "the answer is on its way")
 DROWSY = {"wake": 4.0, "minutes": 8.0}  # who stands still wakes when others have gone on
 TEMPERS: tuple[dict[str, float], ...] = (  # what is rare in most walks is common in some
     {},
     {"leave": 4.0, "return": 3.0, "withdraw": 0.5, "answer": 0.5},  # people change their minds all day
-    DROWSY | {"before the transaction": 0.3},
-    DROWSY | {"after the commit": 0.3},
+    DROWSY | {"with letters claimed": 0.15},
+    DROWSY | {"with letters armed": 0.15},
     DROWSY | {"connecting": 0.3},
     DROWSY | {"the answer is on its way": 0.3},
 )
@@ -61,7 +62,7 @@ class Worker:
 @dataclass
 class World:
     """`chance` decides everything; `mood` lays down how likely some of it is: the weights of moves (MOODS) and of the
-    provider's answers (ANSWERS), and the probability that a worker freezes at a place (PLACES)."""
+    provider's answers (ANSWERS), the probability that a worker freezes at a place (PLACES), and that of AGAIN."""
 
     chance: Random
     stage: Stage = field(default_factory=stage)
@@ -97,6 +98,7 @@ class World:
         own |= {} if self.ear else self.chance.choice(TEMPERS)
         own |= mood
         self.places = {place: own.pop(place, 0.0) for place in PLACES}
+        self.provider.repeats = own.pop(AGAIN, self.provider.repeats)
         self.provider.weights |= {answer: own.pop(answer) for answer in list(own) if answer in self.provider.weights}
         self.mood = {move: own.pop(move, 0.0) for move in MOODS | RESEND_MOODS}
         assert not own, f"no such thing can happen: {', '.join(own)}"
@@ -196,7 +198,8 @@ class World:
 
     def _due(self) -> bool:
         """Would a new run of the outbox find anything to do? Asked only so as not to spend the walk on idle runs."""
-        due = """SELECT 1 FROM message WHERE state = 'waiting' AND not_before <= :now
+        due = """SELECT 1 FROM message WHERE state = 'waiting' AND not_before <= :now AND NOT EXISTS (
+                     SELECT 1 FROM brake WHERE scope IN ('all', 'campaign:' || campaign))
                  UNION SELECT 1 FROM attempt WHERE state IN ('claimed', 'armed') AND lease_until < :now LIMIT 1"""
         return bool(self.stage.raw.execute(due, {"now": f"{self.now:%Y-%m-%d %H:%M:%S.%f}"}).fetchone())
 
@@ -207,8 +210,14 @@ class World:
             worker.threads.remove(thread)
         if not worker.threads:
             self.active.remove(worker)
-        elif self.chance.random() < self.places.get(where, 0.0):
+        elif self.chance.random() < max(self.places.get(place, 0.0) for place in (where, self._holds(worker))):
             self._freeze(worker)
+
+    def _holds(self, worker: Worker) -> str:
+        """As a place: what it has in its hands."""
+        held = "SELECT state FROM attempt WHERE owner = ? AND state IN ('claimed', 'armed') ORDER BY state"
+        [state] = self.stage.raw.execute(held, [worker.name]).fetchone() or [None]
+        return f"with letters {state}"
 
     # --- the moves
 
