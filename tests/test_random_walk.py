@@ -28,14 +28,15 @@ def test_never_twice_never_after_a_stop_never_lost(walks: list[Walk]) -> None:
 
 
 def test_a_walk_goes_everywhere(walks: list[Walk]) -> None:
-    """What a walk never does it cannot find fault with: all of the table is walked, but for the two steps that our
-    provider takes no part in: a sandbox's look, and an event for a request that it had refused."""
+    """What a walk never does it cannot find fault with: all of the table is walked, but for what our provider takes no
+    part in: a sandbox's look, an event for a request that it had refused, letters held until a time (test_recall.py)."""
     missing: set[tuple[str, ...]] = {("move", name) for name in MOODS}
     for name, table in (("message", MESSAGE_NEXT), ("attempt", ATTEMPT_NEXT)):
         missing |= {
             (name, before, after)
             for (before, what), after in table.items()
             if what != Verdict.TRIED and (what != "event" or before in ("armed", "unknown"))
+            if "scheduled" not in (before, after)
         }
     for w in chain(walks, (walk(seed) for seed in MORE)):
         missing -= w.seen | {("move", name) for name in w.moves}
