@@ -29,7 +29,7 @@ def test_never_twice_never_after_a_stop_never_lost(walks: list[Walk]) -> None:
 
 def test_a_walk_goes_everywhere(walks: list[Walk]) -> None:
     """What a walk never does it cannot find fault with: all of the table is walked, but for what our provider takes no
-    part in: a sandbox's look, an event for a request that it had refused, letters held until a time (test_recall.py)."""
+    part in: a sandbox's look, an event for a request that it had refused, letters held for a time (test_recall.py)."""
     missing: set[tuple[str, ...]] = {("move", name) for name in MOODS}
     for name, table in (("message", MESSAGE_NEXT), ("attempt", ATTEMPT_NEXT)):
         missing |= {
