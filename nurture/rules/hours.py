@@ -66,10 +66,23 @@ def wait_over(since: datetime, wait: Span, zone: ZoneInfo, country: str | None) 
     return since + wait.time
 
 
+@lru_cache(65536)
 def at(day: date, clock: time, zone: ZoneInfo) -> datetime:
     """A wall-clock time as a UTC moment. One that a clock change skips becomes the moment just after the gap; one that
     comes twice, the first."""
-    return datetime.combine(day, clock, tzinfo=zone).astimezone(UTC)
+    said = datetime.combine(day, clock, tzinfo=zone)
+    moment = said.astimezone(UTC)
+    if moment.astimezone(zone).replace(tzinfo=None) == said.replace(tzinfo=None):
+        return moment
+    before, after = said.replace(fold=1).astimezone(UTC), moment  # the gap's end lies between the two readings
+    then = before.astimezone(zone).utcoffset()
+    while after - before > timedelta(seconds=1):
+        middle = before + (after - before) // 2
+        if middle.astimezone(zone).utcoffset() == then:
+            before = middle
+        else:
+            after = middle
+    return after.replace(microsecond=0)
 
 
 def allows_day(day: date, hours: Hours, country: str | None) -> bool:
