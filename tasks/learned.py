@@ -75,7 +75,7 @@ def look_at(session: Session, now: datetime, rules: Rules, scorer: Scorer, stret
     fit, engagement = shares(scale.fit, who), shares(scale.engagement, did)
     words = reasons_in_words(scorer, found, looked, record, sums, t, plan, sheet)
     said = zip(
-        record.ids.tolist(), np.round(p, 5).tolist(), np.round(points, 1).tolist(), fit.tolist(), engagement.tolist(),
+        record.ids.tolist(), np.round(p, 7).tolist(), np.round(points, 1).tolist(), fit.tolist(), engagement.tolist(),
         grades(fit, engagement, (rules.grades.fit, rules.grades.engagement)), words, sums.ever.tolist(),
         _known(record, t), strict=True,
     )  # fmt: skip

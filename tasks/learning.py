@@ -17,7 +17,7 @@ from nurture.rules import scoring
 from nurture.rules.scoring import Rules, Sheet
 from nurture.scorers import labels, store
 from nurture.scorers.backtest import backtest_by_month
-from nurture.scorers.measures import Floats, auc, auc_gain
+from nurture.scorers.measures import Floats, auc, auc_gain, captured
 from nurture.scorers.moments import DAY, Plan, Record, add_up, deeds_of, families, frame, known, read, traits_of
 from nurture.scorers.points import make_scale
 from nurture.scorers.report import Report, write_report
@@ -49,6 +49,7 @@ class Taught:
     words: str
     report: Path | None = None
     markdown: str = ""
+    backtest: tuple[str, ...] = ()  # month by month, in sentences
     rejected: dict[str, int] = field(default_factory=dict)  # sales' reasons against leads, all of them labels
 
     @property
@@ -77,9 +78,9 @@ def learn(
         first, why_not = moments.earliest(session), moments.why_not(session, now)
     cuts = [] if first is None else labels.cuts(int(first.timestamp()), int(now.timestamp()), days, CUTS)
     if first is None or not cuts:
-        had = 0 if first is None else (now - first).days
-        return _stays(market, f"the record reaches back {had} days; 30 to look at and {days} to see what came of them "
-                      "are the least", why_not)  # fmt: skip
+        back = 0 if first is None else (now - first).days
+        least = f"{days + 30} are the least: 30 to look at and {days} to see what came of them"
+        return _stays(market, f"the record reaches back {back} days, and {least}", why_not)
     made = _training_set(engine, now, rules.markets[market], rules, market, days, cuts)
     if made is None:
         return _stays(market, f"there was no {market} lead {days} days ago", why_not)
@@ -99,10 +100,17 @@ def learn(
     version = store.save(trained.scorer, folder, now, code)
     if won:
         store.promote(folder, version, now, words)
-    report = _report(trained, learning, words)
+    had = backtest_by_month(trained.trial)
+    report = _report(trained, learning, words, had)
     (folder / version / REPORT).write_text(report.page, encoding="utf-8")
     return Taught(
-        **about, version=version, promoted=won, words=words, report=folder / version / REPORT, markdown=report.markdown
+        **about,
+        version=version,
+        promoted=won,
+        words=words,
+        report=folder / version / REPORT,
+        markdown=report.markdown,
+        backtest=tuple(had),
     )
 
 
@@ -250,12 +258,14 @@ def _against_rules(trial: Trial) -> tuple[bool, str]:
     """The first model has to beat the rules: on the newest leads, in time order."""
     if trial.rules is None:
         return True, "There are no scores of the rules to compare with."
-    gain = auc_gain(trial.y, trial.rules, trial.p)
+    gain, best = auc_gain(trial.y, trial.rules, trial.p), max(1, len(trial.y) // 10)
+    ours, theirs = (captured(trial.y, one, best) for one in (trial.p, trial.rules))
     said = (
-        f"AUC {auc(trial.y, trial.p):.3f} against {auc(trial.y, trial.rules):.3f} by the rules "
-        f"(difference ± {2 * gain.error:.3f}) on the newest {len(trial.y):,} leads"
+        f"AUC {auc(trial.y, trial.p):.3f} against {auc(trial.y, trial.rules):.3f} by the rules (difference "
+        f"± {2 * gain.error:.3f}), {ours:g} against {theirs:g} of {trial.y.sum():g} who converted among the best tenth, "
+        f"on the newest {len(trial.y):,} leads"
     )
-    if gain.beyond_noise:
+    if gain.beyond_noise and ours >= theirs:
         return True, f"The model is better than the rules beyond noise: {said}."
     return False, f"The rules stay in charge: the model is not better than they are beyond noise, {said}."
 
@@ -270,9 +280,8 @@ def _judges(apart: pl.DataFrame) -> pl.DataFrame | None:
     return None
 
 
-def _report(trained: TrainedScorer, learning: pl.DataFrame, words: str) -> Report:
+def _report(trained: TrainedScorer, learning: pl.DataFrame, words: str, had: Sequence[str]) -> Report:
     report = write_report(trained, learning)
-    had = backtest_by_month(trained.trial)
     page = report.page.replace("<h2>Backtest</h2>", f"<p><b>{words}</b></p><h2>Backtest</h2><ul>" + "".join(
         f"<li>{line}</li>" for line in had) + "</ul>", 1)  # fmt: skip
     markdown = "\n".join([report.markdown, "", f"**{words}**", "", *(f"* {line}" for line in had)])

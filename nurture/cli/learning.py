@@ -1,11 +1,21 @@
 """nurture train, models: scores learned from what became of earlier leads, and the versions kept of them."""
 
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nurture.cli.console import AsJson, err, escaped, out, print_json, print_table
+from nurture.cli.console import AsJson, At, err, escaped, here, out, print_json, print_table
+
+
+class Market(StrEnum):
+    """models.contact.Market, which takes half a second to import."""
+
+    B2B = "b2b"
+    B2C = "b2c"
+
 
 Columns = Annotated[list[str] | None, typer.Option(help="Repeat for several.", show_default=False)]
 
@@ -19,8 +29,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def train(
-    data: Annotated[Path, typer.Option(help="CSV (also .gz) or Parquet, a row per lead.", exists=True, dir_okay=False)],
-    label: Annotated[str, typer.Option(help="The column that says who bought.")],
+    data: Annotated[Path | None, typer.Option(
+        help="CSV (.gz) or Parquet, a row per lead. Without: our own record.", exists=True, dir_okay=False)] = None,
+    label: Annotated[str | None, typer.Option(help="With --data: the column that says who bought.")] = None,
     mapping: Annotated[Path | None, typer.Option("--map", help="TOML with a [train] table.", exists=True)] = None,
     time: Annotated[str | None, typer.Option(help="The column that says when: the newest leads are the test.")] = None,
     holdout: Annotated[Path | None, typer.Option(help="Predict these rows, never seen.", exists=True)] = None,
@@ -29,9 +40,20 @@ def train(
     ignore: Columns = None,
     keep: Columns = None,
     calls: Annotated[int | None, typer.Option(help="Calls sales can make, for the backtest.")] = None,
+    market: Annotated[Market | None, typer.Option(help="Of our own record: only this one.")] = None,
+    days_b2c: Annotated[int, typer.Option(help="Within how many days an order counts. B2B: scoring.toml.")] = 30,
+    at: At = None,
     json: AsJson = False,
-) -> None:
-    """Learn who buys from a file nobody prepared. Says what it left out as a leak, or why the rules stay in charge."""
+) -> None:  # fmt: skip
+    """Learn who buys: from our own record as it was at earlier moments, or with --data from a file nobody prepared.
+    Says what it left out as a leak, or why the rules stay in charge."""
+    if data is None:
+        _train_on_the_record(market, days_b2c, at, json)
+        return
+    if label is None:
+        raise typer.BadParameter(
+            "--data needs --label: the column that says who bought, for example --label Converted."
+        )
     from importlib.metadata import version
 
     from nurture.clock import wall
@@ -57,23 +79,77 @@ def train(
             out.print(f"  {name}: {file}", markup=False)
 
 
-Folder = Annotated[Path, typer.Option(help="Where the models are.")]
-KEPT = Path("training") / "models"
+def _train_on_the_record(market: Market | None, days_b2c: int, at: datetime | None, json: bool) -> None:
+    from dataclasses import asdict
+    from importlib.metadata import version
+
+    from nurture import scoring_rules
+    from tasks.learning import learn
+
+    settings, engine, now = here(at)
+    rules = scoring_rules.read(settings.rules / "scoring.toml")
+    days = dict(zip(Market, (rules.account.horizon_days, days_b2c), strict=True))
+    done = [
+        learn(
+            engine,
+            now,
+            rules,
+            one.value,
+            days[one],
+            settings.model_folder / one,
+            settings.mql_score,
+            version("nurture"),
+        )
+        for one in ([market] if market else days)
+    ]
+    if json:
+        print_json([asdict(one) | {"report": str(one.report) if one.report else None} for one in done])
+        return
+    for one in done:
+        out.print(f"{one.market}: {one.words}", markup=False)
+        if one.version:
+            out.print(
+                f"  {one.converted:,} of {one.looks:,} looks at a lead converted, at {one.moments} moments",
+                markup=False,
+            )
+            for line in one.backtest:
+                out.print(f"  {line}", markup=False)
+            out.print(f"  model: {one.version}{', in charge from the next scoring on' if one.promoted else ', kept'}")
+            out.print(f"  report: {one.report}", markup=False)
 
 
-def list_(folder: Folder = KEPT, json: AsJson = False) -> None:
+Folder = Annotated[Path | None, typer.Option(help="Where the models are. Without: those of our own record.")]
+OfMarket = Annotated[Market | None, typer.Option(help="Of our own record, where both markets have one.")]
+
+
+def _folders(folder: Path | None) -> dict[str, Path]:
+    """Where to look: one folder, or one per market."""
+    if folder is not None:
+        return {"": folder}
+    from nurture.settings import settings
+
+    return {market.value: settings().model_folder / market for market in Market}
+
+
+def _home(folder: Path | None, version: str) -> Path:
+    """The folder that a version is in; the last one where none is, which then says so."""
+    *others, last = _folders(folder).values()
+    return next((one for one in others if (one / version / "card.json").is_file()), last)
+
+
+def list_(folder: Folder = None, json: AsJson = False) -> None:
     """Every version, newest first, with its figures."""
     from dataclasses import asdict
 
     from nurture.scorers import store
 
-    found = store.versions(folder)
+    found = [(market, version) for market, where in _folders(folder).items() for version in store.versions(where)]
     if json:
-        print_json([asdict(version) for version in found])
+        print_json([asdict(version) | ({"market": market} if market else {}) for market, version in found])
         return
     print_table(
-        ("version", "made", "in use", "#auc", "#ece"),
-        [(v.name, v.made_at[:16], "yes" if v.champion else "", *_figures(v.card)) for v in found],
+        ("market", "version", "made", "in use", "#auc", "#ece"),
+        [(market, v.name, v.made_at[:16], "yes" if v.champion else "", *_figures(v.card)) for market, v in found],
     )
 
 
@@ -82,28 +158,35 @@ def _figures(card: dict) -> tuple[str, str]:  # type: ignore[type-arg]
     return tuple(f"{figures[name]:.3f}" if name in figures else "" for name in ("auc", "ece"))  # type: ignore[return-value]
 
 
-def show(version: str, folder: Folder = KEPT) -> None:
+def show(version: str, folder: Folder = None) -> None:
     """One version's card: data, code, features, figures, hash."""
     from nurture.scorers import store
 
-    print_json(store.show(folder, version).card)
+    print_json(store.show(_home(folder, version), version).card)
 
 
 def promote(
-    version: str, why: Annotated[str, typer.Option(help="For the record.")] = "by hand", folder: Folder = KEPT
+    version: str, why: Annotated[str, typer.Option(help="For the record.")] = "by hand", folder: Folder = None
 ) -> None:
     """Put a version in use."""
     from nurture.clock import wall
     from nurture.scorers import store
 
-    store.promote(folder, version, wall(), why)
-    out.print(f"{version} is in use; back with: nurture models rollback")
+    store.promote(_home(folder, version), version, wall(), why)
+    out.print(f"{version} is in use from the next scoring on; back with: nurture models rollback")
 
 
-def rollback(folder: Folder = KEPT) -> None:
-    """Go back to the version used before."""
+def rollback(folder: Folder = None, market: OfMarket = None) -> None:
+    """Go back to the version used before; before the first one, to the rules."""
     from nurture.clock import wall
     from nurture.scorers import store
 
-    was = store.rollback(folder, wall())
+    folders = _folders(folder)
+    if len(folders) > 1:
+        led = {name: where for name, where in folders.items() if store.champion(where)}
+        if market is None and len(led) > 1:
+            raise typer.BadParameter("Both markets have a model in charge. Say which: --market b2b, or --market b2c.")
+        folders = {market: folders[market]} if market else led or folders
+    where = next(iter(folders.values()))
+    was = store.rollback(where, wall())
     out.print(f"{was} is in use again" if was else "no version is in use now: the rules are in charge")
