@@ -6,9 +6,12 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from nurture.cli import titles as command
 from nurture.rules.title_tables import TABLES as FOLDER
 from nurture.rules.titles import (
     DEPARTMENTS,
@@ -75,7 +78,26 @@ TITLES = [  # title, function, seniority, role
     ("採購經理", "Purchasing", "Professional", "purchaser"),
     ("生产总监", "Production", "Director", "authorizer"),
     ("前端工程师", "Information Technology", "Professional", "specifier"),
+    # abbreviations, seconds in command, who reports to whom, neighbours' languages
+    ("Sr Dir Eng, Rotating Equip.", "Engineering", "Director", "authorizer"),
+    ("Asst. Plant Mgr", "Production", "Lead", "specifier"),
+    ("Assistant Store Manager", "Retail", "Lead", "specifier"),
+    ("Assistant to the Plant Manager", "Administration", "Junior", "gatekeeper"),
+    ("Mtce Supv", "Maintenance", "Lead", "specifier"),
+    ("Chief of Staff to the COO", "Administration", "Lead", "gatekeeper"),
+    ("Referentin der Geschäftsführung", "Administration", "Junior", "gatekeeper"),
+    ("Turnaround & Shutdown Coordinator", "Maintenance", "Lead", "specifier"),
+    ("Instandhaltungsmeister", "Maintenance", "Lead", "specifier"),
+    ("Șef secție mentenanță", "Maintenance", "Lead", "specifier"),
+    ("Gerente de Planta", "Production", "Lead", "specifier"),
+    ("设备科科长", "Maintenance", "Lead", "specifier"),
+    ("项目采购工程师", "Purchasing", "Professional", "purchaser"),
+    ("Directeur des achats", "Purchasing", "Director", "purchaser"),
+    ("Responsabile manutenzione", "Maintenance", "Lead", "specifier"),
+    ("Inköpschef", "Purchasing", "Lead", "purchaser"),
     # slips of the finger
+    ("Procurment Manger", "Purchasing", "Professional", "purchaser"),
+    ("Geschäftsfürer", "General Management", "Management", "authorizer"),
     ("Procurment Specialist", "Purchasing", "Professional", "purchaser"),
     ("Prodution Supervisor", "Production", "Lead", "specifier"),
     ("Softwre Developer", "Information Technology", "Professional", "specifier"),
@@ -116,6 +138,18 @@ def test_a_past_job_keeps_its_field_and_half_its_confidence() -> None:
     past, held = read_titles(["former CFO", "CFO"], TABLES)
     assert past.department == held.department
     assert past.department_confidence < held.department_confidence
+
+
+def test_several_fields_of_one_department_speak_softer_than_one_that_settles() -> None:
+    reading = read_title("Project Manager - Store/Warehouse Design", TABLES)
+    assert reading.department == "Project Management"
+
+
+def test_a_chief_of_something_unknown_decides_but_has_no_sure_persona() -> None:
+    reading = read_title("Chief Zmurf Officer", TABLES)
+    assert (reading.role, reading.function) == ("authorizer", UNKNOWN)
+    assert reading.role_confidence < 0.95
+    assert reading.persona_confidence <= 0.3
 
 
 def test_the_past_job_does_not_count_beside_a_present_one() -> None:
@@ -223,6 +257,7 @@ def small_tables(folder: Path, english: str, roles: str = 'name = "user"', perso
         ({"english": '[functions.Selling]\njob = ["x"]'}, "'Selling' is no function; write one of Legal, Sales"),
         ({"english": '[seniority]\nBoss = ["x"]'}, "'Boss' is no seniority; write one of Director"),
         ({"english": '[functions]\nSales.job = ["x"]\nLegal.job = ["x"]'}, "choose one of them, or write a longer"),
+        ({"english": '[abbreviations]\nmanager = ["mgr"]\nmerger = ["mgr"]'}, "'mgr' stands for 'merger' and for 'man"),
         ({"english": "", "roles": 'name = "buyer"'}, "'buyer' is no role; write one of specifier"),
         ({"english": "", "persona": 'name = "a"\nfunctions = ["Selling"]'}, "in functions; write"),
     ],
@@ -231,6 +266,49 @@ def test_a_wrong_table_says_what_to_write_instead(tmp_path: Path, table: dict[st
     small_tables(tmp_path, **table)
     with pytest.raises(ValueError, match=lesson):
         load_tables(tmp_path, tmp_path / "personas.toml")
+
+
+def table(folder: Path, text: str, *options: str) -> tuple[int, list[list[str]], str]:
+    """What `nurture role --file` makes of a file: exit code, rows without the header, and what it said."""
+    app = typer.Typer()
+    command.add_to(app)
+    file, to = folder / "in.csv", folder / "out.csv"
+    file.write_bytes(text.encode())
+    ran = CliRunner().invoke(app, ["--file", str(file), "--out", str(to), *options])
+    rows = list(csv.reader(to.read_text("utf-8").splitlines()))[1:] if to.exists() else []
+    return ran.exit_code, rows, " ".join(ran.output.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("text", "titles"),
+    [
+        ("title\nBuyer\n\n   \nCFO\n", ["Buyer", "", "   ", "CFO"]),
+        ("title\n\nBuyer\n", ["", "Buyer"]),
+        ('\ufeffName;TITLE;More\nAna;"Jefa; Norte";1\nBo;;2\nLi\n', ["Jefa; Norte", "", ""]),
+        ("sep=;\ntitle\nBuyer\n\nCFO\n", ["Buyer", "", "CFO"]),
+        ("id,title\n1,CEO,more,cells\n\n2,CFO\n", ["CEO", "CFO"]),
+        ("title\n", []),
+    ],
+    ids=["blank", "blank first", "mark, semicolon, short row", "sep", "more cells", "no rows"],
+)
+def test_a_file_is_read_row_for_row_however_it_is_written(tmp_path: Path, text: str, titles: list[str]) -> None:
+    code, rows, _ = table(tmp_path, text)
+    assert code == 0
+    assert [row[0] for row in rows] == titles
+    assert {len(row) for row in rows} <= {6}
+
+
+def test_a_file_without_titles_is_told_what_to_do(tmp_path: Path) -> None:
+    code, rows, said = table(tmp_path, "id,position\n1,CEO\n")
+    assert (code, rows) == (2, [])
+    assert "name the column of job titles `title`" in said
+
+
+def test_a_file_is_not_written_over(tmp_path: Path) -> None:
+    code, _, said = table(tmp_path, "id,title\n1,CEO\n", "--out", str(tmp_path / "in.csv"))
+    assert code == 2
+    assert "name another file" in said
+    assert (tmp_path / "in.csv").read_text() == "id,title\n1,CEO\n"
 
 
 def test_no_shipped_phrase_is_written_twice_in_one_table() -> None:

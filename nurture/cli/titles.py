@@ -8,7 +8,10 @@ import typer
 from nurture.cli.console import AsJson, At, err, here, out, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
+
+    from nurture.reading import Opened
 
 COLUMNS = ("title", "department", "seniority", "role", "persona", "confidence")
 
@@ -93,6 +96,17 @@ def _of_lead(lead: str, said: dict[str, str], by: str, json: bool, at: "datetime
         out.print(f"{'because':<11} {stands['evidence']}", markup=False)
 
 
+def _cells(opened: "Opened", place: int) -> "Iterator[str]":
+    """The column's cells; in a file of one column, a line left blank between others is an empty cell."""
+    with opened.path.open("rb") as file:
+        below = 3 if file.read(7).lower().lstrip(b"\xef\xbb\xbf").startswith(b"sep=") else 2  # Excel's own first line
+    for row in opened.rows():
+        if opened.unit == "line" and len(opened.header) == 1:
+            yield from [""] * (row.line - below)
+            below = row.line + 1 + sum(cell.count("\n") for cell in row.cells)
+        yield row.cells[place] or "" if len(row.cells) > place else ""
+
+
 def _read_file(file: Path, to: Path | None) -> None:
     import csv
     import sys
@@ -101,11 +115,15 @@ def _read_file(file: Path, to: Path | None) -> None:
     from nurture.reading import open_file
     from nurture.rules.titles import load_tables, read_titles
 
+    if to is not None and to.exists() and to.samefile(file):
+        raise typer.BadParameter(f"--out is {file} itself: name another file, so that its other columns are not lost")
     opened = open_file(file)
-    if "title" not in opened.header:
-        raise typer.BadParameter(f"{file} has no column `title`; it has {', '.join(opened.header)}")
-    place = list(opened.header).index("title")
-    titles = [row.cells[place] or "" if len(row.cells) > place else "" for row in opened.rows()]
+    named = [name.casefold() for name in opened.header]
+    if "title" not in named:
+        raise typer.BadParameter(
+            f"{file} has no column `title`; it has {', '.join(opened.header)}: name the column of job titles `title`"
+        )
+    titles = list(_cells(opened, named.index("title")))
     with to.open("w", encoding="utf-8", newline="") if to else nullcontext(sys.stdout) as target:
         lines = csv.writer(target, lineterminator="\n")
         lines.writerow(COLUMNS)

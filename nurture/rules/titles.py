@@ -11,7 +11,7 @@ from nurture.rules.title_tables import LEVELS, QUIET, ROLES, UNKNOWN, Evidence, 
 __all__ = [
     "DEPARTMENTS", "LEVELS", "ROLES", "UNKNOWN",
     "Evidence", "TitleReading", "TitleTables", "explain", "load_tables", "read_title", "read_titles",
-    "role_given",
+    "role_given", "sure",
 ]  # fmt: skip
 
 DEPARTMENTS = (
@@ -104,11 +104,15 @@ def explain(reading: TitleReading) -> str:
     )
 
 
-def _sure(confidence: float) -> str:
+def sure(confidence: float) -> str:
+    """The word for it: surely, probably, perhaps; benchmarks/titles.py shows how often each of them is right."""
     if not confidence:
         return "no guess"
-    word = "surely" if confidence >= 0.8 else "probably" if confidence >= 0.5 else "perhaps"
-    return f"{word} ({confidence:.0%})"
+    return "surely" if confidence >= 0.8 else "probably" if confidence >= 0.5 else "perhaps"
+
+
+def _sure(confidence: float) -> str:
+    return f"{sure(confidence)} ({confidence:.0%})" if confidence else sure(confidence)
 
 
 def _jobs(title: str, tables: TitleTables) -> tuple[Job, ...]:
