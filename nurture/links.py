@@ -11,12 +11,12 @@ import hmac
 import os
 import re
 import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from itsdangerous import Signer
-from itsdangerous.encoding import base64_encode
 from itsdangerous.signer import HMACAlgorithm
 
 from nurture.settings import Settings
@@ -47,13 +47,12 @@ class Links:
                             digest_method=hashlib.sha256, algorithm=_Cut())
             for purpose in (UNSUBSCRIBE, HANDOFF, SALES, GROUP)
         }  # fmt: skip
-        self._begun = {p: hmac.new(signer.derive_key(), digestmod="sha256") for p, signer in self._signers.items()}
+        self._keys = {purpose: signer.derive_key() for purpose, signer in self._signers.items()}
 
     def token(self, purpose: str, subject: int, expires_at: datetime | None = None) -> str:
         value = f"{subject}.{int(expires_at.timestamp())}" if expires_at else str(subject)
-        mac = self._begun[purpose].copy()  # what the signer does, with its key derived once
-        mac.update(value.encode())
-        return f"{value}.{base64_encode(mac.digest()[:18]).decode()}"
+        mac = hmac.digest(self._keys[purpose], value.encode(), "sha256")  # as the signer does, its key derived once
+        return f"{value}.{urlsafe_b64encode(mac[:18]).decode()}"
 
     def read(self, purpose: str, token: str, now: datetime) -> int | None:
         """The row a token speaks of; None if we never made it, made it for something else, or its time is over."""

@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     sendgrid_host: str = Field("https://api.sendgrid.com", validation_alias="SENDGRID_HOST")
     sendgrid_sandbox: bool = Field(False, validation_alias="SENDGRID_SANDBOX")
     sendgrid_batch: int = Field(1_000, ge=1, le=1_000, description="most people in one request")
-    sendgrid_requests: int = Field(4, ge=1, le=64, description="most requests at the same time, per worker")
+    sendgrid_requests: int = Field(32, ge=1, le=64, description="most requests at the same time, per worker")
     daily_limit: int | None = Field(None, ge=0, description="most letters a day (UTC), all campaigns together")
     warm_up: list[int] = Field([], description="most letters of a young sending domain on its first days: [50, 100]")
     warm_up_began: date | None = Field(None, description="the first day of that plan")

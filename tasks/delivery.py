@@ -6,7 +6,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain, repeat, takewhile
@@ -46,7 +46,7 @@ from nurture.rules.reasons import Reason, Skip, Wait
 from tasks.brakes import allowance, watch
 from tasks.order import order
 from tasks.restored import Watchman
-from tasks.senders import Senders
+from tasks.senders import Senders, seldom_collected
 
 MOST_CLAIMED = 5_000  # messages in one claim
 EVERYTHING = frozenset({"all", RESTORED})  # scopes of brakes that stop all sending
@@ -70,9 +70,11 @@ class Delivered:
     stopped: str = ""  # why the sender stopped early, when it did
 
     def __add__(self, other: "Delivered") -> "Delivered":
-        mine, theirs = asdict(self), asdict(other)
-        stopped = mine.pop("stopped") or theirs.pop("stopped")
-        return Delivered(**{key: mine[key] + theirs[key] for key in mine}, stopped=stopped)
+        counts = {key: getattr(self, key) + getattr(other, key) for key in COUNTED}
+        return Delivered(**counts, stopped=self.stopped or other.stopped)
+
+
+COUNTED = tuple(field.name for field in fields(Delivered) if field.name != "stopped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def deliver(
     if watchman and (why := watchman.look(clock())):
         return done + Delivered(stopped=why)
     desk.epoch = watchman.name if watchman else ""
-    with Senders[Delivered](transport.at_once) as senders:
+    with seldom_collected(), Senders[Delivered](transport.at_once) as senders:
         while True:
             may = allowance(engine, clock(), transport, desk.settings)
             done += Delivered(stopped=may.stop)

@@ -117,7 +117,7 @@ def test_a_bad_key_gives_everything_claimed_back_at_once(
 ) -> None:
     two_languages(engine, now, 300)
     sg.faults.script(["401"] * 4)
-    done = delivery.deliver(engine, lambda: now, carrier(sg, sendgrid_batch=20), desk(tmp_path))
+    done = delivery.deliver(engine, lambda: now, carrier(sg, sendgrid_batch=20, sendgrid_requests=4), desk(tmp_path))
     assert "SENDGRID_API_KEY" in done.stopped
     assert states(engine) == {"waiting": 300}
     assert done.requests <= 4

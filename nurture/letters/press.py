@@ -9,9 +9,10 @@ text) is left to Jinja, which does it or says what is wrong.
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from jinja2 import nodes
@@ -48,33 +49,46 @@ class Unprintable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plate:
-    """One part for one kind of reader: what stays, and which value goes where."""
+    """One part for one kind of reader: what stays, and which printed value goes where."""
 
     kind: Kind
     form: Form
     values: tuple[str, ...]  # those that are the same for the whole kind; empty where a slot is
-    slots: tuple[tuple[int, Path], ...]
+    slots: tuple[tuple[int, int], ...]  # place → which of the kind's printed values
     length: int  # of the part without its slots
+    same: Filled | None  # the whole part, where it has no slots
 
-    def printed(self, context: Mapping[str, Any]) -> Filled:
-        out, length, kind, links = list(self.values), self.length, self.kind, self.form.links
-        longest = LONGEST_VALUE[kind]
-        for place, path in self.slots:
-            value: Any = context
-            for key in path:
-                value = value[key]
-            if type(value) not in PRINTABLE:
-                raise Unprintable
-            text = plain(value)
-            if kind == "html" and SPECIAL.search(text):
-                text = str(escape(text))
-            length += len(text)
-            if kind == "subject" or len(text) > longest or place in links:
-                text = fitted_value(kind, text, place in links)
-            out[place] = text
-        if length > LONGEST[kind]:
+    def printed(self, texts: Sequence[str], longest: int) -> Filled:
+        """`longest`: of the texts, in characters."""
+        if self.same is not None:
+            return self.same
+        out, kind, links = list(self.values), self.kind, self.form.links
+        for place, n in self.slots:
+            out[place] = texts[n]
+            if kind == "subject" or longest > LONGEST_VALUE[kind] or place in links:
+                out[place] = fitted_value(kind, texts[n], place in links)
+        most = LONGEST[kind] - self.length
+        if longest * len(self.slots) > most and sum(len(texts[n]) for _, n in self.slots) > most:
             raise Unprintable
         return Filled(self.form, tuple(out))
+
+
+@dataclass(frozen=True, slots=True)
+class Plates:
+    """The parts of a letter for one kind of reader, and how to find the values they print."""
+
+    parts: tuple[Plate, ...]
+    finders: tuple[Callable[[Mapping[str, Any]], Any], ...]
+
+    def printed(self, context: Mapping[str, Any]) -> list[Filled]:
+        texts = []
+        for find in self.finders:
+            if type(value := find(context)) not in PRINTABLE:
+                raise Unprintable
+            texts.append(plain(value))
+        escaped = [str(escape(text)) if SPECIAL.search(text) else text for text in texts]
+        longest = max(map(len, escaped), default=0)
+        return [part.printed(escaped if part.kind == "html" else texts, longest) for part in self.parts]
 
 
 class Press:
@@ -95,15 +109,17 @@ class Press:
         self.asked = sorted(path for path in seen.asked - looked_at if path[0] not in SHARED)
         self.looked_at = sorted(looked_at | bound)
         self.shared = sorted(shared)
-        self.plates: dict[tuple[Any, ...], tuple[Plate, ...]] = {}
+        self.plates: dict[tuple[Any, ...], Plates] = {}
+        self._asked = [_finder(path) for path in self.asked]
+        self._looked_at = [_finder(path) for path in self.looked_at]
         self.known: list[list[Any]] = []
 
     def print(self, context: Mapping[str, Any]) -> list[Filled]:
         """Each part for this reader. Raises Unprintable where Jinja has to do it, or to say what is wrong."""
         kind = (
             *[id(context.get(root, ABSENT)) for root in self.shared],
-            *[True if (value := _at(context, path)) else _frozen(value) for path in self.asked],
-            *[_frozen(_at(context, path)) for path in self.looked_at],
+            *[True if (value := find(context)) else _frozen(value) for find in self._asked],
+            *[value if type(value := find(context)) is str else _frozen(value) for find in self._looked_at],
         )
         plates = self.plates.get(kind)
         if plates is None:
@@ -114,12 +130,9 @@ class Press:
                 [context.get(root, ABSENT) for root in self.shared]
             )  # alive, so that no other takes their id
             plates = self.plates[kind] = self._watched(context)
-        try:
-            return [plate.printed(context) for plate in plates]
-        except (KeyError, TypeError) as error:
-            raise Unprintable from error
+        return plates.printed(context)
 
-    def _watched(self, context: Mapping[str, Any]) -> tuple[Plate, ...]:
+    def _watched(self, context: Mapping[str, Any]) -> Plates:
         """Write the letter once, with tokens where values are only printed. Nobody can know what a token looks like."""
         secret, tokens, marked = secrets.token_hex(8), dict[str, Path](), dict(context)
         for number, path in enumerate(self.slots):
@@ -134,7 +147,11 @@ class Press:
                 inner = inner[key]
             token = inner[path[-1]] = f"\ue000{secret}{number}\ue001"
             tokens[token] = path
-        return tuple([_plate(sheet, marked, tokens) for sheet in self.sheets])
+        written = [sheet.written(marked) for sheet in self.sheets]
+        used = [token for token in tokens if any(token in printed for _, printed, _ in written)]
+        numbers = {token: n for n, token in enumerate(used)}
+        parts = [_plate(sheet.kind, *what, numbers) for sheet, what in zip(self.sheets, written, strict=True)]
+        return Plates(tuple(parts), tuple([_finder(tokens[token]) for token in used]))
 
 
 class Seen:
@@ -173,13 +190,26 @@ def _related(path: Path, other: Path) -> bool:
     return path[:shorter] == other[:shorter]
 
 
-def _plate(sheet: Sheet, marked: dict[str, Any], tokens: Mapping[str, Path]) -> Plate:
-    form, printed, length = sheet.written(marked)
-    slots = tuple((place, tokens[value]) for place, value in enumerate(printed) if value in tokens)
+def _plate(kind: Kind, form: Form, printed: list[str], length: int, numbers: Mapping[str, int]) -> Plate:
+    slots = tuple((place, numbers[value]) for place, value in enumerate(printed) if value in numbers)
     length -= sum(len(printed[place]) for place, _ in slots)
     links = set(form.links)
-    values = ["" if v in tokens else fitted_value(sheet.kind, v, n in links) for n, v in enumerate(printed)]
-    return Plate(sheet.kind, form, tuple(values), slots, length)
+    values = ["" if v in numbers else fitted_value(kind, v, n in links) for n, v in enumerate(printed)]
+    same = None if slots else Filled(form, tuple(values))
+    return Plate(kind, form, tuple(values), slots, length, same)
+
+
+def _finder(path: Path) -> Callable[[Mapping[str, Any]], Any]:
+    """`_at` for one path: most have two steps, and thousands of readers are asked."""
+    if len(path) != 2:
+        return partial(_at, path=path)
+    root, key = path
+
+    def find(context: Mapping[str, Any]) -> Any:
+        inner = context.get(root, ABSENT)
+        return inner.get(key, MISSING) if type(inner) is dict else ABSENT if inner is ABSENT else MISSING
+
+    return find
 
 
 def _at(context: Any, path: Path) -> Any:

@@ -12,7 +12,7 @@ LONGEST_NAME = 60
 
 def _name(value: Any) -> str:
     """A name as people write it: one line, no blanks around, not all of a novel."""
-    return " ".join(str(value or "").split())[:LONGEST_NAME]
+    return " ".join(str(value).split())[:LONGEST_NAME] if value else ""
 
 
 def context(
