@@ -39,9 +39,14 @@ def walk(
                 world.settle()
     except Violation as violation:
         violation.step = moves.total() + 1
-        violation.add_note(f"again: python -m tests.walks --seed {seed} --walks 1 --steps {steps} --policy {policy}")
+        violation.add_note(f"again: python -m tests.walks --seed {seed} --walks 1 --steps {steps} {_how(mood, policy)}")
         raise
     return Walk(moves, world.witness.commits, frozenset(world.witness.seen), tuple(world.provider.log))
+
+
+def _how(mood: Mapping[str, float] | None, policy: str) -> str:
+    whose = next((mutant.name for mutant in MUTANTS if mutant.mood is mood), None)
+    return f'--mood "{whose}"' if whose else f"--policy {policy}"
 
 
 @dataclass(frozen=True, slots=True)
