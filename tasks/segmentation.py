@@ -14,7 +14,7 @@ from models.bulk import share
 from models.confirmation import SURE
 from models.contact import Contact, Market
 from nurture import db, segment_rules
-from nurture.rules import segmentation
+from nurture.rules import lifecycle, segmentation
 from nurture.rules.segmentation import SegmentRules
 from nurture.rules.titles import TitleTables, load_tables, read_title
 from tasks.order import order
@@ -67,6 +67,7 @@ def segment(
             hers = done.get(person["id"], [])
             if person["market"] == Market.B2B:
                 move = segmentation.deal_move(person["stage"], deals.get(person["account_id"], {}))
+                move = move or lifecycle.sign_of_life(person["stage"], hers)
                 if person["confirmed_by"] and person["confirmed"] is None:
                     person["confirmed"] = SURE
                 reading = read_title(person["title"] or "", tables)
