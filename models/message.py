@@ -84,7 +84,7 @@ class Message(SQLModel, table=True):
             sqlite_where=text("attempt_id IS NOT NULL"),
             postgresql_where=text("attempt_id IS NOT NULL"),
         ),  # partial: a full one made the planner scan
-        Index("message_address_accepted", "address", "accepted_at"),  # how much has this person had lately?
+        Index("message_address", "address"),  # how much has this person had lately? Not touched by an acceptance
         Index("message_ledger", "campaign", "version_id", "step", "state"),
     )
 
@@ -224,7 +224,7 @@ def looked_at() -> Select[Any]:
 
 
 def person_lately() -> ColumnElement[int]:
-    """How many letters somebody has had, or is about to get, since `lately`. Found by `message_address_accepted`."""
+    """How many letters somebody has had, or is about to get, since `lately`. Found by `message_address`."""
     t, other = TABLE.c, OTHER.c
     return (
         select(func.count())

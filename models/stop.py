@@ -176,7 +176,7 @@ def _leave(session: Session, whose: ColumnElement[bool], at: datetime) -> None:
 def _skip(session: Session, whose: ColumnElement[bool]) -> None:
     """Waiting messages are skipped. One skipped by a later stop gets the earlier one's reason, if it still waited then.
 
-    Found by message_address_accepted, or by the index on account or contact: a lead has a few dozen messages. One that
+    Found by message_address, or by the index on account or contact: a lead has a few dozen messages. One that
     a sender is claiming this moment is passed over: the claim holds it and waits for our address, and looks at it then.
     """
     gone = and_(

@@ -114,7 +114,7 @@ def deals(session: Session, first: int, last: int, now: datetime) -> dict[int, t
 def letters_had(session: Session, slug: str, addresses: Sequence[str]) -> dict[str, list[Row[Any]]]:
     """Every letter of the campaign already decided or on its way, by address: address, letter, state, at, reason.
 
-    By `message_address_accepted`: a lead has a few dozen letters.
+    By `message_address`: a lead has a few dozen letters.
     """
     rows = session.execute(
         select(
