@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from nurture.scorers.features import MISSING, RARE, Table
-from nurture.scorers.measures import Floats
+from nurture.scorers.measures import Floats, Ints
 from nurture.scorers.reasons import plain
 from nurture.scorers.scorer import Scorer
 
@@ -18,6 +18,12 @@ FAINT = 1e-3
 LEAST = 100  # leads, below which nothing is said
 SURE = 3.0  # standard errors a calibration must be off by
 FAR = 0.2  # and by this share of what was expected
+GAP = 0.05  # more unknown or unseen values than that, and they are what is told
+TINY = 1e-9
+FRACTIONS = {
+    0.1: "a tenth", 0.2: "a fifth", 0.25: "a quarter", 1 / 3: "a third", 0.5: "half", 2 / 3: "two thirds",
+    0.75: "three quarters", 0.9: "nine tenths", 1.0: "all",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,9 +75,18 @@ def baseline(scorer: Scorer, frame: pl.DataFrame, scores: Floats) -> dict[str, A
     }
 
 
-def moved(scorer: Scorer, frame: pl.DataFrame, scores: Floats, y: Floats | None = None) -> list[Moved]:
-    """What differs from the training, the most first. `y` (1, 0, NaN for not yet known) also checks the calibration."""
-    then: Mapping[str, Any] = scorer.card["baseline"]
+def moved(
+    scorer: Scorer,
+    frame: pl.DataFrame,
+    scores: Floats,
+    y: Floats | None = None,
+    then: Mapping[str, Any] | None = None,
+) -> list[Moved]:
+    """What differs from the training, the most first. `y` (1, 0, NaN for not yet known) also checks the calibration.
+
+    `then`: another `baseline` than the training's.
+    """
+    then = then or scorer.card["baseline"]
     if frame.height < LEAST:
         return []
     now, found = scorer.reader.read(frame), []
@@ -89,10 +104,10 @@ def moved(scorer: Scorer, frame: pl.DataFrame, scores: Floats, y: Floats | None 
     old = then["score"]
     if (size := _index(old["shares"], _binned(scores, np.array(old["edges"])), frame.height)) >= MOVED:
         found.append(
-            Moved("score", size, f"The mean score was {old['mean']:.1%} in training and is {scores.mean():.1%} now.")
+            Moved("score", size, f"The mean chance was {old['mean']:.1%} in training and is {scores.mean():.1%} now.")
         )
-    if y is not None and (off := _off(scores, y)):
-        found.append(off)
+    if y is not None and (wrong := off(scores, y)):
+        found.append(wrong)
     return sorted(found, key=lambda one: (one.what != "calibration", -one.size))
 
 
@@ -113,34 +128,57 @@ def _index(then: Any, now: Floats, rows: int) -> float:
 
 
 def _number_sentence(old: Mapping[str, Any], values: Floats) -> str:
-    known = values[~np.isnan(values)]
-    gap, gap_then = 1 - len(known) / len(values), old["shares"][0]
-    if abs(gap - gap_then) >= 0.1:
-        return f"{old['name']} was unknown for {gap_then:.0%} of the leads in training and is for {gap:.0%} now."
-    return (
-        f"{old['name']} was typically {plain(old['median'])} in training and is {plain(float(np.median(known)))} now."
-        if len(known)
-        else ""
-    )
+    edges, then = np.array(old["edges"]), np.asarray(old["shares"])
+    now = _binned(values, edges)
+    if abs(now[0] - then[0]) >= GAP or now[0] == 1 or not len(edges):
+        return _said(old["name"], f"unknown for {_share(now[0])} of the leads now", then[0])
+    above, above_then = (np.cumsum(shares[::-1])[::-1][2:] / max(1 - shares[0], TINY) for shares in (now, then))
+    most = int(np.argmax(np.abs(above - above_then)))
+    border, part, was = plain(float(edges[most])), float(above[most]), float(above_then[most])
+    if part >= was:
+        return _said(old["name"], f"{border} or more for {_share(part)} of the leads now", was)
+    return _said(old["name"], f"less than {border} for {_share(1 - part)} of the leads now", 1 - was)
 
 
 def _level_sentence(old: Mapping[str, Any], shares: Floats) -> str:
     then = np.asarray(old["shares"])
-    most = int(np.argmax(np.abs(shares - then)))
+    step = shares - then
+    most = int(np.argmax(np.abs(step)))
+    for news in (RARE, MISSING):
+        if step[news] >= GAP:
+            most = news
     name = {MISSING: "unknown", RARE: "a value not seen in training"}.get(most) or f'"{old["levels"][most - 2]}"'
-    return f"{old['name']} was {name} for {then[most]:.0%} of the leads in training and is for {shares[most]:.0%} now."
+    return _said(old["name"], f"{name} for {_share(shares[most])} of the leads now", then[most])
 
 
-def _off(scores: Floats, y: Floats) -> Moved | None:
-    """Do as many buy as the scores say? All together, and among the best tenth."""
+def _said(name: str, now: str, then: float) -> str:
+    return f"{name[:1].upper()}{name[1:]}: {now}; {_share(then)} in training."
+
+
+def _share(part: float) -> str:
+    """A share as one says it: half, a tenth, 37%."""
+    if part < 0.005:
+        return "none"
+    near = min(FRACTIONS, key=lambda one: abs(one - part))
+    return FRACTIONS[near] if abs(near - part) <= 0.012 else f"{part:.0%}"
+
+
+def off(scores: Floats, y: Floats, groups: Ints | None = None) -> Moved | None:
+    """Do as many buy as the scores say? All together, and among the best tenth.
+
+    Leads of one of `groups` (colleagues) buy together, so they count as one surprise.
+    """
     known = ~np.isnan(y)
     p, was = scores[known], y[known]
+    whose = np.arange(len(p)) if groups is None else np.unique(groups[known], return_inverse=True)[1]
     if len(p) < LEAST:
         return None
     best = p >= np.quantile(p, 0.9)
     for who, some in (("of the leads", np.ones(len(p), dtype=bool)), ("of the best tenth of the leads", best)):
         said, came = float(p[some].sum()), float(was[some].sum())
-        error = float(np.sqrt(np.sum(p[some] * (1 - p[some]))))
+        alone = float(np.sum(p[some] * (1 - p[some])))
+        together = float(np.sum(np.bincount(whose[some], weights=(was - p)[some]) ** 2)) if groups is not None else 0.0
+        error = float(np.sqrt(max(alone, together)))
         if abs(came - said) > max(SURE * error, FAR * said):
             n = int(some.sum())
             return Moved(
