@@ -4,9 +4,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, inspect, text
 
-from nurture import campaign_check, db, scoring_rules
+from nurture import campaign_check, db, sales_file, scoring_rules
 from nurture.settings import Settings
 
 ENOUGH_DISK = 1 << 30  # bytes: a million events and their index
@@ -68,6 +68,29 @@ def _letters(what: str, settings: Settings, engine: Engine) -> Finding:
 def _scoring(what: str, settings: Settings, engine: Engine) -> Finding:
     rules = scoring_rules.read(settings.rules / "scoring.toml")
     return Finding(what, "ok", f"scoring.toml, version {rules.version}")
+
+
+def _time(what: str, settings: Settings, engine: Engine) -> Finding:
+    sales = sales_file.read(settings.rules)
+    if sales is None:
+        said = f"no {sales_file.FILE}: leads go to sales from a score of {settings.mql_score:g} on"
+        return Finding(what, "ok", f"{said}, however busy they are")
+    return Finding(what, "ok", f"{len(sales.reps)} reps in {sales_file.FILE}, version {sales.version}")
+
+
+def _drift(what: str, settings: Settings, engine: Engine) -> Finding:
+    """What the last look at the learned scores found."""
+    from models import lesson
+
+    if not inspect(engine).has_table("lesson"):
+        return Finding(what, "ok", "nobody has looked yet")
+    with db.reading(engine) as session:
+        last = lesson.newest(session, lesson.About.DRIFT, settings.clock())
+    if last is None:
+        return Finding(what, "ok", "nobody has looked yet")
+    moved = any(one["moved"] for one in last["body"]["markets"].values())
+    remedy = "look at the leads that came in lately; a new model is learned every week" if moved else ""
+    return Finding(what, "note" if moved else "ok", last["words"], remedy)
 
 
 def _carrier(what: str, settings: Settings, engine: Engine) -> Finding:
@@ -181,6 +204,8 @@ LOOKS: dict[str, Callable[[str, Settings, Engine], Finding]] = {
     "durability": _durable,
     "letters": _letters,
     "scoring": _scoring,
+    "sales' time": _time,
+    "drift": _drift,
     "carrier": _carrier,
     "events": _events,
     "links": _links,

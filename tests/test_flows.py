@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect"), pytest.mark.timeout(300)]
 
-NOUNS = ("intake", "segmentation", "scoring", "learning", "sequences", "promotions", "delivery", "feedback", "handoff",
-         "reporting")  # fmt: skip
+NOUNS = ("intake", "segmentation", "scoring", "learning", "drift", "sequences", "promotions", "delivery", "feedback",
+         "handoff", "reporting")  # fmt: skip
 AT = datetime(2026, 3, 5, 8, tzinfo=UTC)  # a Thursday morning; what Zoë did is in the files by then
 R = TypeVar("R")
 
