@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from models.account import Account
 from models.activity import Activity
 from models.contact import Contact
-from models.message import LEDGER, SALES, Message
+from models.message import LEDGER, SALES, Message, plain
 from models.moment import Moment
 from models.opportunity import Opportunity, Outcome
 from models.score import AccountScore, Score
@@ -53,7 +53,7 @@ def people(session: Session, account_id: int) -> list[dict[str, Any]]:
     return [dict(row) for row in rows.mappings()]
 
 
-def deeds(session: Session, contact_ids: Sequence[int], now: datetime) -> list[RowMapping]:
+def deeds(session: Session, contact_ids: Sequence[int], now: datetime) -> list[dict[str, Any]]:
     """What these people did in the last year, newest first, at most a few thousand. By `activity_contact_at`."""
     query = (
         select(col(Activity.contact_id), col(Activity.kind), col(Activity.at), col(Activity.detail),
@@ -62,10 +62,10 @@ def deeds(session: Session, contact_ids: Sequence[int], now: datetime) -> list[R
         .order_by(col(Activity.at).desc(), col(Activity.id).desc())
         .limit(MOST_DEEDS)
     )  # fmt: skip
-    return list(session.execute(query).mappings())
+    return plain(session.execute(query))
 
 
-def deals(session: Session, account_id: int, now: datetime) -> list[RowMapping]:
+def deals(session: Session, account_id: int, now: datetime) -> list[dict[str, Any]]:
     """The account's open opportunities, the next date first."""
     soon = func.coalesce(Opportunity.decision_at, Opportunity.tender_due_at, type_=Moment)
     columns = ("name", "stage", "solution", "tender_due_at", "decision_at", "criteria", "amount_cents", "currency",
@@ -79,7 +79,7 @@ def deals(session: Session, account_id: int, now: datetime) -> list[RowMapping]:
         )
         .order_by(soon.is_(None), soon, col(Opportunity.id))
     )
-    return list(session.execute(query).mappings())
+    return plain(session.execute(query))
 
 
 def letters(session: Session, contact_ids: Sequence[int]) -> dict[int, dict[str, RowMapping]]:

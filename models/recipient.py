@@ -49,6 +49,7 @@ READERS = (
     .outerjoin(SEGMENT, SEGMENT.c.contact_id == MESSAGE.c.contact_id)
     .add_columns(
         MESSAGE.c.id.label("message_id"),
+        MESSAGE.c.pieces,
         func.coalesce(CONTACT.c.email, MESSAGE.c.address).label("email"),
         CONTACT.c.first_name,
         CONTACT.c.last_name,
@@ -66,6 +67,9 @@ READERS = (
         ACCOUNT.c.country.label("account_country"),
         ACCOUNT.c.tier,
         ACCOUNT.c.channel,
+        ACCOUNT.c.volume,
+        ACCOUNT.c.group_volume,
+        ACCOUNT.c.growth,
         ACCOUNT.c.owner_name,
         ACCOUNT.c.owner_email,
     )

@@ -7,12 +7,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from nurture import content_check, prices
 from nurture.campaign_file import ROLES, CampaignError, look
 from nurture.campaign_folder import SHARED, files, slugs
 from nurture.letter_check import letter_problems
 from nurture.letters import Letterbook, sample
 from nurture.letters.words import CONTENT_FILE, WORDS_FILE
 from nurture.rules.campaign import Campaign
+from nurture.rules.titles import load_tables
 from nurture.toml_file import Problem, lines
 
 SALES = "_sales"
@@ -36,7 +38,7 @@ def _campaign(templates: Path, slug: str, today: date | None) -> Iterator[Proble
     except CampaignError as error:
         yield from error.problems
         return
-    broken = list(_shared(texts))
+    broken = [*_shared(texts), *content_check.library_problems(texts), *prices.check(texts)]
     yield from broken
     if slug == SALES:
         campaign: Campaign | None = sample.CAMPAIGN
@@ -64,6 +66,8 @@ def _campaign(templates: Path, slug: str, today: date | None) -> Iterator[Proble
                 "add it to the steps, or remove it",
                 "warning",
             )
+    if slug != SALES:
+        yield from content_check.holes(book, campaign, slug, load_tables())
     if campaign.offer and today and campaign.offer.ends_on < today:
         at = lines(texts[f"{slug}/campaign.toml"]).get(("offer", "ends_on"))
         what = f"the offer ended on {campaign.offer.ends_on:%Y-%m-%d}; nobody gets a letter"

@@ -20,7 +20,7 @@ def files(templates: Path, slug: str) -> dict[str, str]:
     """Everything a campaign's letters are made of: its folder, the frames, the content library; path → text."""
     folders = [templates / slug, *(templates / name for name in SHARED)]
     paths = [path for folder in folders for path in folder.rglob("*") if path.suffix in TEXTS and path.is_file()]
-    paths += [path for name in ("content.toml", "personas.toml") if (path := templates / name).is_file()]
+    paths += [path for name in ("content.toml", "personas.toml", "prices.toml") if (path := templates / name).is_file()]
     found: dict[str, str] = {}
     for path in sorted(paths):
         name = path.relative_to(templates).as_posix()

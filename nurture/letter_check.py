@@ -46,6 +46,7 @@ def letter_problems(
                 if error.what != LACKING:  # said once per letter, by the check of its files
                     yield Problem(error.file, error.line, error.what, error.mend)
                 continue
+            yield from _priced(book, campaign, slug, letter, role, locale)
             yield from _subject(choice.subject, rendered)
             yield from _html(book, choice.html, rendered)
             yield from _touching(choice.text, rendered.text)
@@ -54,6 +55,19 @@ def letter_problems(
                 yield from _law(choice.text, rendered.text, choice.html, rendered.html)
                 yield from _unnamed(choice.subject, rendered.subject, unnamed.subject)
                 yield from _unnamed(choice.text, rendered.text, unnamed.text)
+
+
+def _priced(
+    book: Letterbook, campaign: Campaign, slug: str, letter: str, role: str | None, locale: str
+) -> Iterator[Problem]:
+    """A letter that speaks of prices must also have words for those who get a person instead of a price."""
+    if not book.asks(book.choice(slug, letter, role, locale)).price:
+        return
+    try:
+        book.render(slug, letter, role, locale, sample.values(campaign, {**sample.BIG, "role": role, "locale": locale}))
+    except LetterError as error:
+        what = "speaks of a price to those who get a person instead of one"
+        yield Problem(error.file, error.line, what, "ask {% if price.rep %} first, and say who will call")
 
 
 def _placeholders(book: Letterbook, campaign: Campaign, folder: str, names: set[str]) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, Literal
 
 from nurture.rules.campaign import Span
@@ -14,7 +15,8 @@ DURATION = re.compile(r"P(?:(\d+)W)?(?:(\d+)BD)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d
 REQUIRED: Any = object()
 SAID = {
     str: "a text in quotation marks", int: "a whole number", float: "a number", bool: "true or false",
-    list: "a list [ … ]", dict: "a table", date: "a date like 2026-03-20", time: "a time like 18:00:00",
+    Decimal: "a number", list: "a list [ … ]", dict: "a table", date: "a date like 2026-03-20",
+    time: "a time like 18:00:00",
 }  # fmt: skip
 
 
@@ -132,7 +134,7 @@ def dotted(path: Path, key: str) -> str:
 
 
 def _said(kinds: tuple[type, ...]) -> str:
-    return " or ".join(dict.fromkeys(SAID[kind] for kind in kinds if not (kind is int and float in kinds)))
+    return " or ".join(dict.fromkeys(SAID[kind] for kind in kinds if not (kind is int and len(kinds) > 1)))
 
 
 def _shown(value: Any) -> str:

@@ -21,6 +21,7 @@ from nurture.rules.campaign import Campaign
 from nurture.rules.hours import zone_of
 from nurture.rules.reasons import Exit, Reason, Send, Skip, Wait
 from nurture.rules.sequences import Member, stagger
+from tasks.pieces import Books, offered
 
 Decision = Send | Skip | Wait | Exit
 Decide = Callable[[Member, Campaign, datetime], Decision]
@@ -119,15 +120,13 @@ def _decisions(
 ) -> Iterator[tuple[int, Campaign, list[tuple[Member, Decision]]]]:
     """Version by version and part by part: each lead with the rule's word."""
     top = session.execute(select(func.max(col(Contact.id)))).scalar() or 0
+    books = Books(session)
     for version_id in enrolments.versions(session, slug):
         campaign = edition(session, slug, version_id)
         here = scene(session, campaign, version_id, now, top)
         for rows in under_way.groups(session, slug, version_id, shard, shards):
-            yield (
-                version_id,
-                campaign,
-                [(member, decide(member, campaign, now)) for member in members(session, here, rows)],
-            )
+            said = [(member, decide(member, campaign, now)) for member in members(session, here, rows)]
+            yield version_id, campaign, offered(session, books, version_id, campaign, said, now)
 
 
 def _spread(
@@ -150,6 +149,7 @@ def _save(
     """One bulk write: messages waiting, skips with their reasons, enrolments that end and take with them what waits."""
     planned = [
         _row(slug, version_id, member, send.letter, send.step, State.WAITING, now, send.not_before, send.not_after)
+        | {"pieces": None if send.pieces is None else dict(send.pieces)}
         for member, send in sends
     ]
     skipped = [

@@ -3,14 +3,18 @@
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, UndefinedError
 
-from nurture.letters import formats, placeholders, words
+from nurture import prices
+from nurture.letters import formats, library, placeholders, words
 from nurture.letters.press import Press, Unprintable
 from nurture.letters.sandbox import Sandbox
 from nurture.letters.sheet import Filled, Kind, Sheet, Unsafe
+from nurture.rules.content import Asks, Piece
+from nurture.rules.prices import PriceList
 
 PARTS: dict[Kind, tuple[str, str]] = {"subject": ("subject", "txt"), "text": ("body", "txt"), "html": ("body", "html")}
 MISTAKES = (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError, AttributeError)
@@ -82,6 +86,7 @@ class Letterbook:
         self.sheets: dict[str, Sheet] = {}
         self.presses: dict[tuple[str, str, str], Press] = {}
         self.tongues: dict[str, dict[str, Any]] = {}
+        self.asked: dict[tuple[str, str, str], Asks] = {}
 
     def render(self, campaign: str, letter: str, role: str | None, locale: str, context: Mapping[str, Any]) -> Rendered:
         """The letter as this person reads it. Raises LetterError naming file, line and mend."""
@@ -92,7 +97,7 @@ class Letterbook:
     ) -> Composed:
         """The same, kept apart: the words that stay and the values that change."""
         choice = self.choice(campaign, letter, role, locale)
-        values = self._values(choice.language, locale, context)
+        values = self._values(choice.language, locale, context, self.asks(choice))
         try:
             subject, text, html = self._press(choice).print(values)
         except (*MISTAKES, Unprintable):  # Jinja does it, or says what is wrong
@@ -108,6 +113,35 @@ class Letterbook:
                 self.choices.clear()  # a file of leads may bring any number of invented locales
             choice = self.choices[key] = self.choose(*key)
         return choice
+
+    @cached_property
+    def library(self) -> tuple[Piece, ...]:
+        return library.read_pieces(self.files)
+
+    def found(self, detail: str) -> str | None:
+        """The piece that an activity speaks of, by its name or one of its addresses."""
+        return self._known_as.get(detail) or self._known_as.get(library.path_of_url(detail))
+
+    @cached_property
+    def _known_as(self) -> dict[str, str]:
+        return library.known_as(self.files)
+
+    @cached_property
+    def prices(self) -> PriceList | None:
+        return prices.read(self.files)
+
+    def asks(self, choice: Choice) -> Asks:
+        """What these files want from the library and the price list."""
+        files = (choice.subject, choice.text, choice.html)
+        found = self.asked.get(files)
+        if found is None:
+            parts = [(self.markup if kind == "html" else self.plain, path) for path, kind in _parts(choice)]
+            try:
+                found = library.asked_of(parts)
+            except MISTAKES:
+                found = Asks()  # said when the letter is rendered
+            self.asked[files] = found
+        return found
 
     def _press(self, choice: Choice) -> Press:
         press = self.presses.get(files := (choice.subject, choice.text, choice.html))
@@ -148,12 +182,17 @@ class Letterbook:
         lacking = next(f"{stem}.{suffix}" for kind, (stem, suffix) in PARTS.items() if not found[kind])
         raise LetterError(f"{folder}/{lacking}", None, LACKING, f"write {folder}/{lacking}")
 
-    def _values(self, tongue: str, locale: str, context: Mapping[str, Any]) -> dict[str, Any]:
+    def _values(self, tongue: str, locale: str, context: Mapping[str, Any], asks: Asks | None = None) -> dict[str, Any]:
         shared = self.tongues.get(tongue)
         if shared is None:
             content = words.read_content(self.files, tongue, self.words.default)
             shared = self.tongues[tongue] = {"words": self.words.of(tongue), "content": content, "language": tongue}
         values = {**shared, **context}
+        carried = values.pop("pieces", None)
+        if asks is None or asks.kinds:
+            values["best"] = self._best(values, tongue, asks, carried)
+        if (asks is None or asks.price) and self.prices:
+            values["price"] = library.terms(values.get("account"), self.prices)
         theirs = formats.language(locale) == tongue and locale != tongue  # their country is known: write as it does
         values[formats.LOCALE] = formats.known(locale if theirs else shared["words"].get("locale", tongue))
         person = values.get("person")
@@ -161,6 +200,15 @@ class Letterbook:
             market = (values.get("campaign") or {}).get("market", "b2b")
             values["person"] = {**person, "greeting": words.greeting(person, shared["words"], market)}
         return values
+
+    def _best(
+        self, values: Mapping[str, Any], tongue: str, asks: Asks | None, carried: Mapping[str, str] | None
+    ) -> dict[str, Any]:
+        if asks is not None and carried is not None:
+            return library.shelf(values["content"], asks, carried)
+        market = (values.get("campaign") or {}).get("market", "b2b")
+        reader = values.get("person") or {}
+        return library.samples(self.library, values["content"], asks, reader, market, tongue, self.words.default)
 
     def _fill(self, path: str, kind: Kind, values: dict[str, Any]) -> Filled:
         try:

@@ -98,7 +98,7 @@ class Press:
         self.sheets = [sheet for _, _, sheet in parts]
         seen = Seen()
         for sandbox, name, _ in parts:
-            for tree in _family(sandbox, name):
+            for tree in family(sandbox, name):
                 seen.look(tree)
         shared = {path[0] for path in seen.looked_at | seen.asked | seen.printed} & SHARED
         steady = {path for path in seen.asked | seen.printed if path[0] in seen.local | STEADY}
@@ -166,7 +166,7 @@ class Seen:
     def look(self, node: nodes.Node, into: set[Path] | None = None) -> None:
         if isinstance(node, nodes.Name) and node.ctx != "load":
             self.local.add(node.name)
-        elif path := _path(node):
+        elif path := path_of(node):
             (self.looked_at if into is None else into).add(path)
         elif into is self.asked and isinstance(node, nodes.And | nodes.Or | nodes.Not):
             for child in node.iter_child_nodes():
@@ -234,7 +234,7 @@ def _frozen(value: Any) -> Any:
     return kind, value, str(value)  # 1, 1.0 and True are equal, and print differently; so do 0.0 and -0.0
 
 
-def _family(sandbox: Sandbox, name: str) -> Iterator[nodes.Template]:
+def family(sandbox: Sandbox, name: str) -> Iterator[nodes.Template]:
     """The template with all it extends and includes."""
     seen, waiting = set[str](), [name]
     while waiting:
@@ -249,14 +249,14 @@ def _family(sandbox: Sandbox, name: str) -> Iterator[nodes.Template]:
         waiting += [other.template.value for other in named if isinstance(other.template, nodes.Const)]
 
 
-def _path(node: nodes.Node) -> Path:
+def path_of(node: nodes.Node) -> Path:
     """person.first_name → ("person", "first_name"); () for anything but a name and what is in it."""
     if isinstance(node, nodes.Name):
         return (node.name,)
     if isinstance(node, nodes.Getattr):
-        inner = _path(node.node)
+        inner = path_of(node.node)
         return (*inner, node.attr) if inner else ()
     if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and type(node.arg.value) is str:
-        inner = _path(node.node)
+        inner = path_of(node.node)
         return (*inner, node.arg.value) if inner else ()
     return ()

@@ -18,9 +18,10 @@ CAMPAIGN = Campaign("_sales", "Mails to sales", "b2b", "handoff", "", (Step("han
 ZOE: dict[str, Any] = {
     "first_name": "Zoë", "last_name": "O'Brien", "title": "Head of Maintenance", "locale": "en", "country": "DE",
     "role": "specifier", "persona": "maintenance-lead", "shopper": "loyal", "account_name": "Foo & Søns <GmbH>",
-    "industry": "Manufacturing", "employees": 420, "tier": "A",
+    "industry": "Manufacturing", "employees": 420, "tier": "A", "channel": "direct", "volume": 6,
     "owner_name": "Anna Lind", "owner_email": "anna.lind@brunnhold.example",
 }  # fmt: skip
+BIG: dict[str, Any] = ZOE | {"volume": 1_000_000, "group_volume": 1_000_000, "growth": 1_000.0}  # nobody writes a price
 NOBODY: dict[str, Any] = {"locale": "en", "shopper": "prospect"}
 
 HANDOFF: dict[str, Any] = {

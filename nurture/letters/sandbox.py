@@ -39,7 +39,7 @@ CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u20
 TESTS = ("defined", "undefined", "none", "eq", "ne", "lt", "le", "gt", "ge", "in", "string", "number")
 LOOP = frozenset({"index", "index0", "first", "last", "length", "revindex", "previtem", "nextitem"})
 NAMES = ("person", "account", "owner", "campaign", "offer", "sender", "company", "unsubscribe_url", "web_url", "today",
-         "content", "words", "language", "handoff")  # fmt: skip
+         "content", "best", "price", "words", "language", "handoff")  # fmt: skip
 
 
 class Missing(StrictUndefined):

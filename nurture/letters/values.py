@@ -52,12 +52,17 @@ def context(
             "country": row.get("country") or "",
             "employees": row.get("employees") or 0,
             "tier": row.get("tier") or "",
+            "channel": row.get("channel") or "",
+            "volume": row.get("volume") or 0,
+            "group_volume": row.get("group_volume") or 0,
+            "growth": row.get("growth") or 0,
         },
         "owner": {"name": _name(row.get("owner_name")), "email": row.get("owner_email") or ""},
         **(of_house or house(campaign, sender, company, web_url)),
         "unsubscribe_url": unsubscribe_url,
         "today": today,
         "handoff": dict(handoff) if handoff else None,
+        "pieces": row.get("pieces"),  # kind asked for → piece: what the letter carries, decided when it was planned
     }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Why not: every reason a letter is held back, skipped or refused, with the sentence a person reads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -27,6 +28,8 @@ class Reason(StrEnum):
     NOT_IN_AUDIENCE = "not_in_audience"
     NO_STEP_FOR_ROLE = "no_step_for_role"
     CONDITION_NOT_MET = "condition_not_met"
+    NO_PIECE_LEFT = "no_piece_left"
+    HAD_ELSEWHERE = "had_elsewhere"
     HOLDOUT = "holdout"
     EXPIRED = "expired"
     FINISHED = "finished"
@@ -61,6 +64,8 @@ SENTENCES = {
     Reason.NOT_IN_AUDIENCE: "is not in the campaign's audience",
     Reason.NO_STEP_FOR_ROLE: "no letter is meant for this role",
     Reason.CONDITION_NOT_MET: "the step's condition was never met",
+    Reason.NO_PIECE_LEFT: "has had every piece that this letter could bring",
+    Reason.HAD_ELSEWHERE: "has had this letter at another address of theirs",
     Reason.HOLDOUT: "is in the holdout, kept unmailed on purpose",
     Reason.EXPIRED: "the offer was over before the letter could leave",
     Reason.FINISHED: "has had every letter",
@@ -92,6 +97,7 @@ class Send:
     step: int
     not_before: datetime
     not_after: datetime
+    pieces: Mapping[str, str] | None = None  # kind asked for → piece of the library; None: the letter asks for none
 
 
 @dataclass(frozen=True, slots=True)
