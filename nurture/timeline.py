@@ -67,7 +67,7 @@ def timeline(session: Session, named: str, since: datetime, until: datetime, zon
     lines = [
         *words.runs(story.runs(session, account["id"]), names, campaigns, zone),
         *words.letters(letters, names, campaigns, zone),
-        *words.deeds(story.deeds(session, ids, *span), names, zone),
+        *words.deeds((did for did in story.deeds(session, ids, *span) if did["kind"] != pause.AWAY), names, zone),
         *words.stages(lifecycle.moves(session, ids, *span), names, zone),
         *words.sales(story.handoffs(session, account["id"]), names, owners),
         *words.pauses(pause.history(session, account["id"], list(by_address)), by_address, zone),

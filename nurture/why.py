@@ -25,7 +25,7 @@ from nurture.rules.hours import zone_of
 from nurture.rules.names import full_name
 from nurture.rules.promotions import next_offer
 from nurture.rules.reasons import SENTENCES, Exit, Reason, Send, Skip, Wait
-from nurture.rules.sequences import Member, next_letter
+from nurture.rules.sequences import Member, Past, next_letter
 
 
 class NotKnown(LookupError):
@@ -178,7 +178,7 @@ def _now(
         if entered["why"] == SENTENCES[Reason.FINISHED] or (letters and letters[-1]["state"] == State.SKIPPED):
             return "left", ""
         return "left", f"{'then ' if letters else name + ' '}left the campaign: {entered['why']}"
-    member = _member(session, now, campaign, entered)
+    member = _member(session, now, campaign, entered, letters)
     said = (next_offer if campaign.market == "b2c" else next_letter)(member, campaign, now)
     match said:
         case Send():
@@ -196,7 +196,9 @@ def _now(
             return "not_yet", f"the next letter to {name} waits: {said.sentence()}"
 
 
-def _member(session: Session, now: datetime, campaign: Campaign, entered: Mapping[Any, Any]) -> Member:
+def _member(
+    session: Session, now: datetime, campaign: Campaign, entered: Mapping[Any, Any], letters: list[dict[str, Any]]
+) -> Member:
     """The lead as the planner would see them at `now`."""
     row = under_way.one(session, entered["id"])
     stops = session.execute(
@@ -212,7 +214,10 @@ def _member(session: Session, now: datetime, campaign: Campaign, entered: Mappin
     row["stage"] = stage_at(session, row["contact_id"], now) or row["stage"]
     row["entered_at"] = entered["entered_at"]
     [member] = members(session, scene_of_one(session, campaign, row["contact_id"], now), [row])
-    return replace(member, past=tuple(past for past in member.past if past.at <= now))
+    past = (
+        Past(one["letter"], one["state"], one["accepted_at"] or one["planned_at"], one["reason"]) for one in letters
+    )
+    return replace(member, past=tuple(past))
 
 
 def _outside(session: Session, now: datetime, campaign: Campaign, person: RowMapping, name: str) -> Because:

@@ -26,7 +26,6 @@ DID = {  # kind of activity → what one says once, and several times
     "reply": ("replied", "replied {n} times"),
     "meeting": ("met us", "met us {n} times"),
     "careers_view": ("looked at our jobs", "looked at our jobs {n} times"),
-    "out_of_office": ("is out of office", "is out of office"),
 }
 QUIET = {"email_open"}  # told only when nothing louder happened that day: who clicks has opened
 STAGES = {
@@ -69,7 +68,7 @@ def letters(rows: Iterable[Row], names: Mapping[int, str], campaigns: Mapping[st
 
     for (_, campaign, letter, state, reason), group in groupby(sorted(rows, key=key), key):
         some = list(group)
-        who = tuple(names.get(row["contact_id"], "somebody") for row in some)
+        who = tuple(sorted(names.get(row["contact_id"], "somebody") for row in some))
         at = min(row["accepted_at"] or row["planned_at"] for row in some)
         what = f"“{letter}” ({campaigns.get(campaign, campaign)})"
         if state == State.ACCEPTED:
@@ -125,12 +124,12 @@ def runs(rows: Iterable[Row], names: Mapping[int, str], campaigns: Mapping[str, 
             ended.setdefault((row["ended_at"].astimezone(zone).date(), row["campaign"], row["why"]), []).append(row)
     lines = []
     for (_, campaign, run), some in began.items():
-        who = tuple(names.get(row["contact_id"], "somebody") for row in some)
+        who = tuple(sorted(names.get(row["contact_id"], "somebody") for row in some))
         again = f", for the {ordinal(run)} time" if run > 1 else ""
         sentence = f"The sequence {campaigns.get(campaign, campaign)} begins for {listed(who)}{again}"
         lines.append(Line(min(row["entered_at"] for row in some), "campaign", sentence, who))
     for (_, campaign, why), some in ended.items():
-        who = tuple(names.get(row["contact_id"], "somebody") for row in some)
+        who = tuple(sorted(names.get(row["contact_id"], "somebody") for row in some))
         said = SENTENCES[Reason(why)] if why in set(Reason) else why
         sentence = f"The sequence {campaigns.get(campaign, campaign)} ends for {listed(who)}: {said}"
         lines.append(Line(max(row["ended_at"] for row in some), "campaign", sentence, who))
@@ -148,7 +147,7 @@ def stages(moves: Iterable[tuple[int, str | None, str, datetime, str]], names: M
         together.setdefault((at.astimezone(zone).date(), to, why), []).append((name, at))
     lines = []
     for (_, to, why), some in together.items():
-        who = tuple(name for name, _ in some)
+        who = tuple(sorted(name for name, _ in some))
         words = STAGES.get(Stage(to), f"is {to}")
         if len(who) > 1:
             words = words.replace("is a ", "are each a ", 1).replace("is ", "are ", 1).replace("goes ", "go ", 1)
