@@ -120,6 +120,7 @@ def test_every_noun_does_its_work_and_pins_it_to_the_board(
         said[noun] = state.message
     assert said["intake"] == "3 files, 7 rows, 6 good, 1 rejected, 0 unchanged"
     assert said["scoring"] == "1 leads, 1 best, 1 accounts"
+    assert said["drift"] == "nothing moved"
     assert said["sequences"].startswith("1 entered, 1 planned")
     assert said["delivery"].startswith("1 accepted")
     assert [row["file"] for row in pinned("intake")] == ["accounts.csv", "contacts-2026-03.csv", "activities.csv"]
@@ -128,6 +129,26 @@ def test_every_noun_does_its_work_and_pins_it_to_the_board(
     assert "| pump-efficiency | 1 | 1 | why-now | 1 | 1 |" in pinned("reporting")
     assert sorted(file.name for file in (tmp_path / "inbox" / "done").iterdir())[0] == "accounts.csv"
     assert run("intake", rest=0).message == "0 files, 0 rows, 0 good, 0 rejected, 0 unchanged"  # taken once
+
+
+def test_what_moved_is_on_the_board_and_an_event(
+    prefect: services.Addresses, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look itself is in tests/test_drift.py; here is what ops get of it."""
+    import flows.drift
+    from tasks.drift import Watched
+
+    told = "Employees: 1,000 or more for half of the leads now; a tenth in training."
+    found = [Watched("b2b", "2026-03-01-1f0c9a3b", 900, 800, (told,)), Watched("b2c", None, 0, 0)]
+    events: list[dict[str, Any]] = []
+    monkeypatch.setattr(flows.drift, "watch", SimpleNamespace(task=lambda *_: found))
+    monkeypatch.setattr(flows.drift, "emit_event", lambda event, **more: events.append({"event": event, **more}))
+    state = run("drift")
+    assert (state.name, state.message) == ("Completed", f"b2b: {told}")
+    assert told in pinned("drift")
+    (event,) = events
+    assert (event["event"], event["payload"]["moved"]) == ("nurture.drift", [told])
+    assert event["resource"]["prefect.resource.id"] == "nurture.model.b2b"
 
 
 def test_shards_side_by_side_come_to_the_same(prefect: services.Addresses, engine: Engine) -> None:
