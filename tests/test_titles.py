@@ -148,6 +148,7 @@ def test_several_fields_of_one_department_speak_softer_than_one_that_settles() -
 def test_a_chief_of_something_unknown_decides_but_has_no_sure_persona() -> None:
     reading = read_title("Chief Zmurf Officer", TABLES)
     assert (reading.role, reading.function) == ("authorizer", UNKNOWN)
+    assert "chief _ officer" in {one.phrase for one in reading.evidence}
     assert reading.role_confidence < 0.95
     assert reading.persona_confidence <= 0.3
 
