@@ -262,8 +262,8 @@ def _against_rules(trial: Trial) -> tuple[bool, str]:
     ours, theirs = (captured(trial.y, one, best) for one in (trial.p, trial.rules))
     said = (
         f"AUC {auc(trial.y, trial.p):.3f} against {auc(trial.y, trial.rules):.3f} by the rules (difference "
-        f"± {2 * gain.error:.3f}), {ours:g} against {theirs:g} of {trial.y.sum():g} who converted among the best tenth, "
-        f"on the newest {len(trial.y):,} leads"
+        f"± {2 * gain.error:.3f}), {ours:.0f} against {theirs:.0f} of {trial.y.sum():.0f} who converted among the best "
+        f"tenth, on the newest {len(trial.y):,} leads"
     )
     if gain.beyond_noise and ours >= theirs:
         return True, f"The model is better than the rules beyond noise: {said}."
