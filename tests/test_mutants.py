@@ -15,7 +15,7 @@ FOUND = {  # the seed of the walk
     "reaping armed attempts": 0,
     "arming without the fence": 2,
     "arming without the suppression check": 0,
-    "finish without the state condition": 0,
+    "finish without the state condition": 2,
     "resend without proof": 0,
     "skipping “still armed?”": 1,
     "a last look without the lease": 0,
