@@ -27,7 +27,8 @@ def account(session: Session, account_id: int) -> RowMapping | None:
         select(
             col(Account.id), col(Account.key), col(Account.name), col(Account.industry), col(Account.employees),
             col(Account.country), col(Account.owner_name), col(Account.owner_email), col(Account.stopped_at),
-            col(Account.stopped_why), col(AccountScore.score),
+            col(Account.stopped_why), col(AccountScore.score), col(AccountScore.missing_role),
+            col(AccountScore.missing_why),
         )
         .outerjoin(AccountScore, col(AccountScore.account_id) == Account.id)
         .where(col(Account.id) == account_id)
