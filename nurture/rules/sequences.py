@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from models.contact import Consent, Market, Stage
-from models.message import State
+from models.message import LEDGER, State
 from nurture.rules.campaign import After, Campaign, Step
 from nurture.rules.hours import at, next_in_hours, wait_over, zone_of
 from nurture.rules.reasons import SUPPRESSED, Exit, Reason, Send, Skip, Wait
 
-OPEN = frozenset({State.WAITING, State.CLAIMED, State.ARMED, State.UNKNOWN})  # the next letter waits for it
+OPEN = frozenset(state for state, group in LEDGER.items() if group in ("waiting", "unknown"))  # the next waits for it
 GOODBYE = {  # after a letter was skipped for one of these, no later letter is planned
     *SUPPRESSED.values(),
     Reason.NO_CONSENT,
