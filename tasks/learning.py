@@ -17,12 +17,14 @@ from nurture.rules import scoring
 from nurture.rules.scoring import Rules, Sheet
 from nurture.scorers import labels, store
 from nurture.scorers.backtest import backtest_by_month
-from nurture.scorers.measures import Floats, auc, auc_gain, captured
+from nurture.scorers.measures import Floats, Ints, auc, auc_gain, captured
 from nurture.scorers.moments import DAY, Plan, Record, add_up, deeds_of, families, frame, known, read, traits_of
-from nurture.scorers.points import make_scale
-from nurture.scorers.report import Report, write_report
+from nurture.scorers.points import Scale, in_points, make_scale
+from nurture.scorers.reasons import reasons
+from nurture.scorers.report import Report, Say, write_report
 from nurture.scorers.scorer import ColumnsMissing, Scorer
 from nurture.scorers.train import Habits, RulesStay, TrainedScorer, Trial, train
+from nurture.scorers.wording import reasons_in_words
 from tasks.order import order
 
 ROWS = 120_000  # looks at a lead that are learned from; of more leads, a sample
@@ -30,10 +32,12 @@ CUTS = 12  # moments looked at
 KINDS, TRAITS = 24, 30  # of activities, and of the customer's own columns, at most
 APART = 5  # every so manieth company judges champion and challenger, and neither ever learns from it
 LEAST_JUDGES = 20  # conversions among them
+EPOCH_DAYS = 10_957  # from 1970 to 2000, from where the contest counts
 REPORT = "report.html"
 LEAD, COMPANY, MOMENT, CONVERTED = "lead", "company", "moment", "converted"
 RULES_SAID = {"score": "rules score", "fit": "rules fit", "engagement": "rules engagement"}
-SAID = (LEAD, COMPANY, MOMENT, CONVERTED, *RULES_SAID.values())
+RECORD, ROW = "record", "row"  # where a look comes from
+SAID = (LEAD, COMPANY, MOMENT, CONVERTED, RECORD, ROW, *RULES_SAID.values())
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class _Set:
     """The training set, and what it was made of."""
 
     frame: pl.DataFrame
+    records: list[Record]
     plan: Plan
     cuts: list[int]
     rejections: int
@@ -101,7 +106,7 @@ def learn(
     if won:
         store.promote(folder, version, now, words)
     had = backtest_by_month(trained.trial)
-    report = _report(trained, learning, words, had)
+    report = _report(trained, learning, words, had, _say(trained.scorer, made, learning, rules.markets[market]))
     (folder / version / REPORT).write_text(report.page, encoding="utf-8")
     return Taught(
         **about,
@@ -135,12 +140,12 @@ def _training_set(
     plan = Plan(market, kinds, tuple(name for name, _ in own.most_common(TRAITS)))
     frames, rejections, cut = [], 0, int(now.timestamp())
     for t in cuts:
-        for _, record in records:
-            looked = _looked(record, t, days, cut, plan, rules)
+        for number, (_, record) in enumerate(records):
+            looked = _looked(record, t, days, cut, plan, rules).with_columns(pl.lit(number).alias(RECORD))
             if looked.height:
                 frames.append(looked)
                 rejections += int(labels.rejected(record, t, days).sum())
-    return _Set(pl.concat(frames), plan, cuts, rejections) if frames else None
+    return _Set(pl.concat(frames), [one for _, one in records], plan, cuts, rejections) if frames else None
 
 
 def _records(
@@ -172,8 +177,9 @@ def _looked(record: Record, t: int, days: int, cut: int, plan: Plan, rules: Rule
     company = np.where(alone, -record.ids, record.accounts)
     return looked.with_columns(
         pl.Series(LEAD, record.ids),
+        pl.Series(ROW, np.arange(len(record))),
         pl.Series(COMPANY, company),
-        pl.Series(MOMENT, np.full(len(record), t / DAY - 10_957)),  # days since 2000, as the contest counts
+        pl.Series(MOMENT, np.full(len(record), t / DAY - EPOCH_DAYS)),  # days since 2000
         pl.Series(CONVERTED, y),
         *(pl.Series(RULES_SAID[name], values) for name, values in said.items()),
     ).filter(pl.Series(there))
@@ -280,8 +286,28 @@ def _judges(apart: pl.DataFrame) -> pl.DataFrame | None:
     return None
 
 
-def _report(trained: TrainedScorer, learning: pl.DataFrame, words: str, had: Sequence[str]) -> Report:
-    report = write_report(trained, learning)
+def _say(scorer: Scorer, made: _Set, learning: pl.DataFrame, sheet: Sheet) -> Say:
+    """Names looks, and tells their reasons as a salesperson reads them."""
+    scale = Scale.from_dict(scorer.card["scale"])
+
+    def say(rows: Ints) -> list[tuple[str, list[tuple[str, float]]]]:
+        told = []
+        for look in learning[rows].select(RECORD, ROW, LEAD, MOMENT).iter_rows(named=True):
+            record, t = made.records[look[RECORD]], round((look[MOMENT] + EPOCH_DAYS) * DAY)
+            sums = add_up(record, t, len(made.plan.kinds))
+            looked = frame(record, t, made.plan, sums, sheet)
+            table = scorer.reader.read(looked[[look[ROW]]])
+            found = reasons(in_points(scorer, scale), table, scale.unbounded(scorer.score_table(table)) / 100)
+            [words] = reasons_in_words(scorer, found, looked, record, sums, t, made.plan, sheet, [look[ROW]])
+            when = f"{datetime.fromtimestamp(t, UTC):%Y-%m-%d}"
+            told.append((f"{look[LEAD]} on {when}", [(one["text"], one["points"]) for one in words]))
+        return told
+
+    return say
+
+
+def _report(trained: TrainedScorer, learning: pl.DataFrame, words: str, had: Sequence[str], say: Say) -> Report:
+    report = write_report(trained, learning, say=say)
     page = report.page.replace("<h2>Backtest</h2>", f"<p><b>{words}</b></p><h2>Backtest</h2><ul>" + "".join(
         f"<li>{line}</li>" for line in had) + "</ul>", 1)  # fmt: skip
     markdown = "\n".join([report.markdown, "", f"**{words}**", "", *(f"* {line}" for line in had)])

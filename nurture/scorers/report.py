@@ -1,6 +1,6 @@
 """The report of a training: one page with its pictures inside, a short text for Prefect, and the figures as data."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -11,10 +11,12 @@ import polars as pl
 from nurture.rules.threshold import mql_threshold
 from nurture.scorers import measures, pictures
 from nurture.scorers.columns import EPOCH
-from nurture.scorers.measures import Floats
+from nurture.scorers.measures import Floats, Ints
 from nurture.scorers.pictures import Point
 from nurture.scorers.reasons import in_words, reasons
 from nurture.scorers.train import TrainedScorer
+
+Say = Callable[[Ints], list[tuple[str, list[tuple[str, float]]]]]  # rows → name, and (reason, points) each
 
 HANDED = 10  # leads shown
 SHARE = 0.1  # of the leads, handed over where nobody said how many the reps can call
@@ -37,12 +39,18 @@ class Report:
 
 
 def write_report(
-    trained: TrainedScorer, frame: pl.DataFrame, *, calls: int | None = None, now_scores: Floats | None = None
+    trained: TrainedScorer,
+    frame: pl.DataFrame,
+    *,
+    calls: int | None = None,
+    now_scores: Floats | None = None,
+    say: Say | None = None,
 ) -> Report:
     """Tell what was learned and what it is worth.
 
     `frame` is the one given to train(); `calls` is how many of the judged leads the reps could have called;
-    `now_scores` are today's scores, compared with those of the training (by default the judged leads').
+    `now_scores` are today's scores, compared with those of the training (by default the judged leads'); `say` names
+    rows of the frame and tells their reasons, where we know better words than the columns'.
     """
     trial, card = trained.trial, trained.scorer.card
     scores = {"model": trial.p, **({"rules": trial.rules} if trial.rules is not None else {})}
@@ -75,7 +83,9 @@ def write_report(
     ]
     if data["months"]:
         images.append(pictures.stability(data["months"]))
-    return Report(_page(trained, data, images, _handed(trained, frame, ranked.leads)), _markdown(trained, data), data)
+    return Report(
+        _page(trained, data, images, _handed(trained, frame, ranked.leads, say)), _markdown(trained, data), data
+    )
 
 
 def backtest(y: Floats, scores: dict[str, Floats]) -> list[dict[str, Any]]:
@@ -115,21 +125,25 @@ def stability(trained: TrainedScorer) -> list[Point]:
     ]
 
 
-def _handed(trained: TrainedScorer, frame: pl.DataFrame, leads: int) -> list[dict[str, Any]]:
+def _handed(trained: TrainedScorer, frame: pl.DataFrame, leads: int, say: Say | None) -> list[dict[str, Any]]:
     """The best of the judged leads: row in the file, score, reasons, and whether they bought."""
     trial, scorer = trained.trial, trained.scorer
     best = np.argsort(-trial.p, kind="stable")[: min(leads, HANDED)]
-    table = scorer.reader.read(frame[trial.rows[best]])
-    said = in_words(scorer, table, reasons(scorer, table))
+    rows = trial.rows[best]
+    if say is None:
+        table = scorer.reader.read(frame[rows])
+        told = list(zip(map(str, rows.tolist()), in_words(scorer, table, reasons(scorer, table)), strict=True))
+    else:
+        told = say(rows)
     return [
         {
-            "row": int(trial.rows[i]),
+            "row": name,
             "score": float(trial.p[i]),
             "bought": bool(trial.y[i]),
             "for": [text for text, effect in words if effect > 0],
             "against": [text for text, effect in words if effect < 0],
         }
-        for i, words in zip(best, said, strict=True)
+        for i, (name, words) in zip(best, told, strict=True)
     ]
 
 
@@ -218,10 +232,10 @@ def _page(trained: TrainedScorer, data: dict[str, Any], images: Sequence[str], h
         ),
         f"<h2>Who would have been handed over</h2><p>{escape(data['threshold']['sentence'])}</p>",
         _table(
-            ["row", "score", "bought", "because", "held back by"],
+            ["lead" if "plan" in card else "row", "score", "bought", "because", "held back by"],
             [
                 [
-                    str(one["row"]),
+                    one["row"],
                     f"{one['score']:.0%}",
                     "yes" if one["bought"] else "no",
                     "; ".join(one["for"]),

@@ -1,6 +1,6 @@
 """Learned reasons as a salesperson says them: "3 pricing-page visits this week", "no activity for 60 days"."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -33,9 +33,13 @@ Say = Callable[[int, bool], str]  # the lead's row, and whether it speaks for it
 
 
 def reasons_in_words(
-    scorer: Scorer, found: Reasons, looked: pl.DataFrame, record: Record, sums: Sums, t: int, plan: Plan, sheet: Sheet
-) -> Iterator[list[dict[str, Any]]]:
-    """Per lead its reasons (text, points, part), the strongest first. Points are those of the score."""
+    scorer: Scorer, found: Reasons, looked: pl.DataFrame, record: Record, sums: Sums, t: int, plan: Plan, sheet: Sheet,
+    rows: Iterable[int] | None = None,
+) -> Iterator[list[dict[str, Any]]]:  # fmt: skip
+    """Per lead its reasons (text, points, part), the strongest first. Points are those of the score.
+
+    `rows`: which rows of the record were found reasons for; without it, all of them.
+    """
     owners = scorer.reader.owners
     named = families(plan, owners)
     names = [named[owners[family[0]]] for family in scorer.outlines.families]
@@ -43,7 +47,8 @@ def reasons_in_words(
     speaker = _Speaker(looked, record, sums, t, plan, sheet)
     say = [speaker.of(name) for name in names]
     points = np.round(found.effect * 100, 1)
-    for row, (theirs, worth) in enumerate(zip(found.family.tolist(), points.tolist(), strict=True)):
+    whose = range(len(record)) if rows is None else rows
+    for row, theirs, worth in zip(whose, found.family.tolist(), points.tolist(), strict=True):
         told = [
             {"text": say[family](row, one > 0), "points": one, "part": parts[family]}
             for family, one in zip(theirs, worth, strict=True)
