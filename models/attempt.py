@@ -103,7 +103,8 @@ class AttemptItem(SQLModel, table=True):
     live: int = 1
 
 
-OPEN = (AttemptState.ARMED, AttemptState.UNKNOWN, AttemptState.SCHEDULED)  # possibly sent, or still to be sent
+OPEN = (AttemptState.ARMED, AttemptState.UNKNOWN)  # possibly sent, not yet known
+OR_HELD = (*OPEN, AttemptState.SCHEDULED)  # … or still to leave
 POSSIBLY_SENT = (State.ARMED, State.UNKNOWN, State.SCHEDULED)
 ALL_OF_THEM = {AttemptState.ACCEPTED: State.ACCEPTED, AttemptState.SCHEDULED: State.SCHEDULED}
 BELIEVED_UNSENT = (State.WAITING, State.CLAIMED, State.SKIPPED, State.REFUSED)
@@ -238,15 +239,17 @@ def finish(
     state: AttemptState,
     fates: Sequence[Mapping[str, Any]],
     now: datetime,
+    of: Sequence[AttemptState] = (),
     **answer: Any,
 ) -> bool:
     """Record an answer: only on an attempt that is still open, so a late answer never takes back what an event proved.
 
     `fates`: id, state, reason, detail, not_before (None: unchanged), more_tries, accepted_at; an empty list gives every
-    message the attempt's own state. Returns False when somebody else settled it first.
+    message the attempt's own state. `of`: the states it may end from, usually `OPEN`. Returns False when somebody else
+    settled it first.
     """
     values = {f"b_{key}": value for key, value in answer.items()}
-    given = {"b_id": attempt_id, "open": list(OPEN), "b_state": state, "b_ended_at": now, **values}
+    given = {"b_id": attempt_id, "open": list(of or OPEN), "b_state": state, "b_ended_at": now, **values}
     if not session.execute(_ended(tuple(answer)), given).rowcount:  # type: ignore[attr-defined]
         return False
     if not fates:
@@ -321,22 +324,33 @@ def reap(session: Session, now: datetime) -> tuple[int, int]:
     return len(released), len(doubted)
 
 
-def prove_accepted(session: Session, attempt_ids: Iterable[str], now: datetime) -> tuple[int, int]:
+def prove_accepted(
+    session: Session, attempt_ids: Iterable[str] | Mapping[str, datetime], now: datetime
+) -> tuple[int, int]:
     """An event for any member proves that the provider took the whole request.
 
+    With the moments of the newest events: one before the time of held letters proves no more than that they are held.
     Open attempts become accepted. An attempt already ruled out is a surprise: its messages that wait again are accepted
     too, also those skipped or refused since, for `send --missing` would else write to them twice; those claimed anew
     drop out of their new attempt at its arming. Returns (proven, surprises).
     """
     ids = sorted(set(attempt_ids))
-    rows = session.execute(
-        select(col(Attempt.id), col(Attempt.state))
+    found = session.execute(
+        select(col(Attempt.id), col(Attempt.state), col(Attempt.send_at))
         .where(col(Attempt.id).in_(ids))
         .order_by(col(Attempt.id))
         .with_for_update()
     ).all()
-    opened = [i for i, state in rows if state in OPEN]
+    told = attempt_ids if isinstance(attempt_ids, Mapping) else {}
+    early = {i for i, _, send_at in found if send_at and i in told and told[i] < send_at}
+    rows = [(i, state) for i, state, _ in found if i not in early]
+    held = [i for i, state, _ in found if i in early and state in OPEN]
+    opened = [i for i, state in rows if state in OR_HELD]
     surprising = [i for i, state in rows if state in (AttemptState.REJECTED, AttemptState.RELEASED, AttemptState.VOID)]
+    if held:
+        session.execute(update(Attempt).where(col(Attempt.id).in_(held)).values(state=AttemptState.SCHEDULED))
+        theirs = (col(Message.attempt_id).in_(held), col(Message.state).in_((State.ARMED, State.UNKNOWN)))
+        session.execute(update(Message).where(*theirs).values(state=State.SCHEDULED, reason=None, detail=None))
     if opened:
         session.execute(
             update(Attempt).where(col(Attempt.id).in_(opened)).values(state=AttemptState.ACCEPTED, ended_at=now)
@@ -361,7 +375,7 @@ def prove_accepted(session: Session, attempt_ids: Iterable[str], now: datetime) 
         session.execute(
             update(Attempt).where(col(Attempt.id).in_(surprising)).values(state=AttemptState.ACCEPTED, ended_at=now)
         )
-    return len(opened), len(surprising)
+    return len(opened) + len(held), len(surprising)
 
 
 def called(session: Session, names: Iterable[str]) -> dict[str, str]:

@@ -18,7 +18,8 @@ def held(session: Session, transport: str | None = None) -> list[dict[str, Any]]
     """Every request in doubt, oldest first: id, transport, campaign, letter, n, armed_at, status, detail, and what the
     provider's log said (evidence) when it was asked last (asked_at)."""
     a = ATTEMPT.c
-    columns = (a.id, a.transport, a.campaign, a.letter, a.n, a.armed_at, a.status, a.detail, a.evidence, a.asked_at)
+    columns = (a.id, a.transport, a.campaign, a.letter, a.n, a.armed_at, a.status, a.detail, a.evidence, a.asked_at,
+               a.send_at)  # fmt: skip
     question = select(*columns).where(a.state == AttemptState.UNKNOWN, STILL_OPEN).order_by(a.id)
     return plain(session.execute(question.where(a.transport == transport) if transport else question))
 
@@ -67,9 +68,13 @@ def vouchers(session: Session, transport: str, at: datetime, near: timedelta) ->
     a = ATTEMPT.c
     taken = (a.transport == transport, a.state == AttemptState.ACCEPTED, a.provider_id.is_not(None))
     before = (
-        select(a.id, a.armed_at).where(*taken, a.armed_at < at, a.armed_at >= at - near).order_by(a.armed_at.desc())
+        select(a.id, a.armed_at, a.send_at)
+        .where(*taken, a.armed_at < at, a.armed_at >= at - near)
+        .order_by(a.armed_at.desc())
     )
-    after = select(a.id, a.armed_at).where(*taken, a.armed_at > at, a.armed_at <= at + near).order_by(a.armed_at)
+    after = (
+        select(a.id, a.armed_at, a.send_at).where(*taken, a.armed_at > at, a.armed_at <= at + near).order_by(a.armed_at)
+    )
     return {
         name: next(iter(plain(session.execute(question.limit(1)))), None)
         for name, question in (("before", before), ("after", after))

@@ -45,13 +45,18 @@ def cancelled(session: Session, attempt_id: str, now: datetime, why: str) -> boo
 
 
 def not_cancelled(session: Session, attempt_id: str, why: str) -> None:
-    """It did not come about: the letters have left, or nobody knows."""
-    session.execute(update(ATTEMPT).where(ATTEMPT.c.id == attempt_id).values(cancelled_at=None, evidence=why))
+    """The call may not have come about: nobody knows whether the letters left at their time."""
+    a, m = ATTEMPT.c, MESSAGE.c
+    mine = (a.id == attempt_id, a.state.in_(CALLABLE))
+    session.execute(update(ATTEMPT).where(*mine).values(state=AttemptState.UNKNOWN, cancelled_at=None, detail=why))
+    theirs = (m.attempt_id == attempt_id, m.state == State.SCHEDULED)
+    session.execute(update(MESSAGE).where(*theirs).values(state=State.UNKNOWN, detail=why))
 
 
-def letters(session: Session, attempt_id: str) -> list[int] | None:
-    """The messages of a request that was called back; None if any event speaks of it: then it was taken."""
-    if session.execute(select(Event.__table__.c.id).where(Event.__table__.c.attempt_id == attempt_id).limit(1)).first():  # type: ignore[attr-defined]
+def letters(session: Session, attempt_id: str, send_at: datetime) -> list[int] | None:
+    """The messages of a request that was called back; None if any event tells that they left at their time."""
+    e = Event.__table__.c  # type: ignore[attr-defined]
+    if session.execute(select(e.id).where(e.attempt_id == attempt_id, e.at >= send_at).limit(1)).first():
         return None
     m = MESSAGE.c
     which = (m.attempt_id == attempt_id, m.state.in_((State.UNKNOWN, State.SCHEDULED)))

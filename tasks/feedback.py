@@ -93,7 +93,8 @@ def _apply(session: Session, news: Sequence[dict[str, Any]], now: datetime) -> A
     strangers = _strangers(session, news, now)
     if strangers:
         surprised(session, len(strangers), now)
-    proven, surprises = attempt.prove_accepted(session, {e["attempt_id"] for e in news if e["attempt_id"]}, now)
+    heard = {e["attempt_id"]: e["at"] for e in sorted(news, key=lambda e: e["at"]) if e["attempt_id"]}  # the newest
+    proven, surprises = attempt.prove_accepted(session, heard, now)
     messages = {m["id"]: m for m in message.told_of(session, {e["message_id"] for e in news if e["message_id"]})}
     histories: dict[int, list[Heard]] = defaultdict(list)
     for row in event.of_messages(session, messages.keys()):

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from models import attempt as attempts
 from models import held
+from models import pause as pauses
 from models.attempt import AttemptState
 from models.message import State, brakes
 from nurture import db
@@ -69,6 +70,10 @@ def _to_call_back(session: Session, rows: list[dict[str, Any]], desk: Desk, now:
         scopes = ("all", "restored", f"campaign:{row['campaign']}", f"domain:{row['domain']}")
         if why := next((pulled[scope] for scope in scopes if scope in pulled), None):
             found[attempt_id] = f"sending is paused: {why}"
+    resting = by_id.keys() - found.keys() if by_id and pauses.touch(session, list(by_id), now) else ()
+    for attempt_id in resting:
+        if pauses.touch(session, [attempt_id], now):
+            found[attempt_id] = "somebody in it is away, or their account is paused"
     for letter in held.stopped(session, list(by_id)) if by_id else ():
         edition = desk.edition(session, letter["campaign"], letter["version_id"])
         no = objection({**letter, "not_after": FOR_EVER, "brake": None}, edition.campaign, now, caps=False)
@@ -110,16 +115,17 @@ def _settle(engine: Engine, now: datetime, batches: Batches, row: dict[str, Any]
         return 0
     with db.writing(engine) as session:
         if not stands:
-            held.not_cancelled(session, row["id"], f"{row['evidence']}; but somebody took that back at SendGrid")
+            held.not_cancelled(session, row["id"], f"{row['evidence']}; but the provider has no note of that any more")
             return 0
-        ids = held.letters(session, row["id"])
+        ids = held.letters(session, row["id"], row["send_at"])
         if ids is None:
             return 0
         again = {"state": State.WAITING, "reason": None, "detail": row["evidence"], "not_before": now, "more_tries": 0,
                  "accepted_at": None}  # fmt: skip
         attempts.finish(
-            session, row["id"], AttemptState.REJECTED, [{"id": i, **again} for i in ids], now, detail=row["evidence"]
-        )
+            session, row["id"], AttemptState.REJECTED, [{"id": i, **again} for i in ids], now, attempts.OR_HELD,
+            detail=row["evidence"],
+        )  # fmt: skip
     return len(ids)
 
 

@@ -109,21 +109,30 @@ def _to_ask(engine: Engine, now: datetime, transport: str) -> list[dict[str, Any
     ripe = [
         row
         for row in rows
-        if SETTLED <= now - row["armed_at"] <= KEPT and (row["asked_at"] is None or now - row["asked_at"] >= AGAIN)
+        if SETTLED <= now - _moments(row)[-1] <= KEPT and (row["asked_at"] is None or now - row["asked_at"] >= AGAIN)
     ]
     return sorted(ripe, key=lambda row: row["asked_at"] or row["armed_at"])[:AT_ONCE]
 
 
 def _look_up(engine: Engine, clock: Clock, transport: str, log: Log, row: dict[str, Any]) -> tuple[Finding, str]:
-    at: datetime = row["armed_at"]
+    moments = _moments(row)
     with db.reading(engine) as session:
         people = doubt.readers(session, row["id"], ASKED)
-        vouchers = doubt.vouchers(session, transport, at, NEAR)
-        voices = {name: doubt.readers(session, v["id"], 1) if v else [] for name, v in vouchers.items()}
-    seen = [log.has(email, row["id"], at) for email in people]
+        around = [doubt.vouchers(session, transport, at, NEAR) for at in moments]
+        voices = {v["id"]: doubt.readers(session, v["id"], 1) for found in around for v in found.values() if v}
+
+    def has(email: str, of: dict[str, Any]) -> bool:
+        return any(log.has(email, of["id"], at) for at in _moments(of))
+
+    seen = [has(email, row) for email in people]
     before, after = (
-        v is not None and any(log.has(email, v["id"], v["armed_at"]) for email in voices[name])
-        for name, v in vouchers.items()
+        all((v := found[side]) is not None and any(has(email, v) for email in voices[v["id"]]) for found in around)
+        for side in ("before", "after")
     )
-    found = finding(seen, before, after, at, clock())
+    found = finding(seen, before, after, moments[-1], clock())
     return found, evidence(found, before, after)
+
+
+def _moments(row: dict[str, Any]) -> list[datetime]:
+    """When the log may have noted a request: when it was made and, of held letters, when they left."""
+    return [row["armed_at"], *([row["send_at"]] if row["send_at"] else [])]

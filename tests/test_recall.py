@@ -17,10 +17,12 @@ from nurture.envelope import Call
 from nurture.rules.campaign import Campaign, Hours
 from nurture.rules.delivery import objection
 from nurture.rules.reasons import Reason, Skip, Wait
+from nurture.sendgrid.logs import Logs
 from nurture.sendgrid.transport import SendGrid
 from nurture.settings import Settings
 from tasks import delivery
 from tasks.recall import Recalled, recall
+from tasks.unknown import reconcile
 from tests import outbox
 from tests.doubles.sendgrid import SendGridDouble
 from tests.doubles.sendgrid.reactions import delivers
@@ -69,8 +71,10 @@ def call(engine: Engine, clock: Time, carrier: SendGrid, tmp_path: Path) -> Call
 
 
 def pass_time(clock: Time, sg: SendGridDouble, span: timedelta) -> None:
-    clock.now += span
-    sg.run_due()
+    until = clock.now + span
+    while clock.now < until:
+        clock.now = min(clock.now + timedelta(minutes=5), until)
+        sg.run_due()
 
 
 def mailed_once(sg: SendGridDouble, n: int) -> bool:
@@ -142,6 +146,20 @@ def test_what_somebody_took_back_at_sendgrid_did_leave(engine, now, sg, clock, s
     pass_time(clock, sg, OVER)
     assert (call().waiting, states(engine)) == (0, {"unknown": 10})
     assert mailed_once(sg, 10)
+    assert call() == Recalled()
+
+
+def test_held_letters_whose_cancellation_is_gone_are_in_doubt_not_believed_sent(
+    engine, now, sg, clock, send, call
+) -> None:
+    fill(engine, now, 10)
+    send()
+    with db.writing(engine) as session:
+        set_brake(session, "all", "stop", "Mia", now)
+    call()
+    sg.batches.status.clear()
+    pass_time(clock, sg, OVER)
+    assert (call().waiting, states(engine)) == (0, {"unknown": 10})
 
 
 def test_an_event_is_believed_more_than_a_cancellation(engine, now, sg, clock, send, call) -> None:
@@ -151,9 +169,46 @@ def test_an_event_is_believed_more_than_a_cancellation(engine, now, sg, clock, s
     call()
     attempt = message(engine, 0)["attempt_id"]
     pass_time(clock, sg, OVER)
-    told = {"event": "processed", "email": "p0@home.example", "timestamp": 1, "nt_attempt": attempt, "nt_message": "1"}
+    told = a_word(attempt, now + LEAD)
     assert hear(engine, clock.now, told).proven == 1
     assert (call().waiting, states(engine)) == (0, {"accepted": 10})
+
+
+def a_word(attempt: str, at: datetime) -> dict[str, Any]:
+    ids = {"nt_attempt": attempt, "nt_message": "1", "sg_event_id": str(at)}
+    return {"event": "processed", "email": "p0@home.example", "timestamp": int(at.timestamp()), **ids}
+
+
+def test_a_word_before_its_time_proves_only_that_it_is_held(engine, now, sg, clock, send, call) -> None:
+    """Nobody has written down whether SendGrid says "processed" when it takes a held letter or when it lets it go."""
+    fill(engine, now, 10)
+    sg.faults.script(["accept_then_cut"])
+    send()
+    attempt = message(engine, 0)["attempt_id"]
+    assert hear(engine, clock.now, a_word(attempt, now)).proven == 1
+    assert states(engine) == {"scheduled": 10}
+    with db.writing(engine) as session:
+        set_brake(session, "all", "stop", "Mia", now)
+    assert call().called_back == 1
+    pass_time(clock, sg, OVER)
+    late = hear(engine, clock.now, a_word(attempt, now + timedelta(seconds=1)))
+    assert (late.surprises, call().waiting, states(engine)) == (0, 10, {"waiting": 10})
+    assert hear(engine, clock.now, a_word(attempt, now + timedelta(seconds=2))).surprises == 0
+
+
+def test_the_log_is_asked_about_held_letters_at_the_time_they_left(engine, now, sg, clock, carrier, send, call) -> None:
+    """It is not in the log of the minute at which it was handed over, and the controls around that minute are."""
+    fill(engine, now, 30)
+    for fault in ("ok", "accept_then_cut", "ok"):
+        sg.faults.script([fault])
+        send(10)
+        pass_time(clock, sg, timedelta(minutes=25))
+    call()
+    assert states(engine)["unknown"] == 10
+    pass_time(clock, sg, timedelta(hours=2))
+    call()
+    assert reconcile(engine, clock, "sendgrid", Logs(carrier)).sent == 1
+    assert (states(engine), mailed_once(sg, 30)) == ({"accepted": 30}, True)
 
 
 STOPS: dict[str, Callable[[Any, datetime], Any]] = {

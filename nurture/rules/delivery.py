@@ -71,6 +71,7 @@ ATTEMPT_NEXT = {  # (state, what happened) → state. What is not here changes n
     (A.SCHEDULED, "its time"): A.ACCEPTED,
     (A.SCHEDULED, "event"): A.ACCEPTED,
     (A.SCHEDULED, "called back"): A.REJECTED,
+    (A.SCHEDULED, "called back, and no note of it"): A.UNKNOWN,
     (A.REJECTED, "event"): A.ACCEPTED,  # a surprise: what we had ruled out was taken all the same
     (A.RELEASED, "event"): A.ACCEPTED,
     (A.VOID, "event"): A.ACCEPTED,
@@ -110,6 +111,7 @@ MESSAGE_NEXT = {
     (M.SCHEDULED, "its time"): M.ACCEPTED,
     (M.SCHEDULED, "event"): M.ACCEPTED,
     (M.SCHEDULED, "called back"): M.WAITING,
+    (M.SCHEDULED, "called back, and no note of it"): M.UNKNOWN,
     (M.UNKNOWN, "person: it was sent"): M.ACCEPTED,
     (M.UNKNOWN, "person: it was not sent"): M.WAITING,
 }
@@ -185,7 +187,8 @@ def objection(row: Mapping[str, Any], campaign: Campaign | None, now: datetime, 
 
     `row`: address, market, not_after, suppressed_why, consent, account_stopped_why, country, time_zone, brake (why
     sending is paused, or None), where there is one the `rest` of a pause in force (why, by, until) and, with `caps`,
-    person_lately and account_today (messages already taken up).
+    person_lately and account_today (messages already taken up); `elsewhere` where the same letter was had at another
+    address of the same person.
     `campaign` is None for mails to sales: they know no hours, caps or consent. With a lead, it is about the moment at
     which the provider lets the letter go.
     """
@@ -206,6 +209,8 @@ def objection(row: Mapping[str, Any], campaign: Campaign | None, now: datetime, 
     stopped = row["account_stopped_why"]
     if stopped and campaign.market == Market.B2B and stopped in (*campaign.account.stop_all_on, "owner"):
         return Skip(Reason.ACCOUNT_STOPPED, f"the account's sequence was stopped ({stopped.replace('_', ' ')})")
+    if row.get("elsewhere"):
+        return Skip(Reason.HAD_ELSEWHERE)
     zone = zone_of(row["country"], row["time_zone"])
     country = (row["country"] or "") if campaign.market == Market.B2B else None
     opens = _opens(leaves, campaign.hours, zone, country)
@@ -259,15 +264,17 @@ def sort_out(
     people: dict[str, int] = {}
     accounts: dict[int, set[str]] = {}
     for row in rows:
-        counted = row
+        counted, person = row, row.get("person") or row["address"]
         if caps:
             again, colleagues = (
-                people.get(row["address"], 0),
+                people.get(person, 0),
                 accounts.get(row["account_id"] or 0, set()) - {row["address"]},
             )
             if again or colleagues:
                 more = {"person_lately": again, "account_today": len(colleagues)}
                 counted = {**row, **{key: row[key] + n for key, n in more.items()}}
+                if again and row.get("person"):
+                    counted["elsewhere"] = person  # a batch is one letter, and they have two addresses in it
         match objection(counted, campaign, now, caps=caps):
             case Skip() as no:
                 result.skip[row["id"]] = no
@@ -275,7 +282,7 @@ def sort_out(
                 result.wait[row["id"]] = later
             case None:
                 result.go.append(row["id"])
-                people[row["address"]] = people.get(row["address"], 0) + 1
+                people[person] = people.get(person, 0) + 1
                 if row["account_id"]:
                     accounts.setdefault(row["account_id"], set()).add(row["address"])
     return result
