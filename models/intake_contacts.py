@@ -11,6 +11,7 @@ from models.address import Address, SuppressedBy, suppress
 from models.bulk import Row
 from models.contact import Consent, Contact, Market, Stage
 from models.intake import Taken, accounts_at, accounts_of, difference, save_changes
+from models.person import are_one
 from models.pour import pour, pour_names
 
 HEARD_FROM = "import"
@@ -65,6 +66,9 @@ def take_contacts(session: Session, rows: Sequence[Row], now: datetime) -> Taken
                 moved[old["address"]] = address
     _write(session, new, changed, [*(r["address"] for r in new), *moved.values()])
     _keep_stopped(session, withdrawn, moved, now)
+    are_one(
+        session, [(r["address"], r["alias"]) for p, r in enumerate(rows) if r.get("alias") and p not in taken.refused]
+    )
     taken.created, taken.changed = len(new), len(changed)
     taken.unchanged = len(rows) - len(taken.refused) - len(new) - len(changed)
     return taken

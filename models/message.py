@@ -174,20 +174,29 @@ def take(session: Session, parts: Mapping[str, Sequence[int]]) -> None:
         session.connection().execute(TAKE_ONE, alone)
 
 
-def hold_addresses(session: Session, which: Mapping[str, Sequence[Any]], *, share: bool = False) -> None:
+def hold_addresses(
+    session: Session, which: Mapping[str, Sequence[Any]], *, share: bool = False, persons: bool = False
+) -> None:
     """Lock the addresses of messages (`ids`) or of attempts (`attempts`), in one order for everybody. PostgreSQL only.
 
     For good while caps are counted, so that two workers cannot both take a person's last place; shared at the arming,
-    so that an unsubscribe commits either before the last look or after the arming.
+    so that an unsubscribe commits either before the last look or after the arming. `persons`: also the address that
+    stands for all of a person's, so that two workers with two of them meet.
     """
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(_addresses(tuple(which), share), which)
+        session.execute(_addresses(tuple(which), share, persons), which)
 
 
 @lru_cache
-def _addresses(by: tuple[str, ...], share: bool) -> Select[Any]:
+def _addresses(by: tuple[str, ...], share: bool, persons: bool) -> Select[Any]:
     t, a = TABLE.c, ADDRESS.c
-    theirs = select(t.address).where(*_which(by))
+    theirs: Any = select(t.address).where(*_which(by))
+    if persons:
+        whose = ADDRESS.alias("whose").c
+        known = (
+            select(whose.person).join(TABLE, t.address == whose.address).where(*_which(by), whose.person.is_not(None))
+        )
+        theirs = theirs.union(known)
     held = select(a.address).where(a.address.in_(theirs)).order_by(a.address).with_for_update(read=share)
     return select(func.count()).select_from(held.subquery())
 

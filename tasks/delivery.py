@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, repeat, takewhile
 from typing import Any
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from models import attempt as attempts
 from models import message as messages
 from models import pause as pauses
+from models import person
 from models.attempt import AttemptState
 from models.campaign import set_brake
 from models.epoch import RESTORED
@@ -242,8 +243,12 @@ def claim(
             return None
         campaign = edition.campaign
         caps = campaign is not None  # mails to sales know none
-        messages.hold_addresses(session, {"ids": ids}, share=not caps)
-        rows = recipients(session, ids, now, days=campaign.per_days if campaign else 7, caps=caps)
+        days = campaign.per_days if campaign else 7
+        persons = caps and person.any_known(session)
+        messages.hold_addresses(session, {"ids": ids}, share=not caps, persons=persons)
+        rows = recipients(session, ids, now, days=days, caps=caps)
+        if persons:
+            person.count_together(session, rows, now - timedelta(days=days))
         aside = _look(session, rows, edition, now, caps=True)
         readers = [row for row in rows if row["goes"]]
         parts = {

@@ -97,7 +97,7 @@ FIELDS: dict[Kind, dict[str, Field]] = {
         "phone": TEXT, "locale": Field(names.locale), "country": Field(names.country),
         "time_zone": Field(cells.time_zone), "consent": Field(names.consent, strict=True),
         "consent_at": Field(cells.moment), "consent_source": TEXT, "unsubscribed": Field(names.flag, strict=True),
-        "stage": Field(_one_of([s.value for s in Stage])), "created_at": Field(cells.moment),
+        "stage": Field(_one_of([s.value for s in Stage])), "created_at": Field(cells.moment), "alias": Field(email),
     },
     "activities": {
         "contact": Field(cells.text, needed=True), "market": Field(MARKETS, strict=True),
