@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Index,
     Table,
     Update,
@@ -228,7 +229,7 @@ def hold(session: Session, attempt_id: str, batch_id: str, send_at: datetime) ->
     session.execute(update(TABLE).where(TABLE.c.id == attempt_id).values(batch_id=batch_id, send_at=send_at))
 
 
-def armed_until(session: Session, attempt_id: str) -> datetime | None:
+def armed_until(session: Session | Connection, attempt_id: str) -> datetime | None:
     """The last look, after the connection stands and before the first byte: a frozen worker must not write."""
     return session.execute(ARMED_UNTIL, {"b_id": attempt_id}).scalar()
 

@@ -471,8 +471,8 @@ def arm_together(
 
 def _still_armed(engine: Engine, clock: Clock, attempt_id: str) -> bool:
     """Nobody may have looked while this machine stood still: the lease counts, not only the state."""
-    with db.reading(engine) as session:
-        until = attempts.armed_until(session, attempt_id)
+    with db.glancing(engine) as connection:
+        until = attempts.armed_until(connection, attempt_id)
     return until is not None and clock() < until
 
 
