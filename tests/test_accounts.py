@@ -9,16 +9,19 @@ import polars as pl
 import pytest
 from sqlalchemy import Engine, delete, insert, select, update
 
-from models import Account, AccountScore, Activity, Lesson, Opportunity, Segment
+from models import Account, AccountScore, Activity, Handoff, Lesson, Opportunity, Score, Segment
 from models import account_history as history
+from models import handoff as handoffs
 from nurture import db, scoring_rules
 from nurture.scorers.accounts import AccountModel, RulesStay, features, learn
 from tasks.accounts import CHANCE, learn_accounts
+from tasks.handoff import offer
 from tasks.scoring import score, score_accounts
 from tests.past import DAY, ROLES, a_past
-from tests.people import add
+from tests.people import add, settle_in
 
-RULES = scoring_rules.read(Path(__file__).parents[1] / "templates" / "scoring.toml")
+SHIPPED = Path(__file__).parents[1] / "templates" / "scoring.toml"
+RULES = scoring_rules.read(SHIPPED)
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 KINDS = ["page_view", "webinar", "pricing_view", "download"]
 
@@ -108,6 +111,32 @@ def test_the_future_changes_nothing(engine: Engine) -> None:
         session.execute(insert(Activity), late)
         session.execute(update(Segment).where(Segment.contact_id < 60).values(role="champion", confirmed_by="Mia"))
     assert all_that_is_known() == before
+
+
+@pytest.mark.parametrize("why", ["No finance yet: groups with one won 2.1× as often.", None])
+def test_sales_read_what_the_missing_role_costs(engine: Engine, why: str | None) -> None:
+    settle_in(engine, NOW)
+    scored = {"version": "v", "score": 82.0, "reasons": [], "scored_at": NOW}
+    add(engine, Score, {"contact_id": 1, "fit": 80, "engagement": 80, "grade": "A1", **scored})
+    add(engine, AccountScore, {"account_id": 1, "completeness": 0.6, "missing_role": "finance", "missing_why": why,
+                               "members": 2, **scored})  # fmt: skip
+    assert offer(engine, NOW).offered == 1
+    with db.reading(engine) as session:
+        number, context = session.execute(select(Handoff.id, Handoff.context)).one()
+        page = handoffs.lead(session, number)
+    assert context["account"]["missing_why"] == (why or "")
+    assert page
+    assert (page["missing_role"], page["missing_why"]) == ("finance", why)
+
+
+@pytest.mark.parametrize(("days", "fits"), [(7, True), (365, True), (6, False), (366, False)])
+def test_the_horizon_is_a_line_of_the_file(days: int, fits: bool) -> None:
+    text = SHIPPED.read_text("utf-8").replace("[account]", f"[account]\nhorizon_days = {days}")
+    if fits:
+        assert scoring_rules.read_text(text).account.horizon_days == days
+        return
+    with pytest.raises(scoring_rules.ScoringRulesError, match=r"scoring.toml:\d+: horizon_days is \d+ \(write 7 to 365"):
+        scoring_rules.read_text(text)
 
 
 # without a database
