@@ -182,6 +182,24 @@ def test_what_makes_no_sense_changes_nothing(web: TestClient, engine: Engine, fo
         assert session.execute(select(Confirmation.id)).all() == []
 
 
+def test_its_owner_lets_an_account_rest_from_the_page(web: TestClient, engine: Engine) -> None:
+    for form, says in (
+        ({"until": "soon"}, "until which day"),
+        ({"until": "2026-03-01", "why": "x"}, "lie ahead"),
+        ({"until": "2027-09-01", "why": "x"}, "within a year"),
+        ({"until": "2026-04-01"}, "say why"),
+    ):
+        answer = web.post(sales_page(), data={"do": "pause", **form})
+        assert (answer.status_code, says in answer.text) == (422, True)
+    page = web.post(sales_page(), data={"do": "pause", "until": "2026-04-01", "why": "tender <now>"}).text
+    assert "Letters rest until Wed, 1 Apr: tender &lt;now&gt;" in page
+    assert OWNER in page
+    with db.reading(engine) as session:
+        waiting = select(Message.reason).where(Message.account_id == 1, Message.letter == "roi-case")
+        assert set(session.execute(waiting).scalars()) == {"account_paused"}
+    assert "Let letters to this account rest" in web.post(group_page(), data={"do": "resume"}).text
+
+
 def test_only_our_own_links_open_a_group_and_looking_changes_nothing(web: TestClient, engine: Engine) -> None:
     token = LINKS.handoff(1, NOW).rsplit("/", 1)[1]
     assert web.get(f"/g/{token}").status_code == 404  # a link for another purpose

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -17,6 +18,7 @@ from nurture.rules.seats import Solution
 from nurture.rules.seats import buying_group as seated
 from nurture.rules.segmentation import not_to_be_confirmed
 from nurture.rules.titles import ROLES
+from nurture.web import resting
 from nurture.web.body import form_of, read_body
 from nurture.web.doorman import at_home
 from nurture.web.hall import Hall
@@ -50,6 +52,7 @@ def routes(hall: Hall) -> APIRouter:
                 return gone()
             known = solutions.read(hall.settings.rules)
             context = group_page(session, account["id"], known, wanted, hall.now())
+            context |= resting.standing(session, account["id"], hall.now())
         here = f"/h/{token}/group" if door == "h" else f"/g/{token}"
         back = f"/h/{token}" if door == "h" else "/groups"
         return hall.pages.page(
@@ -59,11 +62,20 @@ def routes(hall: Hall) -> APIRouter:
             status,
         )  # fmt: skip
 
+    def rest(door: str, token: str, form: Mapping[str, str], of: tuple[int, str]) -> Response:
+        zone = ZoneInfo(hall.settings.sales_zone)
+        wrong = hall.write(lambda session: resting.do(session, form, *of, zone, hall.now()))
+        if wrong:
+            return show(door, token, "", f"Nothing was changed: {wrong}.", 422)
+        return RedirectResponse(f"/h/{token}/group" if door == "h" else f"/g/{token}", 303)
+
     def confirm(door: str, token: str, body: bytes) -> Response:
         of = whose(door, token)
         if of is None:
             return gone()
         form = form_of(body)
+        if "do" in form:
+            return rest(door, token, form, of)
         contact, said, wanted = form.get("contact", ""), {"role": form.get("role", "")}, form.get("solution", "")
         if wrong := not_to_be_confirmed(said, ()):
             return show(door, token, wanted, f"Nothing was changed: {wrong}.", 422)
