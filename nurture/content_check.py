@@ -3,6 +3,7 @@
 import difflib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import sqlglot
@@ -11,7 +12,7 @@ from sqlglot import exp
 from models.contact import Market
 from nurture.letters import Letterbook, LetterError
 from nurture.letters.library import read_pieces, stages_of
-from nurture.letters.words import CONTENT_FILE
+from nurture.letters.words import CONTENT_FILE, WORDS_FILE
 from nurture.rules.campaign import Campaign, Step
 from nurture.rules.content import KINDS, READ_AT, READ_IN, STAGES, Cell, Reader, best, coverage, usual_roles
 from nurture.rules.titles import TitleTables
@@ -20,6 +21,12 @@ from nurture.toml_file import Problem, lines
 ALL_STAGES = tuple(stage for order in STAGES.values() for stage in order)
 PERSONAS_FILE = "personas.toml"
 MOST_NAMED = 4
+
+
+def shared(templates: Path) -> dict[str, str]:
+    """The files that the library is made of, as far as they are there."""
+    names = (CONTENT_FILE, WORDS_FILE, PERSONAS_FILE)
+    return {name: (templates / name).read_text("utf-8") for name in names if (templates / name).is_file()}
 
 
 def library_problems(texts: Mapping[str, str]) -> Iterator[Problem]:

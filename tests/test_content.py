@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select, update
 
 from models import Account, Activity, Address, Contact, Message, Segment
@@ -14,7 +15,8 @@ from nurture.letters import Letterbook, LetterError, sample
 from nurture.rules.campaign import Campaign, Step
 from nurture.rules.content import ANYTHING, Asks, Piece, Reader, best, choose, coverage, stage_of, usual_roles
 from nurture.rules.titles import load_tables
-from nurture.settings import PROJECT
+from nurture.settings import PROJECT, Settings
+from nurture.web import create_app
 from tasks import delivery, sequences
 from tests.outbox import LINES, Told, desk
 from tests.people import IVAN, RUTH, ZOE, add
@@ -274,3 +276,20 @@ def test_pieces_do_not_cross_from_one_hat_to_the_other(engine: Engine, tmp_path:
     add(engine, Activity, {"dedupe": 1, "contact_id": 9, "kind": "download", "at": NOW - DAY, "detail": "first"})
     [sent] = goes_out(engine, files(one=NEEDS, two=NEEDS, three=NEEDS), tmp_path, 1)
     assert sent == {ZOE: "The first https://x.example/first"}
+
+
+def test_the_matrix_is_a_page_with_its_holes(engine: Engine, tmp_path: Path) -> None:
+    third = '[third]\nkind = "guide"\nstage = "discovery"\nurl = "https://x.example"\nroles = ["user"]\n'
+    (tmp_path / "content.toml").write_text(CONTENT + third + 'title = {en = "<b>", de = "x"}\n')
+    (tmp_path / "_layout").mkdir()
+    (tmp_path / "_layout" / "words.toml").write_text('language = "en"\n[en]\n[de]\n')
+    settings = Settings(var=tmp_path, templates=tmp_path, secret="a-secret-for-tests-only", _env_file=None)
+    with TestClient(create_app(settings, engine), base_url="http://127.0.0.1") as web:
+        page = web.get("/content", params={"stage": "evaluation"}).text
+        assert page.count(">en 3<") == page.count(">de 1<") == 28
+        first = web.get("/content").text
+        assert ">discovery <" in first  # the first stage, with how many holes it has
+        users = sum("user" in roles for roles in usual_roles(load_tables()).values())
+        assert (first.count(">de 1<"), first.count(">de 0<")) == (users, 28 - users)
+        assert "awareness" in web.get("/content", params={"stage": "<script>"}).text
+        assert web.get("/content", headers={"host": "go.brunnhold.example"}).status_code == 403

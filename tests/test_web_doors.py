@@ -60,7 +60,7 @@ def paths(web: TestClient) -> list[str]:
 
 def test_these_are_all_our_doors(web: TestClient) -> None:
     assert sorted(doors(web.app.routes)) == [
-        "/", "/events/sendgrid", "/g/{token}", "/g/{token}", "/groups", "/h/{token}", "/h/{token}",
+        "/", "/content", "/events/sendgrid", "/g/{token}", "/g/{token}", "/groups", "/h/{token}", "/h/{token}",
             "/h/{token}/group", "/h/{token}/group", "/health", "/mailbox", "/mailbox/{message_id}",
         "/mailbox/{message_id}/html", "/mailbox/{message_id}/raw", "/sales/{token}", "/u/{token}", "/u/{token}",
         "/u/{token}/back",
@@ -77,7 +77,7 @@ def test_a_scanner_that_tries_every_door_changes_nothing(web: TestClient, engine
                 tried += 1
         for method in ("PUT", "DELETE", "PATCH", "TRACE"):
             assert web.request(method, path).status_code == 405
-    assert tried == 18 * 9
+    assert tried == 19 * 9
     assert dump(engine) == before
 
 

@@ -39,7 +39,7 @@ def check(campaign: Slug = None, json: AsJson = False) -> None:
     problems = campaign_check.check(ours.templates, campaign, ours.clock().date())
     if campaign is None:
         problems += scoring_rules.check(ours.rules / "scoring.toml")
-        problems += segment_rules.check(ours.rules / segment_rules.FILE)
+        problems += segment_rules.check(ours.rules / segment_rules.FILE) + solutions.check(ours.rules)
         problems += sales_file.check(ours.rules)
     errors = [problem for problem in problems if problem.weight == "error"]
     if json:

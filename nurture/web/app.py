@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from nurture import db
 from nurture.links import links_for
 from nurture.settings import Settings
-from nurture.web import events, groups, mailbox, sales, unsubscribe
+from nurture.web import events, groups, library, mailbox, sales, unsubscribe
 from nurture.web.doorman import HEADERS, Doorman, at_home
 from nurture.web.hall import Hall
 from nurture.web.pages import Pages
@@ -27,6 +27,7 @@ def create_app(settings: Settings, engine: Engine) -> FastAPI:
     app.include_router(unsubscribe.routes(hall))
     app.include_router(sales.routes(hall))
     app.include_router(groups.routes(hall))
+    app.include_router(library.routes(hall))
     if settings.transport == "mailbox":
         app.include_router(mailbox.routes(hall))
 

@@ -1,0 +1,44 @@
+"""The content library on one page: persona × stage × language, with the holes. For marketing, on this machine only."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from models.contact import Market
+from nurture import content_check
+from nurture.letters.words import read_words
+from nurture.rules.content import STAGES
+from nurture.rules.titles import load_tables
+from nurture.web.doorman import at_home
+from nurture.web.hall import Hall
+
+
+def routes(hall: Hall) -> APIRouter:
+    router = APIRouter()
+
+    @router.api_route("/content", methods=["GET", "HEAD"])
+    def look(request: Request, stage: str = "") -> Response:
+        if not at_home(request):
+            raise HTTPException(403, "This page can only be read on the machine it is on, at http://127.0.0.1.")
+        return hall.pages.page("content.html", matrix_page(content_check.shared(hall.settings.templates), stage))
+
+    return router
+
+
+def matrix_page(texts: Mapping[str, str], wanted: str) -> dict[str, Any]:
+    """One stage of the matrix, a row for each persona, and how many holes each stage has."""
+    words, tables = read_words(texts), load_tables()
+    languages = [words.default, *(name for name in words.by_language if name != words.default)]
+    tabs, rows = [], []
+    for market, stages in STAGES.items():
+        cells = content_check.matrix(texts, market, languages, tables)
+        for stage in stages:
+            here = [cell for cell in cells if cell.stage == stage]
+            holes = sum(not cell.pieces for cell in here)
+            chosen = stage == wanted or (not tabs and wanted not in {one for many in STAGES.values() for one in many})
+            tabs.append({"stage": stage, "market": market, "holes": holes, "cells": len(here), "chosen": chosen})
+            if chosen:
+                personas = dict.fromkeys(cell.persona for cell in here)
+                rows = [{"persona": one, "cells": [c for c in here if c.persona == one]} for one in personas]
+    return {"tabs": tabs, "rows": rows, "chosen": next(tab for tab in tabs if tab["chosen"]), "b2b": Market.B2B.value}
