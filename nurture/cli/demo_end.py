@@ -20,6 +20,7 @@ from models.enrolment import Enrolment
 from models.handoff import Decision, Handoff
 from models.lift import arms
 from models.message import SALES, Message
+from models.score import Score
 from nurture import db, why
 from nurture.cli.console import escaped
 from nurture.cli.demo_screen import Screen, shown
@@ -65,6 +66,7 @@ class Ending:
     handoffs: list[dict[str, Any]]
     why: list[dict[str, Any]]
     addresses: dict[str, str]
+    scored_by: str
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -75,6 +77,7 @@ class Ending:
             "handoffs": self.handoffs,
             "why": self.why,
             "addresses": self.addresses,
+            "scored_by": self.scored_by,
         }
 
 
@@ -84,13 +87,21 @@ def ending(place: Stage, where: Addresses, now: datetime) -> Ending:
         earned = lift(*arms(session, PROMOTION))
         best = _handoffs(session)
         answers = list(_answers(session, now))
+        in_charge = _in_charge(session)
     pages = {"home": where.web, "mailbox": f"{where.web}/mailbox", "prefect": where.prefect}
     links = links_for(place.settings)
     if best:
         pages["lead"] = links.handoff(best[0]["id"], now)
         to_answer = [one for one in best if one["decision"] == Decision.OFFERED] or best
         pages["sales"] = links.sales(to_answer[0]["id"], now)
-    return Ending(found, earned, best, answers, pages)
+    return Ending(found, earned, best, answers, pages, in_charge)
+
+
+def _in_charge(session: Session) -> str:
+    """Who made the scores: the rules of the file, or a learned model."""
+    versions = session.execute(select(col(Score.version)).distinct().order_by(col(Score.version))).scalars()
+    learned = [version for version in versions if not version.startswith("rules-")]
+    return f"Scored by the learned model {', '.join(learned)}" if learned else "Scored by the rules of scoring.toml"
 
 
 def _handoffs(session: Session) -> list[dict[str, Any]]:
@@ -159,6 +170,7 @@ def show(screen: Screen, end: Ending, place: Stage) -> None:
     screen.line(f"\n[bold]The best of {len(end.handoffs)} leads that sales got[/]: {_answered(end.handoffs)}")
     for one in end.handoffs[:BEST]:
         _handoff(screen, one, zone)
+    screen.line(f"  [dim]{escaped(end.scored_by)}; what the record would teach: {command(place)} train[/]")
     screen.line("\n[bold]Why did they get it, or not?[/]")
     for answer in end.why:
         screen.line(f"  [dim]$ {command(place)} why {answer['address']} {answer['campaign']}[/]")
