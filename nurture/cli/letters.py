@@ -32,7 +32,7 @@ def check(campaign: Slug = None, json: AsJson = False) -> None:
     """
     from dataclasses import asdict
 
-    from nurture import campaign_check, sales_file, scoring_rules, segment_rules
+    from nurture import campaign_check, sales_file, scoring_rules, segment_rules, solutions
     from nurture.settings import settings
 
     ours = settings()
@@ -246,7 +246,7 @@ def pause(
     settings, engine, now = here(at)
     by = by or getpass.getuser()
     if account is not None:
-        return _pause_account(engine, now, account, _day(until, now, settings.sales_zone), why, by)
+        return _pause_account(engine, now, account, until or "", _day(until, now, settings.sales_zone), why, by)
     if until is not None:
         raise typer.BadParameter("--until needs --account: all sending, or a campaign, goes on with nurture resume")
     with db.writing(engine) as session:
@@ -260,7 +260,9 @@ def pause(
     out.print(f"{campaign or 'all sending'} is paused; go on with: nurture resume {campaign or ''}".rstrip())
 
 
-def _pause_account(engine: "Engine", now: "datetime", key: str, until: "datetime", why: str, by: str) -> None:
+def _pause_account(engine: "Engine", now: "datetime", key: str, day: str, until: "datetime", why: str, by: str) -> None:
+    from datetime import date
+
     from models import pause as pauses
     from nurture import db
     from nurture.timeline import account_named
@@ -268,7 +270,10 @@ def _pause_account(engine: "Engine", now: "datetime", key: str, until: "datetime
     with db.writing(engine) as session:
         held = pauses.pause(session, account_named(session, key)["id"], until, why, by, now)
     waits = f"; {held} letters that wait now wait for it" if held else ""
-    out.print(f"{key} is paused until {until:%-d %B %Y}{waits}; earlier: nurture resume --account {key}", markup=False)
+    out.print(
+        f"{key} is paused until {date.fromisoformat(day):%-d %B %Y}{waits}; earlier: nurture resume --account {key}",
+        markup=False,
+    )
 
 
 def _day(text: str | None, now: "datetime", zone: str) -> "datetime":
