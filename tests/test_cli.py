@@ -146,6 +146,32 @@ def test_importing_the_same_file_again_changes_nothing_and_rejects_have_an_exit_
     assert Path(said["rejects_file"]).exists()
 
 
+def test_a_plan_a_funnel_and_a_story_are_told_to_people_and_to_scripts(home: Path) -> None:
+    before = (home / "nurture.db").read_bytes()
+    [plan] = json.loads(nurture(home, "plan", "pump-efficiency", "--json", *MORNING).stdout)
+    assert (plan["status"], plan["version"], plan["enter"]["n"]) == ("unchanged", 1, 0)
+    assert sum(plan["next_run"]["sends"].values()) + sum(plan["next_run"]["waits"].values()) > 50
+    assert "Inside: " in nurture(home, "plan", *MORNING).stdout
+    rungs = json.loads(nurture(home, "funnel", "--json", *MORNING).stdout)
+    assert {rung["stage"] for rung in rungs} >= {"lead", "mql", "customer", "aware", "lapsed"}
+    assert "went on" in nurture(home, "funnel", *MORNING).stdout
+    story = json.loads(nurture(home, "timeline", "A-1001", "--json", *MORNING).stdout)
+    assert any(line["kind"] == "letter" for day in story["days"] for line in day["lines"])
+    assert "The sequence Pump efficiency begins for" in nurture(home, "timeline", "A-1001", *MORNING).stdout
+    assert (home / "nurture.db").read_bytes() == before
+    assert nurture(home, "timeline", "nobody").returncode == 2
+
+
+def test_one_account_rests_until_a_day(home: Path) -> None:
+    words = ("pause", "--account", "A-1001", "--why", "tender", "--by", "Sam")
+    assert nurture(home, *words, *MORNING).returncode == 2
+    assert nurture(home, *words, "--until", "2026-02-01", *MORNING).returncode == 2
+    assert "A-1001 is paused until 1 April 2026" in nurture(home, *words, "--until", "2026-04-01", *MORNING).stdout
+    assert "Sam pauses the account until 1 April: tender" in nurture(home, "timeline", "A-1001", *MORNING).stdout
+    assert "A-1001 goes on" in nurture(home, "resume", "--account", "A-1001", *MORNING).stdout
+    assert "A-1001 was not paused" in nurture(home, "resume", "--account", "A-1001", *MORNING).stdout
+
+
 def test_score_shows_leads_with_reasons(home: Path) -> None:
     best = json.loads(nurture(home, "score", "--json", *MORNING).stdout)["best"]
     assert len(best) == 10
