@@ -149,6 +149,17 @@ def test_each_sending_domain_has_its_own_plan(engine: Engine, now: datetime, tmp
     assert run(engine, now + timedelta(days=2), carrier, tmp_path, **young).accepted == 10
 
 
+def test_a_pause_of_its_domain_stops_what_is_claimed_already(engine: Engine, now: datetime, tmp_path: Path) -> None:
+    fill(engine, now, 3)
+    office, carrier = desk(tmp_path), Told()
+    claimed = delivery.claim(engine, now, carrier, office, "worker")
+    assert claimed is not None
+    with db.writing(engine) as session:
+        kept.set_brake(session, "domain:mail.brunnhold.example", "angry readers", "Mia", now)
+    assert delivery.send(engine, lambda: now, carrier, office, "worker", claimed).put_off == 3
+    assert (carrier.offered, message(engine, 0)["detail"]) == ([], "sending is paused: angry readers")
+
+
 def test_a_domain_that_readers_complain_of_is_paused_and_the_other_goes_on(
     engine: Engine, now: datetime, tmp_path: Path, monkeypatch
 ) -> None:

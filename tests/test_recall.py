@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import Engine
 
+from models import event
 from models.address import suppress
 from models.campaign import release_brake, set_brake
 from models.held import open_batches
@@ -17,6 +19,7 @@ from nurture.envelope import Call
 from nurture.rules.campaign import Campaign, Hours
 from nurture.rules.delivery import objection
 from nurture.rules.reasons import Reason, Skip, Wait
+from nurture.sendgrid.events import read_events
 from nurture.sendgrid.logs import Logs
 from nurture.sendgrid.transport import SendGrid
 from nurture.settings import Settings
@@ -136,6 +139,27 @@ def test_a_call_that_fails_or_comes_too_late_leaves_it_unknown(engine, now, sg, 
     assert mailed_once(sg, 10)  # so it was right to wait
 
 
+def test_a_call_that_is_answered_too_late_proves_nothing(
+    engine, now, sg, clock, carrier, send, call, monkeypatch
+) -> None:
+    fill(engine, now, 10)
+    sg.faults.script(["accept_then_cut"])
+    send()
+    clock.now += timedelta(minutes=19)
+    real = carrier.batches.cancel
+
+    def slow(batch_id: str) -> tuple[Call, str]:
+        clock.now += timedelta(minutes=2)
+        return real(batch_id)
+
+    monkeypatch.setattr(carrier.batches, "cancel", slow)
+    done = call()
+    assert (done.called_back, done.missed, "too late" in done.trouble) == (0, 1, True)
+    pass_time(clock, sg, OVER)
+    assert (call().waiting, states(engine)) == (0, {"unknown": 10})
+    assert mailed_once(sg, 10)
+
+
 def test_what_somebody_took_back_at_sendgrid_did_leave(engine, now, sg, clock, send, call) -> None:
     """The positive control: the cancellation must still stand when the time is over."""
     fill(engine, now, 10)
@@ -172,6 +196,18 @@ def test_an_event_is_believed_more_than_a_cancellation(engine, now, sg, clock, s
     told = a_word(attempt, now + LEAD)
     assert hear(engine, clock.now, told).proven == 1
     assert (call().waiting, states(engine)) == (0, {"accepted": 10})
+
+
+def test_an_event_nobody_has_acted_on_yet_is_looked_at_too(engine, now, sg, clock, send, call) -> None:
+    fill(engine, now, 10)
+    sg.faults.script(["accept_then_cut"])
+    send()
+    call()
+    attempt = message(engine, 0)["attempt_id"]
+    pass_time(clock, sg, OVER)
+    with db.writing(engine) as session:
+        event.keep(session, read_events(orjson.dumps([a_word(attempt, now + LEAD)]), clock.now))
+    assert (call().waiting, states(engine)) == (0, {"unknown": 10})
 
 
 def a_word(attempt: str, at: datetime) -> dict[str, Any]:

@@ -124,6 +124,21 @@ def test_a_power_cut_between_database_and_mark_is_no_restore(engine, now, send, 
     assert send(Told(), at=later).accepted == 2
 
 
+def test_the_mark_outside_never_goes_ahead_of_the_database(engine, now, send, mark, monkeypatch) -> None:
+    fill(engine, now, 4)
+    send(Told(), 2)
+    before = mark.read()
+
+    def cut(*_: Any, **__: Any) -> None:
+        raise OSError("no disk")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(epoch, "move", cut)
+        with pytest.raises(OSError, match="no disk"):
+            send(Told(), 2)
+    assert mark.read() == before
+
+
 def test_where_nothing_leaves_this_machine_nobody_is_bothered(tmp_path: Path) -> None:
     assert outside(Settings(var=tmp_path)) is None
     real = Settings(var=tmp_path, transport="sendgrid")
