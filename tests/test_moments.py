@@ -125,6 +125,13 @@ def test_activities_fade_by_half_and_colleagues_do_not_count_themselves(engine: 
     assert found[4]["colleagues 30d"] == pytest.approx(found[3]["pricing_view 30d"])
 
 
+def test_before_anybody_did_anything_leads_look_the_same_way(engine: Engine) -> None:
+    build(engine, NOW, companies=3, days=100, each=2)
+    early, late = looks(engine, NOW - timedelta(days=900)), looks(engine, NOW)
+    assert early.schema == late.schema
+    assert early["known"].sum() == 0
+
+
 def test_shards_and_samples_hold_every_lead_once(engine: Engine) -> None:
     build(engine, NOW, companies=40, days=100, each=1)
     alone = {"market": "b2b", "stage": "lead", "traits": {}, "created_at": T, "updated_at": T}

@@ -122,12 +122,18 @@ def add_up(record: Record, t: int, kinds: int, half_lives: Sequence[Floats] | No
     cell, age, size = row * kinds + kind, (t - at) / DAY, n * kinds
 
     def count(which: Any = slice(None), weights: Floats | None = None) -> Any:
-        return np.bincount(cell[which], weights=weights, minlength=size).reshape(n, kinds)
+        return _added(cell[which], weights, size).reshape(n, kinds)
 
     last = np.full(size, -1, dtype=np.int64)
     np.maximum.at(last, cell, at)
     fading = tuple(count(weights=np.exp2(-age / days[kind])) for days in half_lives)
     return Sums(count(), count(age <= 7), count(age <= 30), last.reshape(n, kinds), fading, ever, ever > t - 30 * DAY)
+
+
+def _added(places: Ints, weights: Floats | None, size: int) -> Any:
+    """Counts, or sums of the weights: whole numbers, or floats even of nothing at all."""
+    made = np.bincount(places, weights=weights, minlength=size)
+    return made if weights is None else made.astype(np.float64, copy=False)
 
 
 def known(record: Record, t: int) -> npt.NDArray[np.bool_]:
@@ -220,7 +226,7 @@ def _ours(record: Record, t: int) -> dict[str, Any]:
     n = len(record)
     row, at = until(record.letters, t).T
     for days in HALF_LIVES:
-        made[f"{LETTERS} {days}d"] = np.bincount(row, weights=np.exp2(-(t - at) / DAY / days), minlength=n)
+        made[f"{LETTERS} {days}d"] = _added(row, np.exp2(-(t - at) / DAY / days), n)
     row, said, _ = until(record.answers, t).T
     for word, code in (("accepted", 1), ("rejected", 2)):
         made[f"{word} by sales"] = np.bincount(row[said == code], minlength=n).astype(np.float64)
@@ -254,7 +260,7 @@ def _orders(record: Record, t: int) -> dict[str, Any]:
         "orders days ago": np.where(last < 0, np.nan, (t - last) / DAY),
         "orders ever": np.bincount(row, minlength=n).astype(np.float64),
         "orders in a year": np.bincount(row[lately], minlength=n).astype(np.float64),
-        "orders money in a year": np.bincount(row[lately], weights=cents[lately] / 100, minlength=n),
+        "orders money in a year": _added(row[lately], cents[lately] / 100, n),
     }
 
 
