@@ -74,7 +74,7 @@ def test_warm_accounts_get_a_high_chance_and_the_missing_role_its_reason(engine:
 
 def test_too_few_opportunities_leave_the_rules_in_charge_and_say_so(engine: Engine) -> None:
     a_past(engine, NOW, accounts=40)
-    before_any = learn_accounts(engine, NOW - timedelta(days=4_000), RULES)
+    before_any = learn_accounts(engine, NOW - timedelta(days=700), RULES)  # the first are known for 60 days
     assert before_any.words == "The rules stay in charge of accounts: no account was known a horizon ago."
     learned = learn_accounts(engine, NOW, RULES)
     assert learned.version == ""
@@ -95,7 +95,8 @@ def test_the_future_changes_nothing(engine: Engine) -> None:
         with db.reading(engine) as session:
             seen = history.members(session, everybody, then, KINDS, KINDS[1:])
             traits = history.traits(session, everybody, then)
-        return learn_accounts(engine, then, RULES), sorted(seen, key=str), sorted(traits, key=str)
+        learned = learn_accounts(engine, then, RULES)
+        return learned, lessons(engine)["roles"]["body"], sorted(seen, key=str), sorted(traits, key=str)
 
     before = all_that_is_known()
     assert before[0].version
@@ -135,7 +136,7 @@ def test_the_horizon_is_a_line_of_the_file(days: int, fits: bool) -> None:
     if fits:
         assert scoring_rules.read_text(text).account.horizon_days == days
         return
-    with pytest.raises(scoring_rules.ScoringRulesError, match=r"scoring.toml:\d+: horizon_days is \d+ \(write 7 to 365"):
+    with pytest.raises(scoring_rules.ScoringRulesError, match=r"toml:\d+: horizon_days is \d+ \(write 7 to 365"):
         scoring_rules.read_text(text)
 
 
