@@ -1,0 +1,158 @@
+"""nurture pause, resume: stop all sending, one campaign, a sending domain, or let one account rest."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nurture.cli.console import At, err, escaped, here, out
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Engine
+
+    from nurture.settings import Settings
+
+
+def add_to(app: typer.Typer) -> None:
+    for command in (pause, resume):
+        app.command()(command)
+
+
+def pause(
+    campaign: Annotated[
+        str | None,
+        typer.Argument(help="One campaign, or a sending domain. [default: everything]", show_default=False),
+    ] = None,
+    account: Annotated[str | None, typer.Option(help="One account instead, by its key in your files.")] = None,
+    until: Annotated[str | None, typer.Option(help="With --account: the day it goes on by itself, 2026-04-01.")] = None,
+    why: Annotated[str, typer.Option(help="The next reader will want to know.")] = "by hand",
+    by: Annotated[str, typer.Option(help="Who pauses. [default: you]", show_default=False)] = "",
+    at: At = None,
+) -> None:
+    """Stop sending, at once: nothing is claimed or armed from now on, and what the provider holds is called back. What
+    is on its way may still arrive.
+
+    With --account only that account's sequence letters rest, until a day; they expire as much later.
+    """
+    import getpass
+
+    from models.campaign import set_brake
+    from nurture import db
+
+    settings, engine, now = here(at)
+    by = by or getpass.getuser()
+    if account is not None:
+        _pause_account(engine, now, account, until or "", _day(until, now, settings.sales_zone), why, by)
+        return _call_back(settings, engine)
+    if until is not None:
+        raise typer.BadParameter("--until needs --account: all sending, or a campaign, goes on with nurture resume")
+    with db.writing(engine) as session:
+        set_brake(session, _scope(campaign), why, by, now)
+    _call_back(settings, engine)
+    out.print(f"{campaign or 'all sending'} is paused; go on with: nurture resume {campaign or ''}".rstrip())
+
+
+def _call_back(settings: "Settings", engine: "Engine") -> None:
+    """What the provider holds and may not leave now is called back."""
+    from models.held import open_batches
+    from nurture import carriers, db
+    from nurture.desk import Desk
+    from tasks.recall import recall
+
+    with db.reading(engine) as session:
+        held = open_batches(session)
+    if held:
+        back = recall(engine, settings.clock, carriers.transport(settings), Desk(settings))
+        out.print(f"{back.called_back:,} requests that the provider held were called back")
+        if back.missed:
+            err.print(f"[red]{back.missed:,} were not:[/] {escaped(back.trouble)}; the next run tries again")
+
+
+def _pause_account(engine: "Engine", now: "datetime", key: str, day: str, until: "datetime", why: str, by: str) -> None:
+    from datetime import date
+
+    from models import pause as pauses
+    from nurture import db
+    from nurture.timeline import account_named
+
+    with db.writing(engine) as session:
+        held = pauses.pause(session, account_named(session, key)["id"], until, why, by, now)
+    waits = f"; {held} letters that wait now wait for it" if held else ""
+    out.print(
+        f"{key} is paused until {date.fromisoformat(day):%-d %B %Y}{waits}; earlier: nurture resume --account {key}",
+        markup=False,
+    )
+
+
+def _day(text: str | None, now: "datetime", zone: str) -> "datetime":
+    """The morning of a day, where sales work."""
+    from datetime import date, time
+    from zoneinfo import ZoneInfo
+
+    from nurture.rules.hours import at
+
+    try:
+        moment = at(date.fromisoformat(text or ""), time(0), ZoneInfo(zone))
+    except ValueError:
+        raise typer.BadParameter("--account needs --until with a day like 2026-04-01") from None
+    if moment <= now:
+        raise typer.BadParameter(f"--until {text} is over already")
+    return moment
+
+
+def resume(
+    campaign: Annotated[
+        str | None,
+        typer.Argument(help="One campaign, or a sending domain. [default: everything]", show_default=False),
+    ] = None,
+    account: Annotated[str | None, typer.Option(help="One account instead, by its key in your files.")] = None,
+    restored: Annotated[
+        bool, typer.Option("--restored", help="The database was restored or copied: I know what was sent since.")
+    ] = False,
+    by: Annotated[str, typer.Option(help="Who goes on. [default: you]", show_default=False)] = "",
+    at: At = None,
+) -> None:
+    """Go on sending what `pause`, or the provider, stopped."""
+    import getpass
+
+    from models.campaign import release_brake
+    from nurture import db
+
+    settings, engine, now = here(at)
+    if account is not None:
+        return _resume_account(engine, now, account, by or getpass.getuser())
+    if restored:
+        return _after_restore(settings, engine, now, by)
+    with db.writing(engine) as session:
+        was = release_brake(session, _scope(campaign))
+    out.print(f"{campaign or 'sending'} {'goes on' if was else 'was not paused'}")
+
+
+def _resume_account(engine: "Engine", now: "datetime", key: str, by: str) -> None:
+    from models import pause as pauses
+    from nurture import db
+    from nurture.timeline import account_named
+
+    with db.writing(engine) as session:
+        was = pauses.resume(session, account_named(session, key)["id"], by, now)
+    out.print(f"{key} {'goes on' if was else 'was not paused'}", markup=False)
+
+
+def _after_restore(settings: "Settings", engine: "Engine", now: "datetime", by: str) -> None:
+    import getpass
+
+    from nurture.epoch import outside
+    from tasks.delivery import new_id
+    from tasks.restored import confirm
+
+    if (file := outside(settings)) is None:
+        out.print("the mailbox keeps no mark: nothing leaves this machine, so nothing needs to be confirmed")
+        return
+    confirm(engine, file, by or getpass.getuser(), new_id(), now)
+    out.print("sending goes on from what the database remembers: what it has forgotten may be sent again")
+
+
+def _scope(what: str | None) -> str:
+    """What a brake is for. A campaign's name has no dots, a domain's has."""
+    return "all" if what is None else f"domain:{what.lower()}" if "." in what else f"campaign:{what}"
