@@ -1,24 +1,21 @@
 """Learning: who converted, of all the leads as they were known then? The answer scores those of the coming nights."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 from sqlalchemy import Engine
 
 from models import moments
 from nurture import db
-from nurture.rules import scoring
 from nurture.rules.scoring import Rules, Sheet
 from nurture.scorers import labels, store
 from nurture.scorers.backtest import backtest_by_month
-from nurture.scorers.measures import Floats, Ints, auc, auc_gain, captured
-from nurture.scorers.moments import DAY, Plan, Record, add_up, deeds_of, families, frame, known, read, traits_of
+from nurture.scorers.measures import Ints, auc, auc_gain, captured
+from nurture.scorers.moments import DAY, add_up, families, frame
 from nurture.scorers.points import Scale, in_points, make_scale
 from nurture.scorers.reasons import reasons
 from nurture.scorers.report import Report, Say, write_report
@@ -26,18 +23,24 @@ from nurture.scorers.scorer import ColumnsMissing, Scorer
 from nurture.scorers.train import Habits, RulesStay, TrainedScorer, Trial, train
 from nurture.scorers.wording import reasons_in_words
 from tasks.order import order
+from tasks.training_set import (
+    COMPANY,
+    CONVERTED,
+    EPOCH_DAYS,
+    LEAD,
+    MOMENT,
+    RECORD,
+    ROW,
+    RULES_SAID,
+    SAID,
+    TrainingSet,
+    apart,
+    training_set,
+)
 
-ROWS = 120_000  # looks at a lead that are learned from; of more leads, a sample
 CUTS = 12  # moments looked at
-KINDS, TRAITS = 24, 30  # of activities, and of the customer's own columns, at most
-APART = 5  # every so manieth company judges champion and challenger, and neither ever learns from it
-LEAST_JUDGES = 20  # conversions among them
-EPOCH_DAYS = 10_957  # from 1970 to 2000, from where the contest counts
+LEAST_JUDGES = 20  # conversions among those kept apart
 REPORT = "report.html"
-LEAD, COMPANY, MOMENT, CONVERTED = "lead", "company", "moment", "converted"
-RULES_SAID = {"score": "rules score", "fit": "rules fit", "engagement": "rules engagement"}
-RECORD, ROW = "record", "row"  # where a look comes from
-SAID = (LEAD, COMPANY, MOMENT, CONVERTED, RECORD, ROW, *RULES_SAID.values())
 
 
 @dataclass(frozen=True)
@@ -62,17 +65,6 @@ class Taught:
         return f"promoted {self.version}" if self.promoted else "as before" if self.version else "nothing learned"
 
 
-@dataclass(frozen=True)
-class _Set:
-    """The training set, and what it was made of."""
-
-    frame: pl.DataFrame
-    records: list[Record]
-    plan: Plan
-    cuts: list[int]
-    rejections: int
-
-
 @order(run_name="learn who buys, {market}")
 def learn(
     engine: Engine, now: datetime, rules: Rules, market: str, days: int, folder: Path, mql: float, code: str = ""
@@ -86,10 +78,10 @@ def learn(
         back = 0 if first is None else (now - first).days
         least = f"{days + 30} are the least: 30 to look at and {days} to see what came of them"
         return _stays(market, f"the record reaches back {back} days, and {least}", why_not)
-    made = _training_set(engine, now, rules.markets[market], rules, market, days, cuts)
+    made = training_set(engine, now, rules.markets[market], rules, market, days, cuts)
     if made is None:
         return _stays(market, f"there was no {market} lead {days} days ago", why_not)
-    learning = made.frame.filter(~_apart(made.frame))
+    learning = made.frame.filter(~apart(made.frame))
     trained = train(
         learning, CONVERTED, time=MOMENT, group=COMPANY, ignore=[name for name in SAID if name != CONVERTED],
         rules=RULES_SAID["score"], habits=_habits(made), positive="1",
@@ -123,108 +115,14 @@ def _stays(market: str, why: str, rejected: dict[str, int]) -> Taught:
     return Taught(market, 0, 0, 0, None, False, f"The rules stay in charge: {why}.", rejected=rejected)
 
 
-def _training_set(
-    engine: Engine, now: datetime, sheet: Sheet, rules: Rules, market: str, days: int, cuts: list[int]
-) -> _Set | None:
-    """All leads, or a sample of the companies, as they were at each cut, with what became of them."""
-    records = list(_records(engine, now, sheet, market, len(cuts)))
-    if not records:
-        return None
-    kinds = records[0][0]
-    own = Counter(
-        name
-        for _, record in records
-        for pair in zip(record.who["traits"], record.who["account_traits"], strict=True)
-        for name in traits_of(*pair)
-    )
-    plan = Plan(market, kinds, tuple(name for name, _ in own.most_common(TRAITS)))
-    frames, rejections, cut = [], 0, int(now.timestamp())
-    for t in cuts:
-        for number, (_, record) in enumerate(records):
-            looked = _looked(record, t, days, cut, plan, rules).with_columns(pl.lit(number).alias(RECORD))
-            if looked.height:
-                frames.append(looked)
-                rejections += int(labels.rejected(record, t, days).sum())
-    return _Set(pl.concat(frames), [one for _, one in records], plan, cuts, rejections) if frames else None
-
-
-def _records(
-    engine: Engine, now: datetime, sheet: Sheet, market: str, cuts: int
-) -> Iterator[tuple[tuple[str, ...], Record]]:
-    with db.reading(engine) as session:
-        found = moments.kinds(session, market, now, KINDS)
-        every = max(1, -(-moments.counted(session, market) * cuts // ROWS))
-        stretches = moments.stretches(session, market, 0, 1, every)
-    kinds = (*found, *(kind for kind in sheet.kinds if kind not in found))
-    for stretch in stretches:
-        with db.reading(engine) as session:
-            record = read(session, stretch, kinds, now)
-        if record is not None:
-            yield kinds, record
-
-
-def _looked(record: Record, t: int, days: int, cut: int, plan: Plan, rules: Rules) -> pl.DataFrame:
-    """Those of a record who were leads at `t` and of whom it is known what became of them."""
-    sheet, at = rules.markets[plan.market], datetime.fromtimestamp(t, UTC)
-    y = labels.outcomes(record, t, days, cut)
-    there = known(record, t) & ~np.isnan(y)
-    half_lives = np.array([sheet.kinds[kind].half_life if kind in sheet.kinds else 30.0 for kind in plan.kinds])
-    sums = add_up(record, t, len(plan.kinds))
-    looked = frame(record, t, plan, sums, sheet)
-    weights = add_up(record, t, len(plan.kinds), [half_lives]).fading[0]
-    said = rules_said(record, t, deeds_of(sums, plan.kinds, at, sheet, weights), rules, there)
-    alone = record.accounts == moments.NOBODY
-    company = np.where(alone, -record.ids, record.accounts)
-    return looked.with_columns(
-        pl.Series(LEAD, record.ids),
-        pl.Series(ROW, np.arange(len(record))),
-        pl.Series(COMPANY, company),
-        pl.Series(MOMENT, np.full(len(record), t / DAY - EPOCH_DAYS)),  # days since 2000
-        pl.Series(CONVERTED, y),
-        *(pl.Series(RULES_SAID[name], values) for name, values in said.items()),
-    ).filter(pl.Series(there))
-
-
-def rules_said(record: Record, t: int, done: Sequence[Sequence[Any]], rules: Rules, whom: Any) -> dict[str, Floats]:
-    """Score, fit and engagement by the rules, as of `t`, for some of the leads; NaN for the others."""
-    found = {name: np.full(len(record), np.nan) for name in RULES_SAID}
-    names = [name for name in record.who if name not in ("contact_id", "account_id", "since")]
-    columns, at = [record.who[name] for name in names], datetime.fromtimestamp(t, UTC)
-    bought = _shopping(record, t)
-    for row in np.flatnonzero(whom).tolist():
-        lead = dict(zip(names, (column[row] for column in columns), strict=True)) | bought.get(row, {})
-        verdict = scoring.score(lead, done[row], rules, at)
-        for name, values in found.items():
-            values[row] = getattr(verdict, name)
-    return found
-
-
-def _shopping(record: Record, t: int) -> dict[int, dict[str, int]]:
-    """What the rules' tables for consumers look at."""
-    found: dict[int, dict[str, int]] = {}
-    for row, cents, at in record.buys[np.argsort(record.buys[:, -1])].tolist():
-        if at < t:
-            one = found.setdefault(row, {"recency_days": 0, "frequency": 0, "spent": 0})
-            one["recency_days"] = (t - at) // DAY
-            if at > t - 365 * DAY:
-                one["frequency"] += 1
-                one["spent"] += cents
-    return {row: one | {"spent": one["spent"] // 100} for row, one in found.items()}
-
-
-def _apart(looked: pl.DataFrame) -> pl.Series:
-    """Whose outcome no model ever learns from: a fixed fifth of the companies, by chance, the same every week."""
-    return (looked[COMPANY].cast(pl.Int64).abs() * 2_654_435_761 % 4_294_967_296 // 65_536 % APART) == 0
-
-
-def _habits(made: _Set) -> Habits:
+def _habits(made: TrainingSet) -> Habits:
     columns = [name for name in made.frame.columns if name not in SAID]
     named = families(made.plan, columns)
     return Habits(named, frozenset(name for name in columns if named[name] in made.plan.kinds))
 
 
 def _with_card(
-    trained: TrainedScorer, made: _Set, learning: pl.DataFrame, days: int, mql: float, why_not: dict[str, int]
+    trained: TrainedScorer, made: TrainingSet, learning: pl.DataFrame, days: int, mql: float, why_not: dict[str, int]
 ) -> TrainedScorer:
     """The card of a model of our own record says how to look at a lead, and how to say its score in points."""
     scorer = trained.scorer
@@ -243,11 +141,11 @@ def _with_card(
     return replace(trained, scorer=replace(scorer, card=card))
 
 
-def _judge(trained: TrainedScorer, made: _Set, folder: Path) -> tuple[bool, str]:
+def _judge(trained: TrainedScorer, made: TrainingSet, folder: Path) -> tuple[bool, str]:
     """Is it better than what is in charge, beyond noise? And a sentence that says so."""
     if store.champion(folder) is None:
         return _against_rules(trained.trial)
-    judges = _judges(made.frame.filter(_apart(made.frame)))
+    judges = _judges(made.frame.filter(apart(made.frame)))
     if judges is None:
         return False, f"The champion stays: fewer than {LEAST_JUDGES} conversions are kept apart to judge it by."
     y = judges[CONVERTED].to_numpy()
@@ -276,17 +174,17 @@ def _against_rules(trial: Trial) -> tuple[bool, str]:
     return False, f"The rules stay in charge: the model is not better than they are beyond noise, {said}."
 
 
-def _judges(apart: pl.DataFrame) -> pl.DataFrame | None:
+def _judges(kept: pl.DataFrame) -> pl.DataFrame | None:
     """The newest moments' leads, of those kept apart, as many moments as it takes."""
-    for t in sorted(apart[MOMENT].unique().to_list(), reverse=True):
-        some = apart.filter(pl.col(MOMENT) >= t)
+    for t in sorted(kept[MOMENT].unique().to_list(), reverse=True):
+        some = kept.filter(pl.col(MOMENT) >= t)
         bought = int(some[CONVERTED].sum())
         if LEAST_JUDGES <= bought < some.height:
             return some
     return None
 
 
-def _say(scorer: Scorer, made: _Set, learning: pl.DataFrame, sheet: Sheet) -> Say:
+def _say(scorer: Scorer, made: TrainingSet, learning: pl.DataFrame, sheet: Sheet) -> Say:
     """Names looks, and tells their reasons as a salesperson reads them."""
     scale = Scale.from_dict(scorer.card["scale"])
 

@@ -85,7 +85,7 @@ class _Speaker:
             "tier": lambda: self._worth("tier", "a tier {} account"),
             "country": lambda: self._plainly("country", "in {}"),
             "language": lambda: self._plainly("language", "reads {}"),
-            "channel": lambda: self._plainly("channel", "buys by {}"),
+            "channel": lambda: self._plainly("channel", "channel: {}"),
         }
         return made[family]() if family in made else self._plainly(family, family + ": {}")
 
@@ -112,7 +112,7 @@ class _Speaker:
 
         def say(row: int, _for: bool) -> str:
             role, industry, employees, persona, department = (column[row] for column in columns)
-            whose = say_role(role) if role else persona or department or ""
+            whose = say_role(role) if role else (persona or department or "").replace("-", " ")
             people = int(employees) if employees else None
             company = say_industry(industry) if industry else ""
             return because.who(whose, company, people) or "role and company unknown"
