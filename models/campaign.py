@@ -35,7 +35,8 @@ class CampaignVersion(SQLModel, table=True):
 
 
 class Brake(SQLModel, table=True):
-    """A pause that takes effect within one claim. `scope` is "all", "campaign:<slug>" or "domain:<sender domain>"."""
+    """A pause that takes effect within one claim. `scope` is "all", "campaign:<slug>", "domain:<sender domain>", or
+    "restored", which only a confirmation releases."""
 
     scope: str = Field(primary_key=True)
     why: str

@@ -146,8 +146,9 @@ def _brakes(what: str, settings: Settings, engine: Engine) -> Finding:
         pulled = brakes(session)
     if pulled:
         said = "; ".join(f"{scope.partition(':')[2] or scope}: {why}" for scope, why in pulled.items())
-        which = "" if "all" in pulled else f" {next(iter(pulled)).partition(':')[2]}"
-        return Finding(what, "note", f"paused: {said}", f"nurture resume{which}")
+        first = next((scope for scope in ("restored", "all") if scope in pulled), min(pulled))
+        which = {"all": "", "restored": "--restored"}.get(first, first.partition(":")[2])
+        return Finding(what, "note", f"paused: {said}", f"nurture resume {which}".rstrip())
     return Finding(what, "ok", "nothing is paused")
 
 
