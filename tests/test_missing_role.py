@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from nurture.rules.missing import Deal, Roles, learn, read
 
 NEEDED = ("authorizer", "specifier", "purchaser", "user", "finance")
@@ -77,6 +79,13 @@ def test_one_side_that_never_won_is_proof_and_not_infinitely_bad() -> None:
     assert effect.role == "finance"
     assert effect.proven
     assert effect.ratio < 20
+
+
+def test_ten_thousand_deals_are_no_more_than_a_clearer_answer() -> None:
+    effect = learn(deals(10_000), NEEDED).effects[0]
+    assert effect.role == "finance"
+    assert effect.ratio == pytest.approx(2.5, abs=0.15)
+    assert effect.least > 2.2
 
 
 def test_a_kept_lesson_follows_the_files_roles() -> None:

@@ -1,8 +1,10 @@
 """Whose absence costs deals? Learned from deals won and lost; where they are too few, the file's own order stays."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import exp, lgamma, log
 from typing import Any
 
@@ -13,6 +15,7 @@ USUAL = 0.5  # standard deviation of the log odds ratios that we expect: most ro
 FIRST = 0.2  # the log odds ratio we expect of the role the file names first; it falls to nothing along the list
 DOUBT = 0.01  # how often we may be wrong about one role: with five of them, one claim in twenty is luck
 STEP = 0.05
+NEGLIGIBLE = -40.0  # in logs
 GRID = [STEP * step for step in range(-80, 81)]
 
 
@@ -132,17 +135,28 @@ def _believed(cells: Sequence[Sequence[int]], expected: float) -> list[float]:
         won = won_with + won_without
         if not (with_it and without and 0 < won < with_it + without):
             continue  # nobody to compare with
-        ways = {
-            k: _ways(with_it, k) + _ways(without, won - k) for k in range(max(0, won - without), min(with_it, won) + 1)
-        }
-        most = max(ways.values())
+        could = range(max(0, won - without), min(with_it, won) + 1)
+        ways = [_ways(with_it, k) + _ways(without, won - k) for k in could]
         for at, odds in enumerate(GRID):
-            high = max(most + k * odds for k in (min(ways), max(ways)))
-            total = sum(exp(way + k * odds - high) for k, way in ways.items())
-            weights[at] += ways[won_with] + won_with * odds - high - log(total)
+            weights[at] += ways[won_with - could.start] + won_with * odds - _total(ways, could.start, odds)
     highest = max(weights)
     plain = [exp(weight - highest) for weight in weights]
     return [one / sum(plain) for one in plain]
+
+
+def _total(ways: Sequence[float], first: int, odds: float) -> float:
+    """The log of the sum of exp(way + k · odds), k from `first` on: from its one summit down both sides."""
+    falls = [one - other for one, other in pairwise(ways)]  # they grow: the summit is where they reach the odds
+    summit = bisect_left(falls, odds)
+    high = ways[summit] + (first + summit) * odds
+    total = 1.0
+    for side in (range(summit + 1, len(ways)), range(summit - 1, -1, -1)):
+        for place in side:
+            term = ways[place] + (first + place) * odds - high
+            if term < NEGLIGIBLE:
+                break
+            total += exp(term)
+    return high + log(total)
 
 
 def _ways(n: int, k: int) -> float:
