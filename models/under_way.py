@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
@@ -20,6 +20,14 @@ from models.segment import Segment
 
 T = TABLE.c
 M = Message.__table__.c  # type: ignore[attr-defined]
+
+
+class Deals(NamedTuple):
+    """An account's deals: how many are open, when the last that is not lost was opened, when the last was won."""
+
+    open: int = 0
+    opened_at: datetime | None = None
+    won_at: datetime | None = None
 
 
 def groups(
@@ -94,7 +102,7 @@ def enrolled(slug: str, version_id: int) -> Any:
     return _under_way(slug, version_id, T.contact_id)
 
 
-def deals(session: Session, first: int, last: int, now: datetime) -> dict[int, tuple[int, datetime | None]]:
+def deals(session: Session, first: int, last: int, now: datetime) -> dict[int, Deals]:
     """Of the accounts `first` to `last`: how many deals are open, and when the last one that is not lost was opened."""
     o = Opportunity.__table__.c  # type: ignore[attr-defined]
     closed_later = o.closed_at > now
@@ -104,11 +112,12 @@ def deals(session: Session, first: int, last: int, now: datetime) -> dict[int, t
             o.account_id,
             func.sum(case((or_(o.outcome == Outcome.OPEN, closed_later), 1), else_=0)),
             func.max(case((alive, o.opened_at)), type_=Moment),
+            func.max(case((and_(o.outcome == Outcome.WON, o.closed_at <= now), o.closed_at)), type_=Moment),
         )
         .where(o.account_id.between(first, last), o.opened_at <= now)
         .group_by(o.account_id)
     )
-    return {row[0]: (int(row[1]), row[2]) for row in rows}
+    return {row[0]: Deals(int(row[1]), row[2], row[3]) for row in rows}
 
 
 def letters_had(session: Session, slug: str, addresses: Sequence[str]) -> dict[str, list[Row[Any]]]:

@@ -16,7 +16,7 @@ from nurture.toml_file import REQUIRED, Path, Problem, Reader, dotted, duration,
 USUAL = Campaign("", "", "b2b", "", "", ())  # what a file that says nothing gets
 ROLES = tuple(str(role) for role in Role)
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-STOPS = ("reply", "opportunity_open", "meeting_booked")
+STOPS = ("reply", "opportunity_open", "meeting_booked", "contract")
 ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+")
 
 

@@ -99,15 +99,16 @@ def members(session: Session, scene: Scene, rows: Sequence[Row]) -> list[Member]
     nothing: frozenset[Any] = frozenset()
     for row in rows:
         account_id, contact_id, address = row["account_id"], row["contact_id"], row["address"]
-        open_deals, deal_at = deals.get(account_id, (0, None))
-        goal_at = deal_at if campaign.goal in DEALS else None
+        dealt = deals.get(account_id, under_way.Deals())
+        goal_at = dealt.opened_at if campaign.goal in DEALS else None
         if contact_id in bought:
             goal_at = bought[contact_id].last_at
         rest = scene.rests.of(account_id, address)
         found.append(
             Member(
                 **row,
-                open_opportunities=open_deals,
+                open_opportunities=dealt.open,
+                contract_at=dealt.won_at,
                 past=tuple([Past(*letter[1:]) for letter in had.get(address, ())]),
                 holds=frozenset([name for name in scene.predicates if scene.holds(name, contact_id)])
                 if scene.predicates

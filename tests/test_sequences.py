@@ -96,11 +96,40 @@ def test_a_condition_is_waited_for_with_patience_and_then_passed_over_for_good()
         ({"stage": "customer"}, Exit(Reason.ALREADY_CUSTOMER)),
         ({"account_stopped_why": "reply"}, Exit(Reason.ACCOUNT_STOPPED, "the account's sequence was stopped (reply)")),
         ({"account_stopped_why": "owner"}, Exit(Reason.ACCOUNT_STOPPED, "the account's sequence was stopped (owner)")),
+        ({"contract_at": NOW - timedelta(days=1)}, Send("why-now", 0, NOW, NOW + PUMPS.expires_after)),
+        ({"contract_at": NOW}, Exit(Reason.ACCOUNT_STOPPED, "the account has signed a contract on 2 March")),
+        (
+            {"rests_until": NOW + timedelta(days=2), "rests_why": "tender (Sam)", "account_rests": True},
+            Wait(Reason.ACCOUNT_PAUSED, "tender (Sam), until 4 March", NOW + timedelta(days=2)),
+        ),
+        (
+            {"rests_until": NOW + timedelta(days=2), "rests_why": "is out of office"},
+            Wait(Reason.AWAY, "is out of office, until 4 March", NOW + timedelta(days=2)),
+        ),
+        (
+            {"rival": "b has the account: it began there first"},
+            Wait(Reason.OUTRANKED, "b has the account: it began there first"),
+        ),
+        ({"goal_at": NOW}, Exit(Reason.GOAL_REACHED, "the goal is reached: an opportunity was opened on 2 March")),
+        ({"holds": frozenset({":exit"})}, Exit(Reason.EXIT_CONDITION, "the exit condition is true: None")),
         ({"open_opportunities": 1}, Exit(Reason.ACCOUNT_STOPPED, "the account has an open opportunity")),
     ],
 )
 def test_what_holds_a_letter_back(change: dict, decision: object) -> None:
     assert next_letter(replace(ZOE, **change), PUMPS, NOW) == decision
+
+
+def test_a_pause_uses_up_nobodys_patience() -> None:
+    rested = replace(HAD_WHY, rests_until=NOW + timedelta(days=35))
+    assert next_letter(rested, PUMPS, NOW + timedelta(days=40)).reason is Reason.CONDITION_NOT_MET
+    assert isinstance(next_letter(rested, PUMPS, NOW + timedelta(days=40)), Wait)
+    assert isinstance(next_letter(HAD_WHY, PUMPS, NOW + timedelta(days=40)), Skip)
+
+
+def test_what_was_before_a_second_run_does_not_end_it() -> None:
+    before = Past("next-step", State.SKIPPED, NOW - timedelta(days=9), "expired")
+    again = replace(ZOE, past=(before,))
+    assert next_letter(again, PUMPS, NOW).letter == "why-now"
 
 
 def test_an_account_that_stopped_for_something_the_campaign_does_not_mind_goes_on() -> None:

@@ -51,7 +51,7 @@ class Hours:
 @dataclass(frozen=True, slots=True)
 class AccountPolicy:
     max_contacts_per_day: int = 2
-    stop_all_on: tuple[str, ...] = ("reply", "opportunity_open", "meeting_booked")
+    stop_all_on: tuple[str, ...] = ("reply", "opportunity_open", "meeting_booked", "contract")
     needs_roles: tuple[str, ...] = ()
     exclusive: bool = True  # one such sequence at a time has the account
     outranked: str = "wait"  # what members do while another one has it: "wait" or "leave"

@@ -58,6 +58,7 @@ class Member:
     past: tuple[Past, ...] = ()
     holds: frozenset[str] = frozenset()
     goal_at: datetime | None = None  # the account's last deal not lost, or the person's last order
+    contract_at: datetime | None = None  # the account's last deal won
     rests_until: datetime | None = None  # the end of a pause or an absence, also one that is over
     rests_why: str = ""
     account_rests: bool = False  # it is the account that is paused, not the person who is away
@@ -108,6 +109,8 @@ def _over(member: Member, campaign: Campaign) -> Exit | None:
             )
         if "opportunity_open" in stops and member.open_opportunities:
             return Exit(Reason.ACCOUNT_STOPPED, "the account has an open opportunity")
+        if "contract" in stops and member.contract_at and member.contract_at >= member.entered_at:
+            return Exit(Reason.ACCOUNT_STOPPED, f"the account has signed a contract on {member.contract_at:%-d %B}")
         if member.stage == Stage.CUSTOMER and campaign.goal == "opportunity":
             return Exit(Reason.ALREADY_CUSTOMER)
     return None
