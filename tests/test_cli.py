@@ -280,6 +280,7 @@ def test_who_agrees_later_is_sent_what_they_missed_and_nobody_else_again(home: P
 
 
 def test_a_request_in_doubt_is_listed_and_settled_by_a_person(tmp_path: Path, now: datetime) -> None:
+    from models import doubt
     from nurture import db
     from nurture.rules.delivery import Answer, Verdict
     from tasks import delivery
@@ -294,6 +295,10 @@ def test_a_request_in_doubt_is_listed_and_settled_by_a_person(tmp_path: Path, no
     listed = nurture(tmp_path, "unknown", "list", "--json")
     [request] = json.loads(listed.stdout)
     assert (listed.returncode, request["n"], request["detail"]) == (1, 3, "504 after the body")
+    with db.writing(engine) as session:
+        doubt.asked(session, {request["id"]: "the log has no note"}, now)
+    assert json.loads(nurture(tmp_path, "unknown", "list", "--json").stdout)[0]["evidence"] == "the log has no note"
+    assert "asked at" in nurture(tmp_path, "unknown", "list").stdout
     assert (
         "3 letters count as sent" in nurture(tmp_path, "unknown", "settle", request["id"], "sent", "--by", "Mia").stdout
     )
