@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import Engine
-from sqlmodel import Session
 
 from models import moments
 from models import score as scores
@@ -51,19 +50,17 @@ def score_stretch(
 ) -> list[dict[str, Any]]:
     """Score one stretch of leads; what was written."""
     with db.reading(engine) as session:
-        rows = look_at(session, now, rules, scorer, stretch)
+        record = read(session, stretch, Plan.from_dict(scorer.card["plan"]).kinds, now)
+    rows = rows_of(record, now, rules, scorer) if record else []
     if rows:
         with db.writing(engine) as session:
             scores.write(session, rows)
     return rows
 
 
-def look_at(session: Session, now: datetime, rules: Rules, scorer: Scorer, stretch: Stretch) -> list[dict[str, Any]]:
-    """Rows of the table score for one stretch of leads, as of `now`."""
+def rows_of(record: Record, now: datetime, rules: Rules, scorer: Scorer) -> list[dict[str, Any]]:
+    """Rows of the table score for one stretch of leads, as of `now`. No session is open while the model thinks."""
     plan, scale = Plan.from_dict(scorer.card["plan"]), Scale.from_dict(scorer.card["scale"])
-    record = read(session, stretch, plan.kinds, now)
-    if record is None:
-        return []
     sheet, t = rules.markets[plan.market], int(now.timestamp())
     sums = add_up(record, t, len(plan.kinds))
     looked = frame(record, t, plan, sums, sheet)
