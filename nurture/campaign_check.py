@@ -14,7 +14,6 @@ from nurture.letter_check import letter_problems
 from nurture.letters import Letterbook, sample
 from nurture.letters.words import CONTENT_FILE, WORDS_FILE
 from nurture.rules.campaign import Campaign
-from nurture.rules.titles import load_tables
 from nurture.toml_file import Problem, lines
 
 SALES = "_sales"
@@ -67,7 +66,7 @@ def _campaign(templates: Path, slug: str, today: date | None) -> Iterator[Proble
                 "warning",
             )
     if slug != SALES:
-        yield from content_check.holes(book, campaign, slug, load_tables())
+        yield from content_check.holes(book, campaign, slug, content_check.title_tables())
     if campaign.offer and today and campaign.offer.ends_on < today:
         at = lines(texts[f"{slug}/campaign.toml"]).get(("offer", "ends_on"))
         what = f"the offer ended on {campaign.offer.ends_on:%Y-%m-%d}; nobody gets a letter"

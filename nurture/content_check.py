@@ -3,6 +3,7 @@
 import difflib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from nurture.letters.library import read_pieces, stages_of
 from nurture.letters.words import CONTENT_FILE, WORDS_FILE
 from nurture.rules.campaign import Campaign, Step
 from nurture.rules.content import KINDS, READ_AT, READ_IN, STAGES, Cell, Reader, best, coverage, usual_roles
-from nurture.rules.titles import TitleTables
+from nurture.rules.titles import TitleTables, load_tables
 from nurture.toml_file import Problem, lines
 
 ALL_STAGES = tuple(stage for order in STAGES.values() for stage in order)
@@ -58,6 +59,12 @@ def matrix(texts: Mapping[str, str], market: str, languages: Sequence[str], tabl
     return coverage(read_pieces(texts), personas, STAGES[market], languages)
 
 
+@lru_cache(1)
+def title_tables() -> TitleTables:
+    """Ours, read once."""
+    return load_tables()
+
+
 def holes(book: Letterbook, campaign: Campaign, slug: str, tables: TitleTables) -> Iterator[Problem]:
     """For each letter, kind and language: for whom there is no such piece, not even at first.
 
@@ -66,7 +73,8 @@ def holes(book: Letterbook, campaign: Campaign, slug: str, tables: TitleTables) 
     file = f"{slug}/campaign.toml"
     where = lines(book.files.get(file, ""))
     for number, step in enumerate(campaign.steps):
-        if f"{slug}/{step.letter}" not in book.letters:
+        folder = f"{slug}/{step.letter}"
+        if not any("best[" in text for path, text in book.files.items() if path.startswith(("_", folder + "/"))):
             continue
         lacking: dict[tuple[str, str], list[str]] = {}
         for persona, roles in _readers(campaign, step, tables):

@@ -242,8 +242,7 @@ def family(sandbox: Sandbox, name: str) -> Iterator[nodes.Template]:
         if name in seen:
             continue
         seen.add(name)
-        source = sandbox.loader.get_source(sandbox, name)[0]  # type: ignore[union-attr]
-        tree = sandbox.parse(source, name)
+        tree = sandbox.tree(name)
         yield tree
         named: list[Any] = [*tree.find_all(nodes.Extends), *tree.find_all(nodes.Include)]
         waiting += [other.template.value for other in named if isinstance(other.template, nodes.Const)]

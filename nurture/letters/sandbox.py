@@ -116,6 +116,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             cache_size=-1,
             auto_reload=False,
         )
+        self.trees: dict[str, nodes.Template] = {}
         self.globals.clear()
         self.filters = {**FILTERS, **formats.FILTERS}
         self.tests = {name: test for name, test in self.tests.items() if name in TESTS}
@@ -126,6 +127,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
         for loop in tree.find_all(nodes.For):
             loop.iter = nodes.Filter(loop.iter, "_items", [], [], None, None, lineno=loop.lineno)
         return tree
+
+    def tree(self, name: str) -> nodes.Template:
+        """A file as Jinja understands it, parsed once: many letters share a frame. To be read, never changed."""
+        found = self.trees.get(name)
+        if found is None:
+            source = self.loader.get_source(self, name)[0]  # type: ignore[union-attr]
+            found = self.trees[name] = self.parse(source, name)
+        return found
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if type(obj) is dict:  # the usual case first: this runs for every placeholder of every letter

@@ -9,7 +9,6 @@ from models.contact import Market
 from nurture import content_check
 from nurture.letters.words import read_words
 from nurture.rules.content import STAGES
-from nurture.rules.titles import load_tables
 from nurture.web.doorman import at_home
 from nurture.web.hall import Hall
 
@@ -28,9 +27,10 @@ def routes(hall: Hall) -> APIRouter:
 
 def matrix_page(texts: Mapping[str, str], wanted: str) -> dict[str, Any]:
     """One stage of the matrix, a row for each persona, and how many holes each stage has."""
-    words, tables = read_words(texts), load_tables()
+    words, tables = read_words(texts), content_check.title_tables()
     languages = [words.default, *(name for name in words.by_language if name != words.default)]
-    tabs, rows = [], []
+    tabs: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for market, stages in STAGES.items():
         cells = content_check.matrix(texts, market, languages, tables)
         for stage in stages:
