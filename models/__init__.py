@@ -19,6 +19,7 @@ from models.message import Message, State
 from models.opportunity import Opportunity, Outcome, Phase
 from models.order import Order
 from models.pause import Pause
+from models.role_change import RoleChange
 from models.score import AccountScore, Score
 from models.segment import Role, Segment
 
@@ -56,6 +57,7 @@ __all__ = [
     "Pause",
     "Phase",
     "Role",
+    "RoleChange",
     "Score",
     "Segment",
     "Stage",

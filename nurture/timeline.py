@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
-from models import lifecycle, pause, story
+from models import lifecycle, pause, role_change, story
 from models.stop import ACCOUNT_STOPPED
 from nurture.rules import timeline as words
 from nurture.rules.names import full_name
@@ -73,6 +73,7 @@ def timeline(session: Session, named: str, since: datetime, until: datetime, zon
         *words.pauses(pause.history(session, account["id"], list(by_address)), by_address, zone),
         *words.deals(story.deals(session, account["id"])),
         *words.goodbyes(story.goodbyes(session, list(by_address), *span), by_address),
+        *words.role_changes(role_change.of(session, ids, *span), names),
         *words.roles(story.corrections(session, ids, *span), names),
     ]
     if account["stopped_at"]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from models import activity, contact, opportunity
+from models import activity, contact, opportunity, role_change
 from models import order as orders
 from models import segment as segments
 from models.bulk import share
@@ -63,6 +63,7 @@ def segment(
             read = activity.pieces(session, rising, now - MONTH, now) if rising else {}
         rows: list[dict[str, Any]] = []
         moves: list[dict[str, Any]] = []
+        roles: list[dict[str, Any]] = []
         for person in people:
             hers = done.get(person["id"], [])
             if person["market"] == Market.B2B:
@@ -81,11 +82,15 @@ def segment(
                     {"contact_id": person["id"], "stage_from": person["stage"], "stage_to": move.to, "why": move.why}
                 )
             confirmed += bool(person["confirmed_by"])
+            if person["segmented_at"] is not None and found["role"] != person["role"]:
+                roles.append({"contact_id": person["id"], "at": now, "was": person["role"], "becomes": found["role"],
+                              "why": found["evidence"]})  # fmt: skip
             if person["segmented_at"] is None or any(person[name] != value for name, value in found.items()):
                 as_read = {"contact_id": person["id"], "confirmed_at": person["confirmed_at"]}
                 rows.append({**as_read, "segmented_at": now, **found})
         with db.writing(engine) as session:
             segments.write(session, rows)
+            role_change.write(session, roles)
             moved += contact.move(session, moves, now)
         contacts, changed, start = contacts + len(people), changed + len(rows), people[-1]["id"] + 1
     return Segmented(contacts, changed, confirmed, moved)

@@ -13,6 +13,7 @@ from nurture.rules.reporting import Line, reasons, skips_by_reason
 from nurture.rules.timeline import listed, ordinal
 from nurture.timeline import NoSuchAccount, account_named, timeline
 from nurture.why import why, why_everywhere
+from tasks import segmentation
 from tests import quiet
 from tests.people import add
 
@@ -72,6 +73,22 @@ def test_the_story_of_an_account_is_told_day_by_day_in_plain_words(lived: Engine
     assert {person["name"] for person in told.people} == {"Zoe", "Ann"}
     [first, *_] = told.as_json()["days"][1]["lines"]
     assert (first["kind"], first["who"]) == ("deed", ["Zoe"])
+
+
+def test_a_change_of_role_is_told_when_it_came_and_why(engine: Engine, now: datetime) -> None:
+    quiet.settle(engine, now, {"zoe": 1})
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE contact SET title = 'Head of Maintenance'"))
+    segmentation.segment(engine, now)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE contact SET title = 'Chief Financial Officer'"))
+    for day in (1, 2):
+        segmentation.segment(engine, now + day * DAY)
+    with db.reading(engine) as session:
+        [(day, lines)] = timeline(session, "a1", now, now + 9 * DAY, BERLIN).days
+    assert (day.day, [line.sentence for line in lines]) == (
+        3, ["Zoe is now seen as finance, no longer as specifier: 'chief financial officer'"]
+    )  # fmt: skip
 
 
 def test_an_account_is_found_by_key_or_name_and_a_stranger_is_said_to_be_one(engine: Engine, now: datetime) -> None:

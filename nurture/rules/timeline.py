@@ -227,6 +227,18 @@ def roles(rows: Iterable[Row], names: Mapping[int, str]) -> list[Line]:
     return lines
 
 
+def role_changes(rows: Iterable[Row], names: Mapping[int, str]) -> list[Line]:
+    """What the rules made of a new title, or of somebody's behaviour."""
+    lines = []
+    for row in rows:
+        name = names.get(row["contact_id"], "somebody")
+        was = f", no longer as {row['was']}" if row["was"] else ""
+        why = f": {row['why'].partition(' → ')[0]}" if row["why"] else ""
+        seen = f"is now seen as {row['becomes']}" if row["becomes"] else "has a role that we do not know any more"
+        lines.append(Line(row["at"], "role", f"{name} {seen}{was}{why}", (name,)))
+    return lines
+
+
 def stopped(at: datetime, why: str | None) -> Line:
     return Line(at, "stop", f"All sequences to the account stop: {STOPPED.get(why or '', why)}")
 
