@@ -1,5 +1,6 @@
 """Drift: has the world moved since the champion was trained, and do its scores still come true?"""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from sqlalchemy import Engine
 from models import lesson, moments
 from models.lesson import About
 from nurture import db
-from nurture.rules.scoring import Rules
+from nurture.rules.scoring import Rules, Sheet
 from tasks.order import order
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from nurture.scorers.scorer import Scorer
 
 LEADS = 20_000  # looked at per market; of more, a sample of the companies
+FADING = re.compile(r"(.+) (\d+)d")  # a column that counts half after so many days
 COMPANY = "whose lead"  # a column beside what the model reads
 UNCHANGED = ("score", "calibration")  # what matters whatever the model looks at
 
@@ -73,7 +75,7 @@ def _market(engine: Engine, now: datetime, rules: Rules, folder: Path, market: s
     told = moved(scorer, today, scorer.score(today), then=_then(engine, now, rules, scorer)) if today.height else []
     then, y = _outcomes(engine, now, rules, scorer)
     wrong = off(scorer.score(then), y, then[COMPANY].to_numpy()) if then.height else None
-    sentences = ([wrong.sentence] if wrong else []) + _weighty(told, scorer)
+    sentences = ([wrong.sentence] if wrong else []) + _weighty(told, scorer, rules.markets[market])
     return Watched(market, version, today.height, then.height, tuple(sentences))
 
 
@@ -146,7 +148,7 @@ def _sample(engine: Engine, plan: "Plan") -> list[moments.Stretch]:
         return moments.stretches(session, plan.market, 0, 1, every)
 
 
-def _weighty(told: "list[Moved]", scorer: "Scorer") -> list[str]:
+def _weighty(told: "list[Moved]", scorer: "Scorer", sheet: Sheet) -> list[str]:
     """What the scores depend on, a sentence for each family: a kind of activity fades in three ways and moves once."""
     from nurture.scorers.moments import Plan, families
 
@@ -154,6 +156,19 @@ def _weighty(told: "list[Moved]", scorer: "Scorer") -> list[str]:
     named = families(plan, [one.what for one in told])
     found: dict[str, str] = {}
     for one in told:
-        if one.what in UNCHANGED or weight.get(one.what, 0.0) > 0:
-            found.setdefault(one.what if one.what in UNCHANGED else named[one.what], one.sentence)
+        if one.what in UNCHANGED:
+            found.setdefault(one.what, one.sentence)
+        elif weight.get(one.what, 0.0) > 0:
+            name, _, rest = one.sentence.partition(": ")
+            found.setdefault(named[one.what], f"{_spoken(name, sheet)}: {rest}")
     return list(found.values())
+
+
+def _spoken(name: str, sheet: Sheet) -> str:
+    """A column's name for people: "Page_view 30d" is "Page views, each counting half after 30 days"."""
+    fading = FADING.fullmatch(name)
+    if not fading:
+        return name
+    kind = sheet.kinds.get(fading[1].lower())
+    words = kind.many if kind else fading[1].replace("_", " ")
+    return f"{words[:1].upper()}{words[1:]}, each counting half after {fading[2]} days"

@@ -91,6 +91,8 @@ def test_what_moved_is_told_in_words_and_silence_when_nothing_did(engine: Engine
     assert loud.moved[0].startswith("Employees: 2,000 or more for ")
     assert loud.moved[0].endswith(" in training.")
     assert said(engine, tmp_path) == ("note", loud.words)
+    later = b2b(watch(engine, datetime(2026, 6, 2, 8, tzinfo=UTC), RULES, models))  # nobody has come since
+    assert any(", each counting half after " in one and one[:1].isupper() for one in later.moved)
     with db.reading(engine) as session:
         kept = newest(session, About.DRIFT, NOW)
     assert kept
