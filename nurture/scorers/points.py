@@ -88,7 +88,7 @@ def parts(scorer: Scorer, table: Table, market: str) -> tuple[Floats, Floats]:
 def make_scale(scorer: Scorer, table: Table, market: str, mql: float, rules: Mapping[str, Floats]) -> Scale:
     """The scale on which these leads keep the numbers that the rules gave them: `rules` has score, fit, engagement."""
     odds, theirs = np.sort(_log_odds(scorer.score_table(table))), np.sort(rules["score"])
-    many = max(int((theirs >= mql).sum()), round(LEAST_SHARE * len(odds)), 1)
+    many = int((theirs >= mql).sum()) or max(round(LEAST_SHARE * len(odds)), 1)
     anchor, middle = float(odds[-many]), float(odds[len(odds) // 2])
     slope = (mql - float(theirs[len(theirs) // 2])) / max(anchor - middle, TINY)
     double = float(np.clip(slope * np.log(2), *DOUBLE))
