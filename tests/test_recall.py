@@ -92,6 +92,7 @@ def test_held_letters_leave_at_their_time_and_only_then_count_as_sent(engine, no
     pass_time(clock, sg, LEAD)
     assert call().left == 10
     assert (states(engine), mailed_once(sg, 10)) == ({"accepted": 10}, True)
+    pass_time(clock, sg, OVER)
     call()
     assert call() == Recalled()  # nothing to remember any more
     with db.reading(engine) as session:
@@ -145,11 +146,11 @@ def test_a_call_that_is_answered_too_late_proves_nothing(
     fill(engine, now, 10)
     sg.faults.script(["accept_then_cut"])
     send()
-    clock.now += timedelta(minutes=19)
+    clock.now += timedelta(minutes=17)
     real = carrier.batches.cancel
 
     def slow(batch_id: str) -> tuple[Call, str]:
-        clock.now += timedelta(minutes=2)
+        clock.now += timedelta(minutes=4)
         return real(batch_id)
 
     monkeypatch.setattr(carrier.batches, "cancel", slow)
