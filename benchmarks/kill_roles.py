@@ -159,7 +159,7 @@ def until_killed(town: Town, work: Callable[[Engine], Any], pause: float) -> Non
 
 
 def sender(town: Town, chance: random.Random) -> None:
-    real = attempts.fence
+    real, real_all = attempts.fence, attempts.fence_all
 
     def fence(*given: Any, **named: Any) -> bool:
         """The moment of arming, taken inside its transaction and before it looks at stops: none that was committed
@@ -169,12 +169,19 @@ def sender(town: Town, chance: random.Random) -> None:
             town.log("armed", attempt=given[1])
         return done
 
-    attempts.fence = fence
+    def fence_all(*given: Any, **named: Any) -> set[str]:
+        ours = real_all(*given, **named)
+        for attempt_id in ours:
+            town.log("armed", attempt=attempt_id)
+        return ours
+
+    attempts.fence, attempts.fence_all = fence, fence_all
     transport = SendGrid(town.settings, deadline=DEADLINE)
     desk = Desk(town.settings, town.links)
     mortal(chance, transport, "send")
+    steps = ("open_attempts", "fence", "fence_all", "arm", "finish", "taken", "split")
     for module, names in ((delivery, ("claim", "write", "arm_together", "record_together", "tidy", "_look")),
-                          (attempts, ("open_attempts", "fence", "arm", "finish", "split"))):  # fmt: skip
+                          (attempts, steps)):  # fmt: skip
         for name in names:
             mortal(chance, module, name)
     until_killed(town, lambda engine: delivery.deliver(engine, town.clock, transport, desk), 0.02)

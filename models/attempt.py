@@ -133,6 +133,16 @@ def fence(session: Session, attempt_id: str, owner: str, now: datetime, until: d
     return bool(session.execute(FENCE, given).rowcount)  # type: ignore[attr-defined]
 
 
+def fence_all(session: Session, attempts: Mapping[str, str], owner: str, now: datetime, until: datetime) -> set[str]:
+    """The same for several requests at once: attempt → why it has a request of its own. Returns those that are ours."""
+    given = {"attempts": sorted(attempts), "b_owner": owner, "b_now": now, "b_until": until}
+    ours = set(session.execute(FENCE_ALL, given).scalars())
+    if why := [{"b_id": i, "b_alone": alone} for i, alone in sorted(attempts.items()) if alone and i in ours]:
+        say = update(TABLE).where(TABLE.c.id == bindparam("b_id")).values(alone_why=bindparam("b_alone"))
+        session.connection().execute(say, why)
+    return ours
+
+
 def _held(owner: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
     """Claimed, by this worker, inside the lease."""
     return col(Attempt.owner) == owner, col(Attempt.state) == AttemptState.CLAIMED, col(Attempt.lease_until) > now
@@ -264,6 +274,18 @@ def finish(
     session.connection().execute(EACH_FATED, rows)
     session.execute(update(ITEMS).where(ITEMS.c.attempt_id == attempt_id).values(live=0))
     return True
+
+
+def taken(session: Session, answers: Mapping[str, Mapping[str, Any]], now: datetime) -> set[str]:
+    """Record that several requests were taken: attempt → status, provider_id. Returns those that were still open."""
+    asked = select(TABLE.c.id).where(among(TABLE.c.id, "attempts"), among(TABLE.c.state, "open"))
+    held = asked.order_by(TABLE.c.id).with_for_update()  # in one order for everybody
+    ours = list(session.execute(held, {"attempts": list(answers), "open": list(OPEN)}).scalars())
+    if ours:
+        rows = [{"b_id": i, "b_ended_at": now, **{f"b_{key}": v for key, v in answers[i].items()}} for i in ours]
+        session.connection().execute(TAKEN, rows)
+        session.execute(ALL_TAKEN, {"attempts": ours, "b_accepted_at": now})
+    return set(ours)
 
 
 @lru_cache
@@ -454,6 +476,40 @@ FENCE = (
         lease_until=bindparam("b_until", type_=Moment),
         alone_why=bindparam("b_alone"),
     )
+)
+FENCE_ALL = (
+    update(TABLE)
+    .where(
+        among(TABLE.c.id, "attempts"),
+        TABLE.c.owner == bindparam("b_owner"),
+        TABLE.c.state == AttemptState.CLAIMED,
+        TABLE.c.lease_until > bindparam("b_now", type_=Moment),
+    )
+    .values(
+        state=AttemptState.ARMED,
+        armed_at=bindparam("b_now", type_=Moment),
+        lease_until=bindparam("b_until", type_=Moment),
+    )
+    .returning(TABLE.c.id)
+)
+TAKEN = (
+    update(TABLE)
+    .where(TABLE.c.id == bindparam("b_id"))
+    .values(
+        state=AttemptState.ACCEPTED,
+        ended_at=bindparam("b_ended_at", type_=Moment),
+        status=bindparam("b_status"),
+        provider_id=bindparam("b_provider_id"),
+        detail=bindparam("b_detail"),
+    )
+)
+ALL_TAKEN = (
+    update(message.TABLE)
+    .where(
+        among(message.TABLE.c.attempt_id, "attempts"),
+        or_(message.TABLE.c.state == State.ARMED, message.TABLE.c.state == State.UNKNOWN),
+    )
+    .values(state=State.ACCEPTED, accepted_at=bindparam("b_accepted_at", type_=Moment), reason=None, detail=None)
 )
 ARM = (
     update(message.TABLE)

@@ -449,13 +449,17 @@ def arm(engine: Engine, now: datetime, owner: str, load: Load) -> tuple[list[Env
 def arm_together(
     engine: Engine, now: datetime, owner: str, loads: Sequence[Load]
 ) -> tuple[dict[str, list[Envelope]], Delivered]:
-    """The same for several requests of one claim: each is fenced by itself, and all are looked at together."""
+    """The same for several requests of one claim, in as many statements as for one."""
     until, armed = now + ARMED_LEASE, {load.attempt_id: list[Envelope]() for load in loads}
     with db.writing(engine) as session:
         # where our lease is over the rows wait again, and it is somebody else's turn
-        ours = [
-            load for load in loads if attempts.fence(session, load.attempt_id, owner, now, until, load.parcel.alone)
-        ]
+        if len(loads) == 1:
+            fenced = attempts.fence(session, loads[0].attempt_id, owner, now, until, loads[0].parcel.alone)
+            ours = list(loads) if fenced else []
+        else:
+            alone = {load.attempt_id: load.parcel.alone for load in loads}
+            mine = attempts.fence_all(session, alone, owner, now, until)
+            ours = [load for load in loads if load.attempt_id in mine]
         if not ours:
             return armed, Delivered()
         for load in ours:
@@ -464,8 +468,8 @@ def arm_together(
         done = _last_look(session, [load.attempt_id for load in ours], ours[0].edition, now)
         going = attempts.arm(session, {load.attempt_id: len(load.parcel.envelopes) for load in ours})
     for load in ours:
-        mine = going[load.attempt_id]
-        armed[load.attempt_id] = [envelope for envelope in load.parcel.envelopes if envelope.message_id in mine]
+        leave = going[load.attempt_id]
+        armed[load.attempt_id] = [envelope for envelope in load.parcel.envelopes if envelope.message_id in leave]
     return armed, done
 
 
@@ -488,8 +492,19 @@ def record_together(
     engine: Engine, now: datetime, answered: Sequence[tuple[Load, Sequence[Envelope], Answer]]
 ) -> Delivered:
     """The same for several answers, in one transaction."""
+    taken = {
+        load.attempt_id: (len(envelopes), {"status": answer.status, "provider_id": answer.provider_id,
+                                           "detail": answer.detail or None})
+        for load, envelopes, answer in answered
+        if len(answered) > 1 and answer.verdict is Verdict.TAKEN and not isinstance(load.hold, Hold)
+    }  # fmt: skip
+    done = Delivered(requests=len(taken))
     with db.writing(engine) as session:
-        return sum((_recorded(session, now, *one) for one in answered), Delivered())
+        if taken:
+            ours = attempts.taken(session, {i: said for i, (_, said) in taken.items()}, now)
+            done += Delivered(accepted=sum(taken[i][0] for i in ours))
+        others = sorted((one for one in answered if one[0].attempt_id not in taken), key=lambda one: one[0].attempt_id)
+        return sum((_recorded(session, now, *one) for one in others), done)
 
 
 def _recorded(session: Session, now: datetime, load: Load, envelopes: Sequence[Envelope], answer: Answer) -> Delivered:

@@ -1,10 +1,11 @@
 """The database's manners: who may wait for whom, and that an error names a table and never a person."""
 
 import pytest
-from sqlalchemy import Engine, insert, text
+from sqlalchemy import Engine, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from models import Address
+from models.bulk import among
 from nurture import db
 
 
@@ -51,3 +52,13 @@ def test_the_promise_rests_on_durable_commits(engine: Engine) -> None:
             assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
             assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "10s"
             assert connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar() == "15s"
+
+
+def test_a_list_of_any_length_is_one_value_of_a_statement(engine: Engine) -> None:
+    table = Address.__table__  # type: ignore[attr-defined]
+    question = select(table.c.address).where(among(table.c.address, "wanted")).order_by(table.c.address)
+    with db.writing(engine) as session:
+        session.execute(insert(Address), [{"address": address} for address in ("a@b", "c@d", "é'\"@f")])
+        for wanted in ([], ["c@d"], ["é'\"@f", "a@b", "nobody@b"]):
+            found = session.execute(question, {"wanted": wanted}).scalars().all()
+            assert found == sorted(set(wanted) - {"nobody@b"})

@@ -1,5 +1,6 @@
 """The outbox leaves through SendGrid: shared requests, several at once, and nobody is written to twice."""
 
+import gc
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -10,13 +11,14 @@ import pytest
 from sqlalchemy import Engine, select, update
 from sqlmodel import col
 
-from models import Attempt, CampaignVersion, Contact, Message
+from models import Address, Attempt, CampaignVersion, Contact, Message
 from models import attempt as attempts
 from nurture import db
 from nurture.rules.delivery import CLAIM_LEASE
 from nurture.sendgrid.transport import SendGrid
 from nurture.settings import Settings
 from tasks import delivery
+from tasks.senders import Senders, seldom_collected
 from tests.doubles.sendgrid import SendGridDouble
 from tests.outbox import FILES, desk, fill, message, states
 
@@ -182,3 +184,56 @@ def test_each_part_of_a_split_batch_ends_on_its_own(
         assert attempts.prove_accepted(session, [attempt_id], now) == (1, 0)
     assert states(engine) == {"accepted": 30}
     assert {attempt["state"] for attempt in every_attempt(engine)} == {"accepted", "released"}  # one was given back
+
+
+def test_letters_that_go_one_by_one_leave_together_each_with_its_attempt(
+    engine: Engine, now: datetime, tmp_path: Path, sg: SendGridDouble
+) -> None:
+    fill(engine, now, 40)
+    sg.faults.script(["ok", "accept_then_cut", "429"])
+    done = delivery.deliver(engine, lambda: now, carrier(sg, sendgrid_batch=1, sendgrid_requests=8), desk(tmp_path))
+    assert (done.unknown, done.put_off) == (1, 1)
+    tried = [attempt for attempt in every_attempt(engine) if attempt["armed_at"]]
+    assert {attempt["n"] for attempt in tried} == {1}
+    assert len(sg.accepted) == len({letter.to for letter in sg.accepted}) == done.accepted + 1
+    assert states(engine) == {"accepted": done.accepted, "unknown": 1, "waiting": 39 - done.accepted}
+
+
+def test_whoever_leaves_between_claim_and_arming_drops_out_of_those_that_go_together(
+    engine: Engine, now: datetime, tmp_path: Path, sg: SendGridDouble
+) -> None:
+    fill(engine, now, 6)
+    office, sender = desk(tmp_path), carrier(sg, sendgrid_batch=1, sendgrid_requests=8)
+    claimed = delivery.claim(engine, now, sender, office, "worker")
+    assert claimed is not None
+    loads, _ = delivery.write(engine, lambda: now, sender, office, "worker", claimed)
+    with db.writing(engine) as session:
+        who = col(Address.address) == "p3@home.example"
+        session.execute(update(Address).where(who).values(suppressed_at=now, suppressed_why="unsubscribe"))
+        attempts.release(session, [loads[0].attempt_id], "worker", now)  # and one is no longer ours
+    with Senders[delivery.Delivered](8) as senders:
+        done = delivery.offer_together(engine, lambda: now, sender, "worker", loads, senders)
+    assert (done.accepted, done.skipped, len(sg.accepted)) == (4, 1, 4)
+    assert states(engine) == {"accepted": 4, "skipped": 1, "waiting": 1}
+
+
+def test_what_fails_among_others_is_told_when_they_are_done() -> None:
+    def fails() -> int:
+        raise SystemExit("the power went")
+
+    found: dict[int, int] = {}
+
+    def collect(senders: Senders[int]) -> None:
+        for some in senders.together([lambda: 1, fails, lambda: 3]):
+            found.update(some)
+
+    with Senders[int](4) as senders, pytest.raises(SystemExit):
+        collect(senders)
+    assert found == {0: 1, 2: 3}
+
+
+def test_the_collector_is_as_before_when_a_run_is_over() -> None:
+    usual = gc.get_threshold()
+    with seldom_collected():
+        assert gc.get_threshold()[0] > usual[0]
+    assert gc.get_threshold() == usual

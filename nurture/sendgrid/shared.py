@@ -8,8 +8,9 @@ words and values only, next to each other as they are in the finished letter: a 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from json.encoder import encode_basestring_ascii
 
 from nurture.envelope import Envelope
@@ -90,20 +91,20 @@ class _Part:
         )
         self.squeezed = [word if len(word) <= 2 * EDGE else f"{word[:EDGE]}\n{word[-EDGE:]}" for word in words]
 
-    def around(self, reader: int) -> str:
-        """The reader's values with as much of the words beside them as a false tag could use."""
-        out = [self.squeezed[0]]
+    def around(self) -> Iterator[str]:
+        """Each reader's values with as much of the words beside them as a false tag could use."""
+        out: list[Iterable[str]] = [repeat(self.squeezed[0])]
         for hole, word in zip(self.between, self.squeezed[1:], strict=True):
-            out += (self.columns[hole][reader], word)
-        return "".join(out)
+            out += (self.columns[hole], repeat(word))
+        return map("".join, zip(*out, strict=False))  # without a hole it never ends
 
 
 def _unfit(envelopes: Sequence[Envelope], text: _Part, html: _Part) -> dict[int, str]:
     if any(CORE.search(word) for part in (text, html) for word in part.words):
         return dict.fromkeys(range(len(envelopes)), "the letter itself contains what looks like one of our tags")
     whole = [
-        "\n".join((text.around(i), html.around(i), envelope.subject, *envelope.headers.values()))
-        for i, envelope in enumerate(envelopes)
+        "\n".join((said, shown, envelope.subject, *envelope.headers.values()))
+        for said, shown, envelope in zip(text.around(), html.around(), envelopes, strict=False)
     ]
     if not CORE.search("\n".join(whole)):
         return {}
