@@ -23,6 +23,7 @@ def ledger(
     who: Annotated[
         str | None, typer.Option(help="Name the people of a group: accepted, skipped, refused, unknown or waiting.")
     ] = None,
+    reasons: Annotated[bool, typer.Option("--reasons", help="Count the letters not sent by reason instead.")] = False,
     json: AsJson = False,
     at: At = None,
 ) -> None:
@@ -46,7 +47,9 @@ def ledger(
             )
         return
     done = report(engine, now, campaign)
-    if json:
+    if reasons:
+        _reasons(done, json)
+    elif json:
         print_json(done.ledger)
     else:
         _show(done)
@@ -84,6 +87,24 @@ def _show(done: "Report") -> None:
             ("people", *(f"#{row['campaign']}" for row in done.funnel)),
             [(name.replace("_", " "), *(row.get(name, 0) for row in done.funnel)) for name in FUNNEL],
         )
+
+
+def _reasons(done: "Report", json: bool) -> None:
+    from nurture.rules.reasons import SENTENCES, Reason
+    from nurture.rules.reporting import reasons, title
+
+    counted = reasons(done.lines)
+    if json:
+        print_json([{"reason": why, "n": sum(where.values()), "campaigns": where} for why, where in counted.items()])
+        return
+    print_table(
+        ("reason", "in words", "#letters", "where"),
+        [
+            (why, SENTENCES[Reason(why)] if why in set(Reason) else "", sum(where.values()),
+             ", ".join(f"{title(slug)} {n:,}" for slug, n in sorted(where.items())))
+            for why, where in counted.items()
+        ],
+    )  # fmt: skip
 
 
 def _place(line: "Line") -> str:
