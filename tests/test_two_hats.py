@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, select, text, update
+from sqlalchemy.exc import OperationalError
 
 from models import Activity, Address, Contact, Message, Order, Segment, person
+from models import message as messages
 from models.recipient import recipients
 from models.stop import Stop, suppress
 from nurture import audience, db, mapping
@@ -182,3 +184,18 @@ def test_a_file_may_name_another_address(engine: Engine, now: datetime, tmp_path
     assert whose(engine) == {"zoe@foo.example": "zoe@foo.example", "zoe@home.example": "zoe@foo.example",
                              "b@foo.example": None, "c@foo.example": None}  # fmt: skip
     assert import_file(engine, now, file, mapping.parse(PEOPLE), tmp_path).unchanged == 3
+
+
+def test_workers_with_two_addresses_of_one_person_meet(engine: Engine, now: datetime) -> None:
+    if engine.dialect.name == "sqlite":
+        return  # one writer at a time, whoever they write to
+    fill(engine, now, 4)
+    are_one(engine, (1, 2))
+    ids = [message(engine, i)["id"] for i in range(4)]
+    with db.writing(engine) as first, db.writing(engine) as second:
+        messages.hold_addresses(first, {"ids": [ids[1], ids[3]]}, persons=True)
+        second.execute(text("SET LOCAL lock_timeout = '100ms'"))
+        messages.hold_addresses(second, {"ids": [ids[0]]}, persons=True)  # somebody else's: no need to wait
+        with pytest.raises(OperationalError, match="lock timeout"):
+            messages.hold_addresses(second, {"ids": [ids[2]]}, persons=True)
+        second.rollback()
