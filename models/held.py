@@ -37,6 +37,14 @@ def stopped(session: Session, attempt_ids: Collection[str]) -> list[dict[str, An
     return plain(session.execute(question.where(*which).order_by(MESSAGE.c.id)))
 
 
+def calling(session: Session, attempt_id: str, why: str | None) -> None:
+    """A call back begins, written down before it is made: whoever finds this and no end of it knows that it may have
+    come about. `why` is None where it surely did not."""
+    a = ATTEMPT.c
+    mine = (a.id == attempt_id, a.state.in_(CALLABLE), a.cancelled_at.is_(None))
+    session.execute(update(ATTEMPT).where(*mine).values(evidence=why))
+
+
 def cancelled(session: Session, attempt_id: str, now: datetime, why: str) -> bool:
     """The provider has been told to throw them away. False when they were settled meanwhile."""
     a = ATTEMPT.c
@@ -64,9 +72,10 @@ def letters(session: Session, attempt_id: str, send_at: datetime) -> list[int] |
 
 
 def time_has_come(session: Session, now: datetime) -> int:
-    """Held letters that nobody has called back leave at their time: accepted. Returns how many."""
+    """Held letters that nobody has called back, or tried to, leave at their time: accepted. Returns how many."""
     a, m = ATTEMPT.c, MESSAGE.c
-    due = (a.batch_id.is_not(None), a.state == AttemptState.SCHEDULED, a.send_at <= now, a.cancelled_at.is_(None))
+    due = (a.batch_id.is_not(None), a.state == AttemptState.SCHEDULED, a.send_at <= now, a.cancelled_at.is_(None),
+           a.evidence.is_(None))  # fmt: skip
     ids = list(session.execute(select(a.id).where(*due).order_by(a.id).with_for_update(skip_locked=True)).scalars())
     if not ids:
         return 0

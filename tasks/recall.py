@@ -21,6 +21,7 @@ from nurture.rules.reasons import Skip
 from nurture.rules.recall import in_time, over
 from tasks.order import order
 
+CALLED_BACK, TOO_LATE = "called back: ", "the call came too late"
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -54,7 +55,10 @@ def recall(engine: Engine, clock: Clock, transport: Transport, desk: Desk) -> Re
         mine = [row for row in rows if row["transport"] == transport.name]
         called, missed, trouble = _call_back(engine, clock, batches, [r for r in mine if r["id"] in wanted], wanted)
         waiting = sum(_settle(engine, clock(), batches, row) for row in mine if _is_over(row, clock()))
-        _forget(engine, batches, mine)
+        for row in mine:
+            if _was_tried(row) and over(row["send_at"], clock()):
+                _ask_about(engine, batches, row)
+        _forget(engine, batches, [row for row in mine if over(row["send_at"], clock())])
     with db.writing(engine) as session:
         left = held.time_has_come(session, clock())
     return Recalled(called, missed, waiting, left, trouble)
@@ -64,7 +68,8 @@ def _to_call_back(session: Session, rows: list[dict[str, Any]], desk: Desk, now:
     """Request → why it may not leave; for those where a call still counts."""
     open_ = [r for r in rows if r["state"] in held.CALLABLE and not r["cancelled_at"] and in_time(r["send_at"], now)]
     found = {r["id"]: "nobody knows whether it was taken" for r in open_ if r["state"] == AttemptState.UNKNOWN}
-    by_id = {r["id"]: r for r in open_ if r["state"] == AttemptState.SCHEDULED}
+    found |= {r["id"]: r["evidence"].removeprefix(CALLED_BACK) for r in open_ if _was_tried(r)}
+    by_id = {r["id"]: r for r in open_ if r["state"] == AttemptState.SCHEDULED and r["id"] not in found}
     pulled = brakes(session)
     for attempt_id, row in by_id.items():
         scopes = ("all", "restored", f"campaign:{row['campaign']}", f"domain:{row['domain']}")
@@ -88,21 +93,43 @@ def _call_back(
     """Those that leave soonest first. Returns how many were called back, how many could not be, and why."""
     done, trouble = 0, ""
     for row in rows:
-        how, said = batches.cancel(row["batch_id"])
+        because = CALLED_BACK + why[row["id"]]
+        with db.writing(engine) as session:
+            held.calling(session, row["id"], because)
+        how, said = batches.cancel(row["batch_id"]) if in_time(row["send_at"], clock()) else (Call.FAILED, TOO_LATE)
         if how is Call.DONE and not in_time(row["send_at"], clock()):
-            how, said = Call.FAILED, "the call came too late"
+            how, said = Call.FAILED, TOO_LATE
         if how is Call.DONE:
             with db.writing(engine) as session:
-                done += held.cancelled(session, row["id"], clock(), f"called back: {why[row['id']]}")
+                done += held.cancelled(session, row["id"], clock(), because)
             continue
         trouble = trouble or said
         if how is Call.FULL:
+            with db.writing(engine) as session:
+                held.calling(session, row["id"], None)
             break
     return done, len(rows) - done, trouble
 
 
 def _is_over(row: dict[str, Any], now: datetime) -> bool:
     return bool(row["cancelled_at"]) and row["state"] in held.CALLABLE and over(row["send_at"], now)
+
+
+def _was_tried(row: dict[str, Any]) -> bool:
+    """A call back was begun, and nobody knows what came of it: its answer was lost, or whoever made it died."""
+    return row["state"] == AttemptState.SCHEDULED and not row["cancelled_at"] and bool(row["evidence"])
+
+
+def _ask_about(engine: Engine, batches: Batches, row: dict[str, Any]) -> None:
+    """Its time is over. If the provider has it noted as cancelled, nobody knows since when: in time or too late?"""
+    noted = batches.cancelled(row["batch_id"])
+    if noted is None:
+        return
+    with db.writing(engine) as session:
+        if noted:
+            held.not_cancelled(session, row["id"], f"{row['evidence']}; but nobody knows whether that was in time")
+        else:
+            held.calling(session, row["id"], None)
 
 
 def _settle(engine: Engine, now: datetime, batches: Batches, row: dict[str, Any]) -> int:
@@ -132,7 +159,8 @@ def _settle(engine: Engine, now: datetime, batches: Batches, row: dict[str, Any]
 def _forget(engine: Engine, batches: Batches, rows: list[dict[str, Any]]) -> None:
     """What has ended needs no name any more; what was cancelled gives its place to another one."""
     ended = [row for row in rows if row["state"] in (AttemptState.ACCEPTED, AttemptState.REJECTED)]
-    done = [row["id"] for row in ended if not row["cancelled_at"] or batches.forget(row["batch_id"])]
+    noted = {row["id"] for row in ended if row["cancelled_at"] or row["evidence"]}
+    done = [row["id"] for row in ended if row["id"] not in noted or batches.forget(row["batch_id"])]
     if done:
         with db.writing(engine) as session:
             held.forget(session, done)

@@ -161,6 +161,39 @@ def test_a_call_that_is_answered_too_late_proves_nothing(
     assert mailed_once(sg, 10)
 
 
+@pytest.mark.parametrize("again", [True, False])
+def test_letters_whose_call_back_has_no_known_end_never_count_as_sent(
+    engine, now, sg, clock, carrier, send, call, monkeypatch, again
+) -> None:
+    """SendGrid throws them away, but its answer was lost, or the run died before it could write it down."""
+    fill(engine, now, 10)
+    send()
+    with db.writing(engine) as session:
+        set_brake(session, "all", "stop", "Mia", now)
+    sg.faults.script(["accept_then_cut"], "/v3/user/scheduled_sends")
+    assert call().missed == 1
+    with db.writing(engine) as session:
+        release_brake(session, "all")
+    if again:  # nothing forbids them any more, but what was begun is ended
+        assert call().called_back == 1
+    pass_time(clock, sg, OVER)
+    assert (call().left, sg.accepted) == (0, [])
+    assert states(engine) == ({"waiting": 10} if again else {"unknown": 10})
+
+
+def test_a_call_back_that_failed_is_asked_about_before_its_letters_count_as_sent(
+    engine, now, sg, clock, send, call
+) -> None:
+    fill(engine, now, 10)
+    send()
+    with db.writing(engine) as session:
+        set_brake(session, "all", "stop", "Mia", now)
+    sg.faults.script(["500"], "/v3/user/scheduled_sends")
+    assert call().missed == 1
+    pass_time(clock, sg, OVER)
+    assert (call().left, states(engine), mailed_once(sg, 10)) == (10, {"accepted": 10}, True)
+
+
 def test_what_somebody_took_back_at_sendgrid_did_leave(engine, now, sg, clock, send, call) -> None:
     """The positive control: the cancellation must still stand when the time is over."""
     fill(engine, now, 10)
