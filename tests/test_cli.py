@@ -40,6 +40,8 @@ COMMANDS = (
     "timeline",
     "train",
     "models",
+    "threshold",
+    "accounts",
     "unknown",
 )
 
@@ -70,7 +72,7 @@ class Done:
     stderr: str
 
 
-def nurture(folder: Path, *words: Any) -> Done:
+def nurture(folder: Path, *words: Any, rules: Path | None = None) -> Done:
     """`nurture WORDS` as the console script runs it, in this process: a new interpreter takes two seconds each time."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("NURTURE_", "SENDGRID_"))}
     out, err = io.StringIO(), io.StringIO()
@@ -79,6 +81,8 @@ def nurture(folder: Path, *words: Any) -> Done:
             patch.delenv(name)
         patch.setenv("NURTURE_VAR", str(folder))
         patch.setenv("COLUMNS", "100")
+        if rules:
+            patch.setenv("NURTURE_RULES", str(rules))
         patch.setattr(sys, "argv", ["nurture", *map(str, words)])
         patch.chdir(ROOT)
         settings.cache_clear()

@@ -69,8 +69,8 @@ def test_deals_that_say_nothing_leave_the_files_order() -> None:
 
 
 def test_chance_alone_is_rarely_called_proof() -> None:
-    claimed = sum(any(one.proven for one in learn(deals(120, seed, finance=1.0), NEEDED).effects) for seed in range(60))
-    assert claimed <= 6
+    claimed = sum(any(one.proven for one in learn(deals(120, seed, finance=1.0), NEEDED).effects) for seed in range(30))
+    assert claimed <= 3
 
 
 def test_one_side_that_never_won_is_proof_and_not_infinitely_bad() -> None:
