@@ -1,5 +1,6 @@
 """The database, SQLite or PostgreSQL: one engine, one way to read, one way to write."""
 
+import json
 import re
 import threading
 from collections import defaultdict
@@ -21,10 +22,25 @@ import models
 from nurture.settings import settings
 
 PATIENCE = 30  # seconds a writer waits for the others
-JSON: dict[str, Any] = {  # reasons are written a million times a night; several times as fast as the standard library
-    "json_serializer": lambda value: orjson.dumps(value).decode(),
-    "json_deserializer": orjson.loads,
-}
+
+
+def _dumps(value: Any) -> str:
+    """Reasons are written a million times a night: several times as fast as the standard library, which still takes
+    what orjson will not (numbers of more than 64 bits, keys that are not plain text)."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return json.dumps(value)
+
+
+def _loads(text: str | bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)
+
+
+JSON: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": _loads}
 
 
 def engine_for(url: str) -> Engine:

@@ -1,10 +1,13 @@
 """The database's manners: who may wait for whom, and that an error names a table and never a person."""
 
+from datetime import datetime
+from typing import Any
+
 import pytest
 from sqlalchemy import Engine, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
-from models import Address
+from models import Account, Address, Market
 from models.bulk import among
 from nurture import db
 
@@ -62,3 +65,12 @@ def test_a_list_of_any_length_is_one_value_of_a_statement(engine: Engine) -> Non
         for wanted in ([], ["c@d"], ["é'\"@f", "a@b", "nobody@b"]):
             found = session.execute(question, {"wanted": wanted}).scalars().all()
             assert found == sorted(set(wanted) - {"nobody@b"})
+
+
+@pytest.mark.parametrize("value", [{"a": "ü"}, {1: [2.5, None]}, {"huge": 2**70}, {Market.B2B: "key"}])
+def test_json_is_kept_whatever_its_keys_and_numbers(engine: Engine, now: datetime, value: dict[Any, Any]) -> None:
+    with db.writing(engine) as session:
+        session.add(Account(key="a", name="A", traits=value, created_at=now, updated_at=now))
+    with db.reading(engine) as session:
+        kept = session.execute(select(Account.traits)).scalar_one()
+    assert kept == {str(key): one for key, one in value.items()}
