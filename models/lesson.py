@@ -1,4 +1,4 @@
-"""Lesson: what the record taught, in words and figures. Never overwritten: the newest of each kind is the one in force."""
+"""Lesson: what the record taught, in words and figures. Nothing is overwritten: the newest of each kind is in force."""
 
 from collections.abc import Mapping
 from datetime import datetime
