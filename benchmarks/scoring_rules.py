@@ -35,6 +35,7 @@ RULES = scoring_rules.read(ROOT / "templates" / "scoring.toml")
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 EACH = 20  # activities per lead
 PER_ACCOUNT = 6
+JUDGED = 100_000  # leads; with fewer, starting the processes weighs more than the work
 BUDGET = {"seconds": 600, "mib": 2048, "leads": 1_000_000}
 TITLES = (
     "Head of Maintenance", "CFO", "Einkaufsleiter", "Ingeniero de planta", "采购经理", "Managing Director", "Buyer",
@@ -223,7 +224,7 @@ def main() -> int:
         for key, value in result.items():
             print(f"{key.replace('_', ' '):<40} {value}")
     shares = [share for key, value in result.items() if key.endswith("budget") for share in value.values()]
-    return 0 if max(shares) <= 1 else 1
+    return 0 if max(shares) <= 1 or leads < JUDGED else 1
 
 
 def told(shards: list[tuple[float, float, int]], leads: int) -> dict[str, float]:
