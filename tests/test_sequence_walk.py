@@ -137,7 +137,7 @@ EVENTS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(EVENTS)
 def test_whatever_happens_letters_leave_in_order_in_their_hours_and_never_too_many_a_day(
     events: Sequence[tuple[int, str, int]],

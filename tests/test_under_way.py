@@ -14,7 +14,7 @@ PEOPLE = {"ann": 1, "bob": 1, "cat": 1, "dan": 2, "eve": 3, "fay": 3, "gil": 7, 
 
 
 @pytest.mark.parametrize("shards", [1, 2, 3])
-@pytest.mark.parametrize("many", [1, 2, 3, 50])
+@pytest.mark.parametrize("many", [1, 2, 50])
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_every_lead_is_in_one_part_and_colleagues_are_never_apart(
     engine: Engine, now: datetime, many: int, shards: int
