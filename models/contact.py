@@ -23,7 +23,7 @@ class Consent(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where a lead stands. B2B: discovery → lead → … → customer, recycled; B2C: aware → … → lapsed (rules/lifecycle)."""
+    """Where a lead stands. B2B: discovery, lead, … customer, recycled; B2C: aware, … lapsed (rules/lifecycle)."""
 
     DISCOVERY = "discovery"  # we know of them, they have not shown any interest yet
     LEAD = "lead"

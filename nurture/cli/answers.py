@@ -56,24 +56,9 @@ def ledger(
     raise typer.Exit(0 if done.adds_up and not any(line.unknown for line in done.lines) else 1)
 
 
-FUNNEL = (
-    "entered",
-    "mailed",
-    "delivered",
-    "opened",
-    "clicked",
-    "replied",
-    "unsubscribed",
-    "handed_over",
-    "taken",
-    "bought",
-    "deals",
-)
-
-
 def _show(done: "Report") -> None:
     """The ledger, then why letters did not leave, then the funnel: each fits a narrow terminal."""
-    from nurture.rules.reporting import because, title
+    from nurture.rules.reporting import FUNNEL, because, title
 
     print_table(
         ("letter", *(f"#{group}" for group in GROUPS)),

@@ -29,25 +29,12 @@ from nurture.links import links_for
 from nurture.rules.feedback import NOT_A_FIT, NOT_NOW
 from nurture.rules.lift import Lift, lift
 from nurture.rules.names import full_name
-from nurture.rules.reporting import because, title
+from nurture.rules.reporting import FUNNEL, because, title
 from nurture.services import Addresses
 from tasks.reporting import Report, report
 
 SEQUENCE, PROMOTION = "pump-efficiency", "spring-sale"
 GROUPS = ("planned", "accepted", "skipped", "refused", "unknown", "waiting")
-FUNNEL = (
-    "entered",
-    "mailed",
-    "delivered",
-    "opened",
-    "clicked",
-    "replied",
-    "unsubscribed",
-    "handed_over",
-    "taken",
-    "bought",
-    "deals",
-)
 BEST = 5
 WORDS = {
     Decision.ACCEPTED: "accepted",

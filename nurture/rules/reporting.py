@@ -7,6 +7,8 @@ from typing import Any
 from models.message import LEDGER, SALES, State
 from nurture.rules.reasons import SENTENCES
 
+FUNNEL = ("entered", "mailed", "delivered", "opened", "clicked", "replied", "unsubscribed", "handed_over", "taken",
+          "bought", "deals")  # fmt: skip
 GROUPS = ("accepted", "skipped", "refused", "unknown", "waiting")
 
 
@@ -114,20 +116,7 @@ def markdown(lines: Iterable[Line], funnel: Iterable[Mapping[Any, Any]]) -> str:
         f"| **all** | | | | {total} | {'' if all(line.adds_up for line in lines) else '**does not add up**'} |",
         "",
     ]
-    columns = (
-        "campaign",
-        "entered",
-        "mailed",
-        "delivered",
-        "opened",
-        "clicked",
-        "replied",
-        "unsubscribed",
-        "handed_over",
-        "taken",
-        "bought",
-        "deals",
-    )
+    columns = ("campaign", *FUNNEL)
     page += [
         "## Funnel",
         "",

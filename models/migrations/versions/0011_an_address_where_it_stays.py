@@ -1,4 +1,4 @@
-"""A person's letters are found by the address alone: an acceptance no longer rewrites a page of that index per letter"""
+"""A person's letters are found by the address alone: an acceptance no longer rewrites a page of the index"""
 
 from alembic import op
 
