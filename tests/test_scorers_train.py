@@ -296,7 +296,8 @@ def test_what_moved_is_said_in_a_sentence():
     scorer, now = trained().scorer, leads()
     assert moved(scorer, now, scorer.score(now), outcome(now)) == []
     moved_on = now.with_columns(Source=pl.lit("Chat"))
-    assert moved(scorer, moved_on, scorer.score(moved_on))[0].sentence.startswith('Source: "Chat" for all of the leads now; ')
+    [said, *_] = moved(scorer, moved_on, scorer.score(moved_on))
+    assert said.sentence.startswith('Source: "Chat" for all of the leads now; ')
     dead = moved(scorer, now, scorer.score(now), np.zeros(now.height))
     assert dead[0].what == "calibration"
     assert "0.0% did" in dead[0].sentence
