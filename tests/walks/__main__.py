@@ -20,7 +20,7 @@ def main() -> int:
     parser.add_argument("--walks", type=int, default=100)
     parser.add_argument("--steps", type=int, default=STEPS, help="of each walk")
     parser.add_argument("--seed", type=int, default=0, help="of the first walk")
-    parser.add_argument("--policy", choices=("hold", "resend"), default="hold")
+    parser.add_argument("--policy", choices=("hold", "resend", "recall"), default="hold")
     parser.add_argument("--mutants", nargs="?", const="", metavar="NAME", help="plant them; only those with NAME")
     parser.add_argument("--share", action="store_true", help="walk on after a mutant is found, and count")
     parser.add_argument("--mood", default="", metavar="NAME", help="of the mutant with this NAME; nothing is planted")

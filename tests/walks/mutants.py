@@ -16,17 +16,20 @@ from sqlalchemy import select, text, update
 from sqlalchemy.schema import CreateTable
 from sqlmodel import col
 
-from models import Attempt, Message, stop
+from models import Attempt, Message, held, stop
 from models import attempt as attempts
 from models.attempt import AttemptState
 from models.message import State
 from nurture import db
+from nurture.envelope import Call
 from nurture.rules import delivery as rules
 from nurture.rules.delivery import Verdict
 from nurture.sendgrid import events
-from tasks import delivery, unknown
+from nurture.sendgrid.batches import Batches
+from tasks import delivery, recall, unknown
 from tests.walks import resend
 from tests.walks.stage import Stage, stage
+from tests.walks.stage import held as held_town
 
 Patch = pytest.MonkeyPatch
 
@@ -170,6 +173,28 @@ def untouched(patch: Patch) -> None:
     """Nothing is planted; the database itself lacks its key."""
 
 
+def failed_calls_count(patch: Patch) -> None:
+    """Whatever the provider says to a call back, the letters are believed to be thrown away."""
+    real = Batches.cancel
+
+    def cancel(batches: Batches, name: str) -> tuple[Call, str]:
+        real(batches, name)
+        return Call.DONE, ""
+
+    patch.setattr(Batches, "cancel", cancel)
+    patch.setattr(Batches, "cancelled", lambda *_: True)
+
+
+def calls_too_late(patch: Patch) -> None:
+    """Called back after the provider's last call, and its word for it is taken."""
+    patch.setattr(recall, "in_time", lambda *_: True)
+
+
+def calls_without_a_note(patch: Patch) -> None:
+    """A call back is written down when it is answered, not before it is made."""
+    patch.setattr(held, "calling", lambda *_: None)
+
+
 @lru_cache(1)
 def keyless() -> Stage:
     """A database that was made without the unique key of the outbox."""
@@ -194,6 +219,10 @@ DROWSY = QUIET | {"wake": 8, "minutes": 5}
 FICKLE = QUIET | {"leave": 3, "return": 4, "withdraw": 0.3, "answer": 0.2, "pause": 3, "go on": 6}
 RESEND = LOST | {"seconds": 5, "minutes": 0.3, "hours": 0, "look up": 0, "ask the log": 0, "shut the ear": 0,
                  "a day": 1, "a dark day": 0, "fall silent": 0, "resolve": 4}  # fmt: skip
+HELD = QUIET | {"minutes": 0, "hours": 0, "call back": 20, "a while": 2, "a half hour": 5, "pause": 4, "go on": 5,
+                "hear": 0.2, "apply": 0.2, "401": 0, "404": 0, "plan": 4, "seconds": 0.5, "look up": 0,
+                "ask the log": 0, "take back": 0, "leave": 0, "freeze": 0, "takes it": 30, "connecting": 0,
+                "with letters claimed": 0, "with letters armed": 0, "the answer is on its way": 0}  # fmt: skip
 MUTANTS = [
     Mutant("500 treated as not sent", server_errors_are_no, mood=PROXY),
     Mutant("reaping armed attempts", reaps_armed, mood=DROWSY | {"the answer is on its way": 0.3}),
@@ -217,4 +246,11 @@ MUTANTS = [
            mood=LOST | {"hear": 8, "apply": 8, "an event id comes again": 0.5}),
     Mutant("planning without the unique key", untouched, stage=keyless, mood=QUIET | {"plan": 4}),
     Mutant("suppressing only waiting rows", suppresses_only_waiting, "after a stop", mood=FICKLE),
+    Mutant("a failed call taken for a call back", failed_calls_count, "lost", policy="recall", stage=held_town,
+           mood=HELD | {"a call back fails": 0.8}),
+    Mutant("calling back too late", calls_too_late, "lost", policy="recall", stage=held_town,
+           mood=HELD | {"a while": 14, "a half hour": 3, "call back": 12}),
+    Mutant("no note of a call back", calls_without_a_note, "lost", policy="recall", stage=held_town,
+           mood=HELD | {"a call back comes about, a proxy says 504": 0.9, "call back": 8,
+                        "a half hour": 8, "go on": 8}),
 ]  # fmt: skip

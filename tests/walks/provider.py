@@ -14,6 +14,7 @@ import orjson
 
 from nurture.sendgrid.wire import NotSent, Reply, Wire
 from tests.doubles.sendgrid.webhook import wire_form
+from tests.walks.held import Holding, Letters
 
 ANSWERS: dict[str, tuple[bool, int | None]] = {  # what the provider may do: (does it take the letters?, its answer)
     "takes it": (True, 202),
@@ -41,6 +42,7 @@ class Taken:
     attempt: str
     message: int
     address: str
+    handed: datetime  # when the request came; earlier than `at` where it was held
 
 
 @dataclass(slots=True)
@@ -58,7 +60,13 @@ class Provider:
     blind: bool = False  # its log finds nothing
     silent: bool = False  # it takes letters but loses what it should tell of them
     repeats: float = 0.15  # how likely an event has an id that another one had
+    fails: float = 0.1  # how likely it is to do nothing about a call back
+    loses: float = 0.1  # ... or does it and says something else
     requests: int = 0
+    holding: Holding = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.holding = Holding(self.chance, self.clock, places=10)
 
     def draw(self) -> str:
         return self.chance.choices(list(self.weights), list(self.weights.values()))[0]
@@ -74,11 +82,47 @@ class Provider:
                     return reply(400, errors=[{"message": "no such mailbox", "field": f"personalizations.{i}.to"}])
             if any(address == POISON for address, _ in people):
                 return reply(400, errors=[{"message": "something here is wrong", "field": None}])
-        if takes:
-            for address, ids in people:
-                self.log.append(Taken(self.clock(), ids["nt_attempt"], int(ids["nt_message"]), address))
-                if not self.silent:
-                    self.tell(address, ids)
+        if takes and "send_at" in mail:
+            self.holding.take(mail, people)
+        elif takes:
+            self._carry(people, self.clock(), self.clock())
+        return self._says(status)
+
+    def _carry(self, people: Letters, at: datetime, handed: datetime) -> None:
+        for address, ids in people:
+            self.log.append(Taken(at, ids["nt_attempt"], int(ids["nt_message"]), address, handed))
+            if not self.silent:
+                self.tell(address, ids, at)
+
+    def let_go(self) -> None:
+        """Held letters whose time has come leave."""
+        for held in self.holding.leaving():
+            self._carry(held.letters, held.send_at, held.handed)
+
+    def about_batches(self, method: str, path: str, body: bytes, what: str) -> Reply:
+        """A name for a batch, a cancellation, a look at it, its end. Raises OSError where no whole reply comes."""
+        does, status = ANSWERS[what]
+        if not does:
+            return self._says(status)
+        if method == "POST" and body and self.chance.random() < self.fails:
+            return self._says(500)
+        told = self._do(method, path.rpartition("/")[2], orjson.loads(body) if body else {})
+        if method == "POST" and body and self.chance.random() < self.loses:
+            return self._says(504)
+        return told if status in (202, -202) else self._says(status)
+
+    def _do(self, method: str, name: str, given: dict[str, Any]) -> Reply:
+        if name == "batch":
+            return reply(201, {"batch_id": self.holding.new()})
+        if method == "POST":
+            wrong = self.holding.cancel(given["batch_id"])
+            return reply(400, errors=[{"message": wrong, "field": None}]) if wrong else reply(201, given)
+        if method == "GET":
+            noted = [{"batch_id": name, "status": "cancel"}] if name in self.holding.cancelled else []
+            return reply(200, noted)
+        return reply(204 if self.holding.cancelled.pop(name, None) else 404)
+
+    def _says(self, status: int | None) -> Reply:
         if status is None:
             raise ConnectionError("the connection was reset")
         if status == -202:
@@ -89,9 +133,9 @@ class Provider:
             return reply(429, **{"X-RateLimit-Reset": str(int((self.clock() + timedelta(minutes=3)).timestamp()))})
         return reply(status)
 
-    def tell(self, address: str, ids: dict[str, str]) -> None:
-        """What becomes of a letter that was taken, in events that are told whenever the walk hears them."""
-        chance, at = self.chance, self.clock()
+    def tell(self, address: str, ids: dict[str, str], at: datetime) -> None:
+        """What becomes of a letter that left, in events that are told whenever the walk hears them."""
+        chance = self.chance
         story = ["processed", "bounce"] if chance.random() < 0.05 else ["processed", "delivered"]
         if chance.random() < 0.3:
             story.append(chance.choice(["open", "click", "unsubscribe", "spamreport", "bounce"]))
@@ -128,11 +172,11 @@ class Provider:
         return wire_form(events), events
 
 
-def reply(status: int, errors: list[dict[str, Any]] | None = None, **headers: str) -> Reply:
+def reply(status: int, told: Any = None, *, errors: list[dict[str, Any]] | None = None, **headers: str) -> Reply:
     message = http.client.HTTPMessage()
     for name, value in headers.items():
         message[name] = value
-    return Reply(status, message, orjson.dumps({"errors": errors or []}))
+    return Reply(status, message, orjson.dumps({"errors": errors or []} if told is None else told))
 
 
 class ModelWire(Wire):
@@ -143,6 +187,8 @@ class ModelWire(Wire):
         self.provider, self.pause = provider, pause
 
     def ask(self, method: str, path: str, headers: Any, body: bytes, *args: Any, **options: Any) -> Reply:
+        if not path.endswith("/mail/send"):
+            return super().ask(method, path, headers, body, *args, **options)
         attempt = orjson.loads(body)["personalizations"][0]["custom_args"]["nt_attempt"]
         try:
             answer = super().ask(method, path, headers, body, *args, **options)
@@ -165,7 +211,11 @@ class ModelWire(Wire):
 
     def _exchange(self, sock: Any, request: bytes, method: str) -> Reply:
         try:
-            return self.provider.answer(orjson.loads(request.partition(b"\r\n\r\n")[2]), sock.what)
+            head, _, body = request.partition(b"\r\n\r\n")
+            path = head.split(b" ", 2)[1].decode()
+            if not path.endswith("/mail/send"):
+                return self.provider.about_batches(method, path, body, sock.what)
+            return self.provider.answer(orjson.loads(body), sock.what)
         finally:
             self.pause("the answer is on its way")
 

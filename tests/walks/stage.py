@@ -3,7 +3,7 @@
 import gc
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +32,7 @@ goal = "{goal}"
 audience = "market = '{market}'"
 max_per_person = 3
 {account}
+{send}
 [hours]
 start = "00:00"
 end = "23:59"
@@ -44,6 +45,11 @@ letter = "{second}"
 LINES = "Hello {{ person.first_name }}\n{{ company.postal_address }}\n{{ unsubscribe_url }}"
 
 
+LEAD = """[send]
+lead = "{lead}"
+"""
+
+
 def letters(slug: str, **terms: str) -> dict[str, str]:
     files = {f"{slug}/campaign.toml": TERMS.format(**terms, first=LETTERS[slug][0], second=LETTERS[slug][1])}
     for letter in LETTERS[slug]:
@@ -52,17 +58,28 @@ def letters(slug: str, **terms: str) -> dict[str, str]:
     return files
 
 
-FILES = {
-    SHOP: letters(SHOP, name="Shop", market="b2c", goal="order", account=""),
-    PUMPS: letters(PUMPS, name="Pumps", market="b2b", goal="deal", account="[account]\nmax_contacts_per_day = 2"),
-}
+def files(shop: str = "", pumps: str = "") -> dict[str, dict[str, str]]:
+    """Both campaigns. `shop`, `pumps`: what they say about sending."""
+    caps = "[account]\nmax_contacts_per_day = 2"
+    return {
+        SHOP: letters(SHOP, name="Shop", market="b2c", goal="order", account="", send=shop),
+        PUMPS: letters(PUMPS, name="Pumps", market="b2b", goal="deal", account=caps, send=pumps),
+    }
+
+
+AT_ONCE = files()
+HELD = files(LEAD.format(lead="PT30M"), LEAD.format(lead="PT20M"))  # at the provider, until their time
 SETTINGS = {"SENDGRID_API_KEY": "SG.walk", "SENDGRID_HOST": "http://127.0.0.1:1", "sendgrid_batch": 4}
 
 
 class Stage:
     """One database for all walks of a process: statements are compiled once, and a new beginning costs a copy."""
 
-    def __init__(self, create: Callable[[sqlite3.Connection], None] | None = None) -> None:
+    def __init__(
+        self,
+        create: Callable[[sqlite3.Connection], None] | None = None,
+        campaigns: Mapping[str, Mapping[str, str]] = AT_ONCE,
+    ) -> None:
         self.engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
         event.listen(self.engine, "connect", db._sqlite_manners)
         event.listen(self.engine, "begin", db._sqlite_begin)
@@ -72,7 +89,7 @@ class Stage:
             create(self.raw)
         self.settings = Settings(var=Path(tempfile.gettempdir()), _env_file=None, **SETTINGS)  # type: ignore[arg-type,call-arg]
         self.desk = Desk(self.settings, Links(["a secret for tests only"], "http://127.0.0.1:1"))
-        self.versions = settle_town(self.engine)
+        self.versions = settle_town(self.engine, campaigns)
         self.beginning = sqlite3.connect(":memory:", check_same_thread=False)
         self.raw.backup(self.beginning)
 
@@ -89,7 +106,15 @@ def stage() -> Stage:
     return made
 
 
-def settle_town(engine: Engine) -> dict[str, int]:
+@lru_cache(1)
+def held() -> Stage:
+    """Where the provider holds every letter for a while."""
+    made = Stage(campaigns=HELD)
+    gc.freeze()
+    return made
+
+
+def settle_town(engine: Engine, files: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
     """Nine shoppers, five colleagues at two companies, one of them a shopper too; both campaigns published."""
     shoppers = [f"p{i}@home.example" for i in range(7)] + [NAMED, POISON]
     colleagues = [(f"c{i}@works.example", "one" if i < 3 else "two") for i in range(4)] + [("p0@home.example", "two")]
@@ -108,8 +133,8 @@ def settle_town(engine: Engine) -> dict[str, int]:
             {"market": "b2b", "key": a, "address": a, "email": a, "stage": "lead", "account_id": accounts[k], **person}
             for a, k in colleagues])  # fmt: skip
         return {
-            slug: kept.publish(session, {"slug": slug, "name": slug, "market": market}, campaigns.digest(FILES[slug]),
-                               FILES[slug], "me", START)[0]
+            slug: kept.publish(session, {"slug": slug, "name": slug, "market": market}, campaigns.digest(files[slug]),
+                               files[slug], "me", START)[0]
             for slug, market in ((SHOP, "b2c"), (PUMPS, "b2b"))
         }  # fmt: skip
 

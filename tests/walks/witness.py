@@ -6,15 +6,17 @@ from typing import Any
 
 from models.message import LEDGER
 from nurture.rules.delivery import ARMED_LEASE, ATTEMPT_NEXT, MESSAGE_NEXT
+from nurture.rules.recall import LAST_CALL
 from tests.walks.provider import NAMED, POISON, Provider, Taken
 
 MESSAGE_STEPS = {(before, after) for (before, _), after in MESSAGE_NEXT.items()}
 ATTEMPT_STEPS = {(before, after) for (before, _), after in ATTEMPT_NEXT.items()}
 KINDS = frozenset({
     "twice", "after a stop", "lost", "accepted withdrawn", "unknown without proof", "forbidden step", "ledger",
-    "too late", "evidence lost", "unsettled", "caught by the net",
+    "too late", "evidence lost", "unsettled", "caught by the net", "still held",
 })  # fmt: skip
 SKEW = timedelta(minutes=2)  # no clock of a worker is further from the provider's
+POSSIBLY = ("armed", "unknown", "scheduled", "accepted")  # with the provider, for all we know
 ENDS = ("accepted", "skipped", "refused", "unknown")
 
 
@@ -30,8 +32,8 @@ class Violation(AssertionError):
 class Witness:
     """`watch`: the kinds of violation that end the walk; what a mutant breaks on its way there is passed over."""
 
-    def __init__(self, raw: Any, provider: Provider, watch: Collection[str] = KINDS) -> None:
-        self.raw, self.provider, self.watch = raw, provider, watch
+    def __init__(self, raw: Any, provider: Provider, watch: Collection[str] = KINDS, *, held: bool = False) -> None:
+        self.raw, self.provider, self.watch, self.all_held = raw, provider, watch, held
         self.read = 0  # lines of the provider's log
         self.commits = 0
         self.plans: dict[tuple[str, str, str], Any] = {}  # what was ever planned
@@ -45,6 +47,8 @@ class Witness:
         self.proven: set[str] = set()
         self.seen: set[tuple[str, str, str]] = set()  # (message or attempt, state before, state after)
         self.settled: set[str] = set()  # unknown attempts that a person looked up and found not sent
+        self.scheduled: dict[str, int] = {}  # attempt → the commit from which on it was known to be held
+        self.calls: list[tuple[int, datetime]] = []  # looks of calls back that all came about: after which commit, when
         rows = raw.execute("SELECT DISTINCT address FROM contact ORDER BY address").fetchall()
         self.people = [address for (address,) in rows]
 
@@ -67,6 +71,10 @@ class Witness:
 
     def free(self, what: Any) -> None:
         self.stops.pop(what, None)
+
+    def called_back(self, commit: int, at: datetime) -> None:
+        """A run that called back whatever may not leave has got all of it. `at`: its own clock, when it ended."""
+        self.calls.append((commit, at))
 
     def told(self, events: Sequence[Mapping[str, Any]]) -> None:
         self.heard += events
@@ -97,16 +105,23 @@ class Witness:
             before = self.attempts.get(attempt)
             if state == "armed" and before != "armed":
                 self.armed[attempt] = self.commits
+            if state == "scheduled" and before != "scheduled":
+                self.scheduled[attempt] = self.commits
             if before and before != state:
                 self.seen.add(("attempt", before, state))
             if before and before != state and (before, state) not in ATTEMPT_STEPS:
                 self.broken("forbidden step", f"attempt {attempt} went from {before} to {state}", story)
         self._read_log(story)
+        for held in self.provider.holding.requests:
+            for _, ids in held.letters:
+                if (state := messages[int(ids["nt_message"])][0]) not in POSSIBLY:
+                    what = f"message {ids['nt_message']} is {state}, and {held.attempt} brings it at {held.send_at}"
+                    self.broken("still held", what, story)
         for i, (state, _) in messages.items():
             before, attempt = self.messages.get(i, (None, None))
             if before != state:
                 self._went(i, before, state, attempt, story)
-            if state not in ("armed", "unknown", "accepted") and self.carries[i][:3] in self.accepted:
+            if state not in POSSIBLY and self.carries[i][:3] in self.accepted:
                 self.broken("lost", f"the provider has message {i}, and it is {state}", story)
         if sum(state in LEDGER for state, _ in messages.values()) != len(self.plans):
             self.broken("ledger", f"{len(self.plans)} were planned, {len(messages)} are in the outbox", story)
@@ -118,14 +133,23 @@ class Witness:
             self.broken("accepted withdrawn", f"message {i} is {state}", story)
         if before and (before, state) not in MESSAGE_STEPS:
             self.broken("forbidden step", f"message {i} went from {before} to {state}", story)
-        if before == "unknown" and state != "accepted" and attempt not in self._ruled_out:
+        if before == "unknown" and state not in POSSIBLY and not self._ruled_out(attempt or ""):
             self.broken("unknown without proof", f"message {i} was unknown and is {state}", story)
-        if state == "accepted" and self.carries[i][:3] not in self.accepted:
+        if state == "accepted" and self.carries[i][:3] not in self.accepted and not self._leaves_now(attempt or ""):
             self.broken("lost", f"message {i} is accepted, and the provider never had it", story)
 
-    @property
-    def _ruled_out(self) -> set[str]:
-        return self.provider.denied | self.provider.absent | self.settled
+    def _leaves_now(self, attempt: str) -> bool:
+        """Its time has come by one of our clocks; whether it does leave is asked at the end."""
+        held = self.provider.holding.has(attempt)
+        return held is not None and held.send_at - self.provider.clock() <= SKEW
+
+    def _ruled_out(self, attempt: str) -> bool:
+        if attempt in self.provider.denied | self.provider.absent | self.settled:
+            return True
+        [batch] = self.raw.execute("SELECT batch_id FROM attempt WHERE id = ?", [attempt]).fetchone()
+        if batch is None:  # where letters are held, one without a name was not offered
+            return self.all_held
+        return batch in self.provider.holding.cancelled and not self.provider.holding.has(attempt)
 
     def _read_log(self, story: Iterable[str]) -> None:
         for taken in self.provider.log[self.read :]:
@@ -134,7 +158,7 @@ class Witness:
                 self.broken("twice", f"{address} got {letter} from {earlier.attempt} and {taken.attempt}", story)
             self.accepted[campaign, letter, address] = taken
             [since] = self.raw.execute("SELECT armed_at FROM attempt WHERE id = ?", [taken.attempt]).fetchone()
-            late = taken.at - datetime.fromisoformat(f"{since}+00:00") if since else ARMED_LEASE
+            late = taken.handed - datetime.fromisoformat(f"{since}+00:00") if since else ARMED_LEASE
             if late > ARMED_LEASE + SKEW:
                 self.broken("too late", f"{taken.attempt} left {late} after its last look at stops", story)
             if taken.attempt not in self.armed:
@@ -144,12 +168,25 @@ class Witness:
                     stop != account or campaign == "pumps"
                 ):
                     self.broken("after a stop", f"{taken.attempt} brought {letter} to {address}", story)
+                if self._was_called_back(taken, self.stops.get(stop)) and (stop != account or campaign == "pumps"):
+                    self.broken("after a stop", f"{taken.attempt}, held, brought {letter} to {address}", story)
         self.read = len(self.provider.log)
+
+    def _was_called_back(self, taken: Taken, stop: int | None) -> bool:
+        """It was held and known to be when a call back began that got all it wanted, after the stop and in time."""
+        known = self.scheduled.get(taken.attempt)
+        if stop is None or known is None or taken.at == taken.handed:
+            return False
+        [batch] = self.raw.execute("SELECT batch_id FROM attempt WHERE id = ?", [taken.attempt]).fetchone()
+        if batch in self.provider.holding.taken_back:
+            return False
+        return any(commit >= max(stop, known) and taken.at - at > LAST_CALL for commit, at in self.calls)
 
     @property
     def in_hand(self) -> list[str]:
-        """Whose letters a worker has claimed, or armed."""
-        return [self.carries[i][2] for i, (state, _) in self.messages.items() if state in ("claimed", "armed")]
+        """Whose letters a worker has claimed or armed, or the provider holds."""
+        held = ("claimed", "armed", "scheduled")
+        return [self.carries[i][2] for i, (state, _) in self.messages.items() if state in held]
 
     @property
     def at_rest(self) -> bool:
@@ -161,6 +198,8 @@ class Witness:
         for i, (state, _) in self.messages.items():
             if state not in ENDS:
                 self.broken("unsettled", f"message {i} is {state}", story)
+            if state == "accepted" and self.carries[i][:3] not in self.accepted:
+                self.broken("lost", f"message {i} is accepted, and the provider never had it", story)
             if state == "refused" and self.carries[i][2] not in (NAMED, POISON):
                 self.broken("lost", f"message {i} was refused although nothing was wrong with it", story)
         self.applied(story)

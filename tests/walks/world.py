@@ -18,12 +18,14 @@ from models.campaign import release_brake, set_brake
 from nurture import db
 from nurture.rules.delivery import ARMED_LEASE
 from nurture.sendgrid.events import read_events
+from nurture.sendgrid.logs import AROUND
 from nurture.sendgrid.transport import SendGrid
 from tasks import delivery, feedback, senders, unknown
+from tasks.recall import Recalled, recall
 from tests.doubles.sendgrid.webhook import wire_form
 from tests.walks import resend
 from tests.walks.provider import ANSWERS, UNREACHABLE, ModelWire, Provider
-from tests.walks.stage import LETTERS, PUMPS, SHOP, START, Stage, rows_to_plan, stage
+from tests.walks.stage import LETTERS, PUMPS, SHOP, START, Stage, held, rows_to_plan, stage
 from tests.walks.witness import KINDS, Witness
 
 MOODS = {  # how likely each move is in a mean walk; each walk has its own mood, some things often, some never
@@ -35,7 +37,14 @@ RESEND_MOODS = MOODS | {  # another policy is tried out: days pass, the provider
     "minutes": 1.0, "hours": 1.5, "days": 0.0, "a day": 1.5, "a dark day": 0.3, "resolve": 3.0, "fall silent": 1.0,
     "shut the ear": 1.0, "hear": 8.0, "look up": 0.0, "ask the log": 0.0, "pause": 0.0, "crash": 2.0, "plan": 2.0,
 }  # fmt: skip
-AGAIN = "an event id comes again"
+RECALL_MOODS = MOODS | {  # letters are held: there is time, and somebody uses it
+    "call back": 9.0, "a while": 1.5, "a half hour": 1.5, "pause": 1.5, "go on": 5.0, "leave": 1.5, "take back": 0.4,
+    "hours": 0.1, "minutes": 0.5, "seconds": 2.0, "freeze": 1.0, "wake": 2.0, "crash": 0.5, "plan": 2.0,
+}  # fmt: skip
+USUAL = {"hold": MOODS, "resend": RESEND_MOODS, "recall": RECALL_MOODS}
+IDLE = dict.fromkeys(USUAL, ("plan", "minutes", "hear", "apply", "go on"))  # when nobody would find anything to do
+IDLE |= {"recall": ("plan", "a while", "call back", "call back", "call back", "go on")}
+AGAIN, FAILS, LOSES = "an event id comes again", "a call back fails", "a call back comes about, a proxy says 504"
 PLACES = ("with letters claimed", "with letters armed", "connecting", "the answer is on its way")
 DROWSY = {"wake": 4.0, "minutes": 8.0}  # who stands still wakes when others have gone on
 TEMPERS: tuple[dict[str, float], ...] = (  # what is rare in most walks is common in some
@@ -62,16 +71,18 @@ class Worker:
 @dataclass
 class World:
     """`chance` decides everything; `mood` lays down how likely some of it is: the weights of moves (MOODS) and of the
-    provider's answers (ANSWERS), the probability that a worker freezes at a place (PLACES), and that of AGAIN."""
+    provider's answers (ANSWERS), the probability that a worker freezes at a place (PLACES), and those of AGAIN, FAILS
+    and LOSES."""
 
     chance: Random
-    stage: Stage = field(default_factory=stage)
+    stage: Stage | None = None
     workers: int = 0  # 0: one to three, as chance has it
-    policy: str = "hold"  # or "resend": tests.walks.resend
+    policy: str = "hold"  # or "resend": tests.walks.resend; or "recall": the provider holds letters until their time
     mood: Mapping[str, float] = field(default_factory=dict)
     watch: Collection[str] = KINDS
 
     def __post_init__(self) -> None:
+        self.stage = self.stage or (held() if self.policy == "recall" else stage())
         self.stage.reset()
         self.engine, self.now, self.over = self.stage.engine, START, False
         self.story: deque[str] = deque(maxlen=60)
@@ -80,7 +91,7 @@ class World:
         self.provider = Provider(self.chance, lambda: self.now, self._answers())
         self.transport = SendGrid(self.stage.settings)
         self.transport._wire = ModelWire(self.provider, self.pause)
-        self.witness = Witness(self.stage.raw, self.provider, self.watch)
+        self.witness = Witness(self.stage.raw, self.provider, self.watch, held=self.policy == "recall")
         self.ear = resend.Ear() if self.policy == "resend" else None
         self.ear_is_shut = False
         self.workers = self.workers or self.chance.choice([1, 2, 3])
@@ -93,14 +104,16 @@ class World:
             self.move_plan()
 
     def _fall_into(self, mood: Mapping[str, float]) -> None:
-        usual = RESEND_MOODS if self.ear else MOODS
+        usual = USUAL[self.policy]
         own = {move: weight * self.chance.choice([0.2, 1, 1, 3]) for move, weight in usual.items()}
         own |= {} if self.ear else self.chance.choice(TEMPERS)
         own |= mood
         self.places = {place: own.pop(place, 0.0) for place in PLACES}
         self.provider.repeats = own.pop(AGAIN, self.provider.repeats)
+        self.provider.fails = own.pop(FAILS, self.provider.fails)
+        self.provider.loses = own.pop(LOSES, self.provider.loses)
         self.provider.weights |= {answer: own.pop(answer) for answer in list(own) if answer in self.provider.weights}
-        self.mood = {move: own.pop(move, 0.0) for move in MOODS | RESEND_MOODS}
+        self.mood = {move: own.pop(move, 0.0) for move in MOODS | RESEND_MOODS | RECALL_MOODS}
         assert not own, f"no such thing can happen: {', '.join(own)}"
 
     def _answers(self) -> dict[str, float]:
@@ -108,6 +121,8 @@ class World:
         weights = dict.fromkeys([*ANSWERS, UNREACHABLE], 0.3) | {"takes it": 8.0, "401": 0.1, "404": 0.1}
         for fault in self.chance.sample(sorted(weights), 3):
             weights[fault] += 2
+        if self.policy == "recall":
+            weights["takes it"] *= 4  # for each request is two: first it gets a name
         return weights
 
     # --- the workers
@@ -188,6 +203,14 @@ class World:
     def _deliver(self, worker: Worker) -> None:
         delivery.deliver(self.engine, lambda: self.now + worker.skew, self.transport, self.stage.desk, most=50)
 
+    def _recall(self, worker: Worker) -> None:
+        began = self.witness.commits
+        done = recall(self.engine, lambda: self.now + worker.skew, self.transport, self.stage.desk)
+        if done != Recalled():
+            self.tell(f"{worker.name}: {done}")
+        if not done.missed:
+            self.witness.called_back(began, self.now + worker.skew)
+
     def _run(self, work: Callable[[Worker], Any], worker: Worker) -> None:
         try:
             work(worker)
@@ -240,12 +263,15 @@ class World:
 
     def move_work(self) -> None:
         if not self.active and not self._due():  # nobody would find anything: something must happen first
-            return self.move(self.chance.choice(["plan", "minutes", "hear", "apply", "go on"]))
+            return self.move(self.chance.choice(IDLE[self.policy]))
         while len(self.active) < self.workers and self._due():
             self._hire()
         worker = self.chance.choice(self.active)
         self.tell(f"{worker.name} goes on")
-        for _ in range(self.chance.choice([1, 2, 4, 8])):
+        self._go_on(worker, self.chance.choice([1, 2, 4, 8]))
+
+    def _go_on(self, worker: Worker, steps: int) -> None:
+        for _ in range(steps):
             self._step(worker)
             self._look()
             if worker not in self.active:
@@ -298,6 +324,7 @@ class World:
             self.now = slot
             self.move_hear()
         self.now = until
+        self.provider.let_go()
         self.tell(f"{span} pass")
 
     def move_seconds(self) -> None:
@@ -311,6 +338,27 @@ class World:
 
     def move_days(self) -> None:
         self.pass_time(timedelta(days=self.chance.choice([1, 1, 2, 8])))
+
+    def move_a_while(self) -> None:
+        self.pass_time(timedelta(minutes=self.chance.randint(4, 12)))
+
+    def move_a_half_hour(self) -> None:
+        self.pass_time(timedelta(minutes=self.chance.randint(20, 40)))
+
+    def move_call_back(self) -> None:
+        """What may not leave is called back, and what was is settled: a process of its own, that may stop anywhere."""
+        if self.stage.raw.execute("SELECT 1 FROM attempt WHERE batch_id IS NOT NULL LIMIT 1").fetchone():
+            worker = self._hire(self._recall)
+            self.tell(f"{worker.name} calls back")
+            self._go_on(worker, self.chance.choice([1, 4, 16, 64, 64]))
+
+    def move_take_back(self) -> None:
+        """Somebody takes a cancellation back at the provider while there are letters that may leave thereby."""
+        holding = self.provider.holding
+        if names := [held.batch for held in holding.requests if held.batch in holding.cancelled]:
+            name = self.chance.choice(names)
+            self.tell(f"somebody takes the cancellation of {name} back")
+            self.provider.holding.take_back(name)
 
     def _send_canaries(self, until: datetime) -> None:
         """Three a minute around what is sent, one a half hour while time passes."""
@@ -416,6 +464,8 @@ class World:
         doubtful = self.stage.raw.execute("SELECT id FROM attempt WHERE state = 'unknown' ORDER BY id").fetchall()
         if doubtful:
             [attempt] = self.chance.choice(doubtful)
+            if self.provider.holding.has(attempt):
+                return self.tell(f"somebody looks {attempt} up, which is held")
             sent = any(taken.attempt == attempt for taken in self.provider.log)
             self.tell(f"somebody looks {attempt} up: {'sent' if sent else 'not sent'}")
             if not sent:
@@ -468,6 +518,9 @@ class World:
             while self.provider.ready():
                 self.keep(*self.provider.hear())
             self.move("apply")
+            self.move("call back")
+            while self.active:
+                self.move("work")
             if self._due():
                 self._hire()
                 while self.active:
@@ -512,7 +565,13 @@ class Log:
         self.world.pause("asking the log")
         provider, behind = self.world.provider, self.world.now - timedelta(minutes=20)
         for taken in provider.log:
-            if (taken.address, taken.attempt) == (email, attempt_id) and taken.at < behind and not provider.blind:
+            near = abs(taken.at - at) <= AROUND
+            if (
+                (taken.address, taken.attempt) == (email, attempt_id)
+                and near
+                and taken.at < behind
+                and not provider.blind
+            ):
                 return True
         provider.absent.add(attempt_id)
         return False
