@@ -31,7 +31,7 @@ from nurture.links import UNSUBSCRIBE, Links
 from nurture.sendgrid.transport import SendGrid
 from nurture.settings import Settings
 from nurture.web.app import serve
-from tasks import delivery, feedback
+from tasks import claims, delivery, feedback, offers, standing
 
 FASTER = 30  # an armed lease of 90 s lasts 3
 DEADLINE = 1.5  # seconds for a request: well below the armed lease, as in life
@@ -180,8 +180,8 @@ def sender(town: Town, chance: random.Random) -> None:
     desk = Desk(town.settings, town.links)
     mortal(chance, transport, "send")
     steps = ("open_attempts", "fence", "fence_all", "arm", "finish", "taken", "split")
-    for module, names in ((delivery, ("claim", "write", "arm_together", "record_together", "tidy", "_look")),
-                          (attempts, steps)):  # fmt: skip
+    for module, names in ((delivery, ("tidy",)), (claims, ("claim", "write")), (standing, ("look",)),
+                          (offers, ("arm_together", "record_together")), (attempts, steps)):  # fmt: skip
         for name in names:
             mortal(chance, module, name)
     until_killed(town, lambda engine: delivery.deliver(engine, town.clock, transport, desk), 0.02)

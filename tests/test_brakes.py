@@ -16,7 +16,7 @@ from nurture.rules import brakes
 from nurture.rules.brakes import Level, allowed_on, health, size_after_doubt
 from nurture.rules.delivery import Answer, Verdict
 from nurture.settings import Settings
-from tasks import delivery
+from tasks import claims, delivery, offers
 from tests.outbox import FILES, TERMS, Told, desk, fill, message, states
 
 DOUBT = Answer(Verdict.UNKNOWN, 504, detail="504")
@@ -152,11 +152,11 @@ def test_each_sending_domain_has_its_own_plan(engine: Engine, now: datetime, tmp
 def test_a_pause_of_its_domain_stops_what_is_claimed_already(engine: Engine, now: datetime, tmp_path: Path) -> None:
     fill(engine, now, 3)
     office, carrier = desk(tmp_path), Told()
-    claimed = delivery.claim(engine, now, carrier, office, "worker")
+    claimed = claims.claim(engine, now, carrier, office, "worker")
     assert claimed is not None
     with db.writing(engine) as session:
         kept.set_brake(session, "domain:mail.brunnhold.example", "angry readers", "Mia", now)
-    assert delivery.send(engine, lambda: now, carrier, office, "worker", claimed).put_off == 3
+    assert offers.send(engine, lambda: now, carrier, office, "worker", claimed).put_off == 3
     assert (carrier.offered, message(engine, 0)["detail"]) == ([], "sending is paused: angry readers")
 
 

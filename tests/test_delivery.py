@@ -17,7 +17,7 @@ from nurture import db
 from nurture.envelope import Envelope
 from nurture.mailbox import Mailbox, path
 from nurture.rules.delivery import ARMED_LEASE, CLAIM_LEASE, Answer, Verdict
-from tasks import delivery
+from tasks import claims, delivery, offers
 from tests.outbox import Told, desk, fill, message, states
 
 TAKEN = Answer(Verdict.TAKEN, 202, "id")
@@ -130,7 +130,7 @@ def test_a_pause_takes_effect_within_one_claim(engine: Engine, now: datetime, se
 def test_an_unsubscribe_between_claim_and_arm_is_heard(engine: Engine, now: datetime, tmp_path: Path) -> None:
     fill(engine, now, 2)
     office, carrier = desk(tmp_path), Told()
-    claimed = delivery.claim(engine, now, carrier, office, "worker")
+    claimed = claims.claim(engine, now, carrier, office, "worker")
     assert claimed is not None
     with db.writing(engine) as session:
         session.execute(
@@ -138,7 +138,7 @@ def test_an_unsubscribe_between_claim_and_arm_is_heard(engine: Engine, now: date
             .where(col(Address.address) == "p0@home.example")
             .values(suppressed_at=now, suppressed_why="unsubscribe")
         )
-    done = delivery.send(engine, lambda: now, carrier, office, "worker", claimed)
+    done = offers.send(engine, lambda: now, carrier, office, "worker", claimed)
     assert (done.accepted, done.skipped, carrier.people) == (1, 1, ["p1@home.example"])
     assert message(engine, 0)["reason"] == "unsubscribed"
 
@@ -148,12 +148,12 @@ def test_a_worker_that_died_before_arming_gives_its_messages_back(
 ) -> None:
     fill(engine, now, 2)
     office, carrier = desk(tmp_path), Told()
-    claimed = delivery.claim(engine, now, carrier, office, "dead")
+    claimed = claims.claim(engine, now, carrier, office, "dead")
     assert claimed is not None
     assert send(carrier).accepted == 0  # its lease holds
     later = CLAIM_LEASE + timedelta(seconds=1)
     assert send(carrier, later).accepted == 2
-    zombie = delivery.send(engine, lambda: now + later, carrier, office, "dead", claimed)  # it wakes: the fence is shut
+    zombie = offers.send(engine, lambda: now + later, carrier, office, "dead", claimed)  # it wakes: the fence is shut
     assert (zombie.accepted, len(carrier.people)) == (0, 2)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from models import message as messages
 from models import stop
 from models.address import SuppressedBy
 from nurture import db
@@ -35,7 +36,7 @@ def test_the_unsubscribe_and_the_claim_both_succeed(
         except Exception as error:  # told below: a failed thread fails nothing
             failures.append(error)
 
-    leaving, hold = threading.Thread(target=leave), delivery.messages.hold_addresses
+    leaving, hold = threading.Thread(target=leave), messages.hold_addresses
 
     def hold_while_somebody_leaves(*given, **named):
         if not leaving.ident:  # the messages are picked, their addresses not yet held
@@ -43,7 +44,7 @@ def test_the_unsubscribe_and_the_claim_both_succeed(
             holds_the_address.wait(10)
         return hold(*given, **named)
 
-    monkeypatch.setattr(delivery.messages, "hold_addresses", hold_while_somebody_leaves)
+    monkeypatch.setattr(messages, "hold_addresses", hold_while_somebody_leaves)
     carrier = Told()
     delivery.deliver(engine, lambda: now, carrier, desk(tmp_path))
     leaving.join(30)

@@ -11,7 +11,7 @@ from models import Address, CampaignVersion, Contact, Message
 from nurture import db
 from nurture.rules.delivery import Answer, Verdict
 from tasks import delivery
-from tasks.delivery import missing
+from tasks.missing import Replanned, missing
 from tests.outbox import FILES, TERMS, Told, desk, fill, message, states
 
 OUT = ["unsubscribed", "no_consent", "not_rendered", "sandbox", "holdout", "refused_by_provider"]
@@ -33,8 +33,8 @@ def test_whoever_was_left_out_for_a_reason_that_is_gone_gets_it_once(
     with db.writing(engine) as session:
         session.execute(update(Contact).where(col(Contact.address) == "p1@home.example").values(consent="unknown"))
     assert delivery.deliver(engine, lambda: now, carrier, office).accepted == 4
-    assert missing(engine, now, office, version, 0) == delivery.Replanned(waiting=4, still_out=1)
-    assert missing(engine, now, office, version, 0) == delivery.Replanned(waiting=0, still_out=1)
+    assert missing(engine, now, office, version, 0) == Replanned(waiting=4, still_out=1)
+    assert missing(engine, now, office, version, 0) == Replanned(waiting=0, still_out=1)
     assert delivery.deliver(engine, lambda: now, carrier, office).accepted == 4
     assert sorted(carrier.people) == sorted(f"p{i}@home.example" for i in range(10) if i not in (1, 4))
     assert (message(engine, 1)["reason"], message(engine, 4)["reason"]) == ("no_consent", "holdout")
@@ -44,7 +44,7 @@ def test_whoever_may_have_it_is_left_alone(engine: Engine, now: datetime, tmp_pa
     version = fill(engine, now, 5)
     office = desk(tmp_path)
     delivery.deliver(engine, lambda: now, Told([Answer(Verdict.UNKNOWN, 504)]), office)
-    assert missing(engine, now, office, version, 0) == delivery.Replanned()
+    assert missing(engine, now, office, version, 0) == Replanned()
     assert states(engine) == {"unknown": 5}
 
 
@@ -54,7 +54,7 @@ def test_a_suppression_that_stands_still_counts(engine: Engine, now: datetime, t
     with db.writing(engine) as session:
         left = {"suppressed_at": now, "suppressed_why": "unsubscribe"}
         session.execute(update(Address).where(col(Address.address) == "p0@home.example").values(**left))
-    assert missing(engine, now, desk(tmp_path), version, 0) == delivery.Replanned(waiting=1, still_out=1)
+    assert missing(engine, now, desk(tmp_path), version, 0) == Replanned(waiting=1, still_out=1)
     assert states(engine) == {"skipped": 1, "waiting": 1}
 
 
@@ -76,6 +76,4 @@ def test_another_step_or_version_is_not_touched(engine: Engine, now: datetime, t
     version = fill(engine, now, 2)
     leave_out(engine, ["sandbox"] * 2)
     office = desk(tmp_path)
-    assert (
-        missing(engine, now, office, version, 1) == missing(engine, now, office, version + 1, 0) == delivery.Replanned()
-    )
+    assert missing(engine, now, office, version, 1) == missing(engine, now, office, version + 1, 0) == Replanned()

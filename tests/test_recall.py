@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from models import event
+from models import message as messages
 from models.address import suppress
 from models.campaign import release_brake, set_brake
 from models.held import open_batches
@@ -344,7 +345,7 @@ def test_without_a_batch_nothing_is_offered(engine, now, sg, clock, send) -> Non
     send()
     assert (states(engine), sg.scheduled) == ({"waiting": 10}, [])
     with db.reading(engine) as session:
-        assert "scopes" in delivery.messages.brakes(session)["campaign:test"]
+        assert "scopes" in messages.brakes(session)["campaign:test"]
 
 
 def test_a_carrier_that_holds_nothing_sends_at_once(engine: Engine, now: datetime, tmp_path: Path) -> None:

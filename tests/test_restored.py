@@ -12,10 +12,11 @@ from sqlalchemy import Engine, insert, select, update
 from models import Attempt, AttemptItem, Brake, Epoch, Event, Message, epoch, event
 from nurture import db, doctor
 from nurture.epoch import Outside, Unreadable, outside
+from nurture.rules.delivery import CLAIM_LEASE, Answer, Verdict
 from nurture.rules.restored import Mark, forgotten
 from nurture.sendgrid.events import read_events
 from nurture.settings import Settings
-from tasks import delivery, feedback
+from tasks import claims, delivery, feedback
 from tasks.restored import confirm
 from tests.outbox import Told, desk, fill, message, states
 
@@ -74,7 +75,7 @@ def test_a_restored_database_sends_nothing_until_somebody_confirms(engine, now, 
     assert (done.requests, len(carrier.people)) == (0, 15)
     assert "restored" in done.stopped
     assert "nurture resume --restored" in done.stopped
-    confirm(engine, mark, "Mia", delivery.new_id(), now)
+    confirm(engine, mark, "Mia", claims.new_id(), now)
     assert send(carrier).accepted == 10
     with db.reading(engine) as session:
         said = epoch.read(session)
@@ -85,7 +86,7 @@ def test_a_restored_database_sends_nothing_until_somebody_confirms(engine, now, 
 def test_a_backup_from_the_middle_of_a_run_is_noticed_too(engine, now, send) -> None:
     fill(engine, now, 20)
     kept = []
-    carrier = Told([lambda _: kept.append(backup(engine)) or delivery.Answer(delivery.Verdict.TAKEN, 202, "x")], most=5)
+    carrier = Told([lambda _: kept.append(backup(engine)) or Answer(Verdict.TAKEN, 202, "x")], most=5)
     send(carrier)
     restore(engine, kept[0])
     assert "restored" in send(carrier).stopped
@@ -120,7 +121,7 @@ def test_a_power_cut_between_database_and_mark_is_no_restore(engine, now, send, 
         patch.setattr(Outside, "write", cut)
         with pytest.raises(OSError, match="no power"):
             send(Told(), 2)
-    later = now + delivery.CLAIM_LEASE + timedelta(seconds=1)
+    later = now + CLAIM_LEASE + timedelta(seconds=1)
     assert send(Told(), at=later).accepted == 2
 
 
@@ -195,7 +196,7 @@ def test_events_about_forgotten_requests_stop_sending_and_tell_who_has_a_letter(
     with db.reading(engine) as session:
         assert session.get(Brake, "restored") is not None
         assert sorted(e or 0 for e in session.execute(select(Event.__table__.c.message_id)).scalars())[0] == 0
-    confirm(engine, mark, "Mia", delivery.new_id(), now)
+    confirm(engine, mark, "Mia", claims.new_id(), now)
     again = hear(
         engine,
         now,

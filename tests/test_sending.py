@@ -17,7 +17,7 @@ from nurture import db
 from nurture.rules.delivery import CLAIM_LEASE
 from nurture.sendgrid.transport import SendGrid
 from nurture.settings import Settings
-from tasks import delivery
+from tasks import claims, delivery, offers
 from tasks.senders import Senders, seldom_collected
 from tests.doubles.sendgrid import SendGridDouble
 from tests.outbox import FILES, desk, fill, message, states
@@ -144,12 +144,12 @@ def test_a_lease_that_is_over_cannot_be_split_or_renewed(
     with db.writing(engine) as session:  # whose letter needs a request of its own
         session.execute(update(Contact).where(col(Contact.address) == "p7@home.example").values(first_name="nt0001"))
     office, sender = desk(tmp_path), carrier(sg)
-    claimed = delivery.claim(engine, now, sender, office, "slow")
+    claimed = claims.claim(engine, now, sender, office, "slow")
     assert claimed is not None
     late = now + CLAIM_LEASE + timedelta(seconds=1)
     with db.writing(engine) as session:
         attempts.renew(session, [claimed.attempt_id], "slow", late, late + CLAIM_LEASE)
-    loads, done = delivery.write(engine, lambda: late, sender, office, "slow", claimed)
+    loads, done = claims.write(engine, lambda: late, sender, office, "slow", claimed)
     assert (loads, done.accepted, len(every_attempt(engine))) == ([], 0, 1)
     assert delivery.deliver(engine, lambda: late, sender, office).accepted == 30
 
@@ -159,15 +159,15 @@ def test_a_worker_that_is_alive_keeps_what_it_holds(
 ) -> None:
     two_languages(engine, now, 30)
     office, sender = desk(tmp_path), carrier(sg)
-    claimed = delivery.claim(engine, now, sender, office, "alive")
+    claimed = claims.claim(engine, now, sender, office, "alive")
     assert claimed is not None
-    loads, _ = delivery.write(engine, lambda: now, sender, office, "alive", claimed)
+    loads, _ = claims.write(engine, lambda: now, sender, office, "alive", claimed)
     half = now + CLAIM_LEASE / 2
-    delivery.keep(engine, half, "alive", loads[1:], half + CLAIM_LEASE)
+    claims.keep(engine, half, "alive", loads[1:], half + CLAIM_LEASE)
     late = now + CLAIM_LEASE + timedelta(seconds=1)
     with db.writing(engine) as session:
         assert attempts.reap(session, late) == (1, 0)  # the one that was not renewed
-    assert [delivery.offer(engine, lambda: late, sender, "alive", load).accepted for load in loads] == [0, 10]
+    assert [offers.offer(engine, lambda: late, sender, "alive", load).accepted for load in loads] == [0, 10]
 
 
 def test_each_part_of_a_split_batch_ends_on_its_own(
@@ -204,15 +204,15 @@ def test_whoever_leaves_between_claim_and_arming_drops_out_of_those_that_go_toge
 ) -> None:
     fill(engine, now, 6)
     office, sender = desk(tmp_path), carrier(sg, sendgrid_batch=1, sendgrid_requests=8)
-    claimed = delivery.claim(engine, now, sender, office, "worker")
+    claimed = claims.claim(engine, now, sender, office, "worker")
     assert claimed is not None
-    loads, _ = delivery.write(engine, lambda: now, sender, office, "worker", claimed)
+    loads, _ = claims.write(engine, lambda: now, sender, office, "worker", claimed)
     with db.writing(engine) as session:
         who = col(Address.address) == "p3@home.example"
         session.execute(update(Address).where(who).values(suppressed_at=now, suppressed_why="unsubscribe"))
         attempts.release(session, [loads[0].attempt_id], "worker", now)  # and one is no longer ours
     with Senders[delivery.Delivered](8) as senders:
-        done = delivery.offer_together(engine, lambda: now, sender, "worker", loads, senders)
+        done = offers.offer_together(engine, lambda: now, sender, "worker", loads, senders)
     assert (done.accepted, done.skipped, len(sg.accepted)) == (4, 1, 4)
     assert states(engine) == {"accepted": 4, "skipped": 1, "waiting": 1}
 

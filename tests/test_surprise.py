@@ -10,10 +10,11 @@ from sqlmodel import col
 
 from models import Address
 from models import attempt as attempts
+from models import message as messages
 from nurture import db
 from nurture.envelope import Envelope, Parcel
 from nurture.rules.delivery import Answer, Verdict
-from tasks import delivery
+from tasks import claims, delivery, offers
 from tests.outbox import Told, desk, fill, message, states
 
 
@@ -30,10 +31,10 @@ def test_letters_that_left_the_attempt_before_its_request_are_not_believed_sent(
     """Three claimed at once, a request each; the first is answered 429 and was taken all the same."""
     fill(engine, now, 3)
     office, carrier = desk(tmp_path), OneByOne([Answer(Verdict.BUSY, 429)])
-    claimed = delivery.claim(engine, now, carrier, office, "worker")
+    claimed = claims.claim(engine, now, carrier, office, "worker")
     assert claimed is not None
-    loads, _ = delivery.write(engine, lambda: now, carrier, office, "worker", claimed)
-    delivery.offer(engine, lambda: now, carrier, "worker", loads[0])
+    loads, _ = claims.write(engine, lambda: now, carrier, office, "worker", claimed)
+    offers.offer(engine, lambda: now, carrier, "worker", loads[0])
     with db.writing(engine) as session:
         assert attempts.prove_accepted(session, [loads[0].attempt_id], now) == (0, 1)
     assert states(engine) == {"accepted": 1, "claimed": 2}
@@ -43,15 +44,15 @@ def test_a_letter_put_aside_at_the_arming_is_not_believed_sent(engine: Engine, n
     """It was suppressed between claim and request, then lifted and planned to wait again."""
     fill(engine, now, 2)
     office, carrier = desk(tmp_path), Told([Answer(Verdict.BUSY, 429)])
-    claimed = delivery.claim(engine, now, carrier, office, "worker")
+    claimed = claims.claim(engine, now, carrier, office, "worker")
     assert claimed is not None
     with db.writing(engine) as session:
         session.execute(
             update(Address).where(col(Address.address) == "p0@home.example").values(suppressed_why="person")
         )
-    delivery.send(engine, lambda: now, carrier, office, "worker", claimed)
+    offers.send(engine, lambda: now, carrier, office, "worker", claimed)
     with db.writing(engine) as session:
-        session.execute(update(delivery.messages.TABLE).values(state="waiting"))
+        session.execute(update(messages.TABLE).values(state="waiting"))
         attempts.prove_accepted(session, [claimed.attempt_id], now)
     assert [message(engine, i)["state"] for i in (0, 1)] == ["waiting", "accepted"]
 
@@ -66,7 +67,7 @@ def test_what_was_skipped_or_refused_since_was_in_the_request_all_the_same(
     delivery.deliver(engine, lambda: now, carrier, desk(tmp_path))
     [request] = carrier.offered
     with db.writing(engine) as session:
-        session.execute(update(delivery.messages.TABLE).values(state=since, reason="expired"))
+        session.execute(update(messages.TABLE).values(state=since, reason="expired"))
         assert attempts.prove_accepted(session, [request[0].attempt_id], now) == (0, 1)
     assert states(engine) == {"accepted": 2}
     assert message(engine, 0)["reason"] is None

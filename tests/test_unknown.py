@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from nurture import db
+from nurture.rules.delivery import Answer, Verdict
 from nurture.rules.unknown import AGAIN, KEPT, SETTLED, Finding, finding
 from nurture.sendgrid.logs import Logs, NoAnswer
 from nurture.sendgrid.transport import SendGrid
@@ -140,7 +141,7 @@ def test_a_young_doubt_is_not_asked_about(engine, now, sg, clock, carrier, send)
 def test_a_person_settles_it(engine: Engine, now: datetime, tmp_path: Path, sent: bool, then: str) -> None:
     fill(engine, now, 3)
     carrier = Told(["lost"])  # type: ignore[list-item]
-    carrier.answers = [delivery.Answer(delivery.Verdict.UNKNOWN, 504, detail="504")]
+    carrier.answers = [Answer(Verdict.UNKNOWN, 504, detail="504")]
     delivery.deliver(engine, lambda: now, carrier, desk(tmp_path))
     [doubt] = unknown.held(engine)
     assert (doubt["n"], doubt["status"], doubt["detail"], doubt["armed_at"]) == (3, 504, "504", now)

@@ -200,7 +200,7 @@ def send(
 def _again(engine: "Engine", now: "datetime", desk: "Desk", published: "list[RowMapping]", letter: str) -> int:
     """Plan a letter once more for those whose reason to be skipped is gone; never for who has it, or may have it."""
     from nurture import db
-    from tasks.delivery import missing
+    from tasks.missing import missing
 
     if len(published) != 1:
         raise typer.BadParameter("--missing needs one campaign")

@@ -143,7 +143,7 @@ def _after_restore(settings: "Settings", engine: "Engine", now: "datetime", by: 
     import getpass
 
     from nurture.epoch import outside
-    from tasks.delivery import new_id
+    from tasks.claims import new_id
     from tasks.restored import confirm
 
     if (file := outside(settings)) is None:

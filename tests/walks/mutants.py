@@ -26,7 +26,7 @@ from nurture.rules import delivery as rules
 from nurture.rules.delivery import Verdict
 from nurture.sendgrid import events
 from nurture.sendgrid.batches import Batches
-from tasks import delivery, recall, unknown
+from tasks import offers, recall, standing, unknown
 from tests.walks import resend
 from tests.walks.stage import Stage, stage
 from tests.walks.stage import held as held_town
@@ -72,7 +72,7 @@ def reaps_armed(patch: Patch) -> None:
 
 def arms_without_fence(patch: Patch) -> None:
     """Whoever wakes up goes on with what it once claimed, whether it is still its own or not."""
-    real = delivery.arm
+    real = offers.arm
 
     def arm(engine: Any, now: datetime, owner: str, load: Any) -> Any:
         armed, done = real(engine, now, owner, load)
@@ -85,17 +85,17 @@ def arms_without_fence(patch: Patch) -> None:
             session.execute(update(Attempt).where(mine).values(values))
         return list(load.parcel.envelopes), done
 
-    patch.setattr(delivery, "arm", arm)
+    patch.setattr(offers, "arm", arm)
 
 
 def arms_without_looking(patch: Patch) -> None:
     """No look at suppressions between claiming and the request."""
-    real = delivery._look
+    real = standing.look
 
     def look(session: Any, attempt_id: str, edition: Any, now: datetime, *, caps: bool) -> Any:
-        return real(session, attempt_id, edition, now, caps=caps) if caps else delivery.Delivered()
+        return real(session, attempt_id, edition, now, caps=caps) if caps else standing.Delivered()
 
-    patch.setattr(delivery, "_look", look)
+    patch.setattr(standing, "look", look)
 
 
 def finishes_whatever_the_state(patch: Patch) -> None:
@@ -125,7 +125,7 @@ def resends_without_proof(patch: Patch) -> None:
 
 def never_looks_again(patch: Patch) -> None:
     """Whoever stood still between arming and the request makes it all the same."""
-    patch.setattr(delivery, "_still_armed", lambda *_: True)
+    patch.setattr(offers, "still_armed", lambda *_: True)
 
 
 def looks_only_at_the_state(patch: Patch) -> None:

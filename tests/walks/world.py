@@ -20,7 +20,7 @@ from nurture.rules.delivery import ARMED_LEASE
 from nurture.sendgrid.events import read_events
 from nurture.sendgrid.logs import AROUND
 from nurture.sendgrid.transport import SendGrid
-from tasks import delivery, feedback, senders, unknown
+from tasks import claims, delivery, feedback, senders, unknown
 from tasks.recall import Recalled, recall
 from tests.doubles.sendgrid.webhook import wire_form
 from tests.walks import resend
@@ -162,8 +162,8 @@ class World:
             patch.setattr(feedback, "PAUSE", 0)
             patch.setattr(senders, "ThreadPoolExecutor", lambda *_: Pool(self))
             patch.setattr(senders, "wait", self._wait)
-            patch.setattr(delivery, "new_id", self._new_id)
-            patch.setattr(delivery, "worker_name", lambda: self._current().name)
+            patch.setattr(claims, "new_id", self._new_id)
+            patch.setattr(claims, "worker_name", lambda: self._current().name)
             try:
                 yield self
             finally:
