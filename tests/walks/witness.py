@@ -44,6 +44,7 @@ class Witness:
         self.stops: dict[Any, int] = {}  # address, account or brake → the commit that stopped it
         self.accepted: dict[tuple[str, str, str], Taken] = {}
         self.heard: list[Mapping[str, Any]] = []  # events that were answered with "written", not yet applied
+        self.known: set[tuple[Any, ...]] = set()  # events that were applied: told once more they change nothing
         self.proven: set[str] = set()
         self.seen: set[tuple[str, str, str]] = set()  # (message or attempt, state before, state after)
         self.settled: set[str] = set()  # unknown attempts that a person looked up and found not sent
@@ -82,8 +83,10 @@ class Witness:
     def applied(self, story: Iterable[str]) -> None:
         """Whatever was written down and applied must have had its effect, whatever its sg_event_id."""
         for e in self.heard:
-            if e["event"] in ("bounce", "spamreport", "unsubscribe"):
-                self.stopped(e["email"])
+            same = tuple(e.get(name) for name in ("event", "email", "timestamp", "nt_attempt", "nt_message", "url"))
+            if e["event"] in ("bounce", "spamreport", "unsubscribe") and same not in self.known:
+                self.stopped(e["email"])  # one who came back since is not stopped by an old goodbye told again
+            self.known.add(same)
             if e.get("nt_attempt"):
                 self.proven.add(e["nt_attempt"])
         self.heard = []
