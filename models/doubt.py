@@ -27,7 +27,9 @@ def held(session: Session, transport: str | None = None) -> list[dict[str, Any]]
 def lock(session: Session, attempt_id: str) -> dict[str, Any] | None:
     """A request in doubt, held until this transaction ends; None when it is not in doubt (any more)."""
     a = ATTEMPT.c
-    question = select(a.id, a.detail).where(a.id == attempt_id, a.state == AttemptState.UNKNOWN).with_for_update()
+    question = (
+        select(a.id, a.detail, a.send_at).where(a.id == attempt_id, a.state == AttemptState.UNKNOWN).with_for_update()
+    )
     return next(iter(plain(session.execute(question))), None)
 
 

@@ -12,6 +12,7 @@ from models.attempt import AttemptState
 from models.message import State
 from nurture import db
 from nurture.clock import Clock
+from nurture.rules.recall import SURELY_OVER, over
 from nurture.rules.unknown import AGAIN, ASKED, AT_ONCE, KEPT, NEAR, SETTLED, Finding, evidence, finding
 from tasks.order import order
 
@@ -40,6 +41,10 @@ class NotInDoubt(LookupError):
     """This request is not, or no longer, in doubt. `nurture unknown list` shows those that are."""
 
 
+class StillHeld(NotInDoubt):
+    """The provider may hold these letters until their time, and that has not passed: nobody can know that they stay."""
+
+
 def held(engine: Engine) -> list[dict[str, Any]]:
     """Every request in doubt, oldest first: id, transport, campaign, letter, n, armed_at, status, detail."""
     with db.reading(engine) as session:
@@ -49,11 +54,14 @@ def held(engine: Engine) -> list[dict[str, Any]]:
 def settle(engine: Engine, now: datetime, attempt_id: str, sent: bool, by: str) -> int:
     """Somebody knows: it was sent; or it was not, and its letters wait again. Returns how many letters.
 
-    Raises NotInDoubt.
+    Raises NotInDoubt, StillHeld.
     """
     with db.writing(engine) as session:
         if (found := doubt.lock(session, attempt_id)) is None:
             raise NotInDoubt(f"request {attempt_id} is not in doubt: see `nurture unknown list`")
+        if not sent and found["send_at"] and not over(found["send_at"], now):
+            until = f"{found['send_at'] + SURELY_OVER:%Y-%m-%d %H:%M} UTC"
+            raise StillHeld(f"request {attempt_id} may be held by the provider and still leave: say so after {until}")
         ids = doubt.doubtful_messages(session, attempt_id)
         why = f"{by}: it was {'sent' if sent else 'not sent'}"
         rows = [] if sent else [_waits_again(i, why, now) for i in ids]

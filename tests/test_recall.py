@@ -26,7 +26,7 @@ from nurture.sendgrid.transport import SendGrid
 from nurture.settings import Settings
 from tasks import delivery
 from tasks.recall import Recalled, recall
-from tasks.unknown import reconcile
+from tasks.unknown import StillHeld, held, reconcile, settle
 from tests import outbox
 from tests.doubles.sendgrid import SendGridDouble
 from tests.doubles.sendgrid.reactions import delivers
@@ -116,6 +116,18 @@ def test_a_request_in_doubt_is_called_back_and_mailed_once(engine, now, sg, cloc
     call()
     assert (states(engine), mailed_once(sg, 10)) == ({"accepted": 10}, True)
     assert sg.batches.status == {}  # its place is free for another one
+
+
+def test_nobody_can_say_that_held_letters_were_not_sent_before_their_time_is_over(engine, now, sg, clock, send) -> None:
+    fill(engine, now, 10)
+    sg.faults.script(["accept_then_cut"])
+    send()
+    [doubt] = held(engine)
+    with pytest.raises(StillHeld, match="after 2026-03-0"):
+        settle(engine, clock.now, doubt["id"], False, "Mia")
+    assert states(engine) == {"unknown": 10}
+    pass_time(clock, sg, OVER)
+    assert settle(engine, clock.now, doubt["id"], False, "Mia") == 10
 
 
 def test_a_call_whose_answer_was_lost_is_not_made_twice_in_vain(engine, now, sg, clock, send, call) -> None:

@@ -464,13 +464,14 @@ class World:
         doubtful = self.stage.raw.execute("SELECT id FROM attempt WHERE state = 'unknown' ORDER BY id").fetchall()
         if doubtful:
             [attempt] = self.chance.choice(doubtful)
-            if self.provider.holding.has(attempt):
-                return self.tell(f"somebody looks {attempt} up, which is held")
             sent = any(taken.attempt == attempt for taken in self.provider.log)
             self.tell(f"somebody looks {attempt} up: {'sent' if sent else 'not sent'}")
-            if not sent:
-                self.witness.settled.add(attempt)
-            unknown.settle(self.engine, self.now, attempt, sent, "the walk")
+            settled = self.witness.settled | ({attempt} if not sent else set())
+            before, self.witness.settled = self.witness.settled, settled
+            try:
+                unknown.settle(self.engine, self.now, attempt, sent, "the walk")
+            except unknown.StillHeld:  # that it has not been sent says nothing before its time
+                self.witness.settled = before
 
     def move_ask_the_log(self) -> None:
         """The provider's own log is asked about everything in doubt; a process of its own, that may stop anywhere."""
