@@ -132,11 +132,14 @@ def _look_up(engine: Engine, clock: Clock, transport: str, log: Log, row: dict[s
     def has(email: str, of: dict[str, Any]) -> bool:
         return any(log.has(email, of["id"], at) for at in _moments(of))
 
+    def vouched(side: str) -> bool:
+        return all(
+            (v := found[side]) is not None and any(has(email, v) for email in voices[v["id"]]) for found in around
+        )
+
+    before = vouched("before")  # asked first, and the other last: a log that is blind for a moment is found out
     seen = [has(email, row) for email in people]
-    before, after = (
-        all((v := found[side]) is not None and any(has(email, v) for email in voices[v["id"]]) for found in around)
-        for side in ("before", "after")
-    )
+    after = vouched("after")
     found = finding(seen, before, after, moments[-1], clock())
     return found, evidence(found, before, after)
 

@@ -57,7 +57,6 @@ class Provider:
     event_ids: list[str] = field(default_factory=list)
     denied: set[str] = field(default_factory=set)  # attempts that were surely not taken, and whose sender knows it
     absent: set[str] = field(default_factory=set)  # attempts that its log was asked for and did not show
-    blind: bool = False  # its log finds nothing
     silent: bool = False  # it takes letters but loses what it should tell of them
     repeats: float = 0.15  # how likely an event has an id that another one had
     fails: float = 0.1  # how likely it is to do nothing about a call back

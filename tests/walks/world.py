@@ -478,9 +478,9 @@ class World:
         if not self.stage.raw.execute("SELECT 1 FROM attempt WHERE state = 'unknown' LIMIT 1").fetchone():
             return
         self.pass_time(self.chance.choice([timedelta(minutes=5), timedelta(minutes=40)]))
-        self.provider.blind = self.chance.random() < 0.3  # it answers, and finds nothing of anybody
-        self._hire(lambda worker: unknown.reconcile(self.engine, lambda: self.now, "sendgrid", Log(self)))
-        self.tell(f"{self.active[-1].name} asks the log" + (", which is blind" if self.provider.blind else ""))
+        blind = self.chance.random() < 0.3  # it answers, and finds nothing of anybody
+        self._hire(lambda worker: unknown.reconcile(self.engine, lambda: self.now, "sendgrid", Log(self, blind)))
+        self.tell(f"{self.active[-1].name} asks the log" + (", which is blind" if blind else ""))
 
     def move_pause(self) -> None:
         scope = self.chance.choice(["all", f"campaign:{SHOP}", f"campaign:{PUMPS}"])
@@ -558,21 +558,17 @@ class Pool:
 
 @dataclass
 class Log:
-    """The provider's own log, asked by reconcile. It may lag behind by twenty minutes, and it may be blind."""
+    """The provider's own log, asked by reconcile. It may lag behind by twenty minutes, and be blind for some."""
 
     world: World
+    blind: bool
 
     def has(self, email: str, attempt_id: str, at: datetime) -> bool:
         self.world.pause("asking the log")
         provider, behind = self.world.provider, self.world.now - timedelta(minutes=20)
         for taken in provider.log:
             near = abs(taken.at - at) <= AROUND
-            if (
-                (taken.address, taken.attempt) == (email, attempt_id)
-                and near
-                and taken.at < behind
-                and not provider.blind
-            ):
+            if (taken.address, taken.attempt) == (email, attempt_id) and near and taken.at < behind and not self.blind:
                 return True
         provider.absent.add(attempt_id)
         return False
