@@ -6,7 +6,7 @@ heard last: the earliest stop is the one that counts.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ SKIPS = {
     SuppressedBy.PERSON: "stopped_by_person",
 }
 AT_A_TIME = 1_000
+A_MOMENT = timedelta(microseconds=1)
 
 
 class Stop(NamedTuple):
@@ -69,9 +70,15 @@ def reader(session: Session, message_id: int) -> Reader | None:
 
 
 def suppress_once(session: Session, stop: Stop) -> bool:
-    """The same for a click on our own page: the second click finds it done and adds no line to the record."""
+    """The same for a click on our own page: the second click finds it done and adds no line to the record.
+
+    Whoever leaves after coming back has left, also where the clock stood still or went back meanwhile.
+    """
     _hold(session, [stop.address])
-    said = active(Stop(*row) for row in session.execute(_record([stop.address])))
+    record = [Stop(*row) for row in session.execute(_record([stop.address]))]
+    after = [earlier.at + A_MOMENT for earlier in record if earlier.why == LIFTED]
+    stop = stop._replace(at=max([stop.at, *after]))
+    said = active(record)
     return stop.why not in {s.why for s in said} and bool(suppress(session, [stop]))
 
 

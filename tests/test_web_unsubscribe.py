@@ -1,14 +1,14 @@
 """Unsubscribe: a button, a click from the mail program, and no way for a scanner to press either."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select
 
-from models import Address, Message, Suppression
+from models import Address, Message, Suppression, stop
 from nurture import db
 from nurture.links import HANDOFF, UNSUBSCRIBE, Links
 from nurture.settings import Settings
@@ -100,6 +100,17 @@ def test_a_mistake_can_be_taken_back_and_is_recorded(web: TestClient, engine: En
         assert sorted(session.execute(select(Suppression.why)).scalars()) == ["lifted", "unsubscribe"]
     web.post(link(1))
     assert address(engine) == "unsubscribe"
+
+
+@pytest.mark.parametrize("later", [timedelta(0), timedelta(seconds=-20), timedelta(seconds=1)])
+def test_who_leaves_after_coming_back_has_left_whatever_the_clock_says(engine: Engine, now: datetime, later) -> None:
+    settle_in(engine, now)
+    with db.writing(engine) as session:
+        assert stop.suppress_once(session, stop.Stop(ZOE, now - timedelta(days=1), "unsubscribe", "page"))
+        assert stop.lift(session, ZOE, "page", now)
+        assert stop.suppress_once(session, stop.Stop(ZOE, now + later, "unsubscribe", "page"))
+    with db.reading(engine) as session:
+        assert session.get(Address, ZOE).suppressed_why == "unsubscribe"
 
 
 def test_coming_back_is_not_possible_by_looking(web: TestClient, engine: Engine) -> None:
