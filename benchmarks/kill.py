@@ -122,7 +122,8 @@ class Crew:
                 self.toll.kills += 1
             else:
                 self.toll.failures += 1
-                self.toll.details.append(f"a {role} ended by itself: see {self.town.folder / role}.log")
+                said = (self.town.folder / f"{role}.log").read_text()[-600:]
+                self.toll.details.append(f"a {role} ended by itself: {said}")
         for pid, until in list(self.frozen.items()):
             if time.monotonic() > until:
                 os.kill(pid, signal.SIGCONT)

@@ -37,6 +37,7 @@ FASTER = 30  # an armed lease of 90 s lasts 3
 DEADLINE = 1.5  # seconds for a request: well below the armed lease, as in life
 PEOPLE, LETTERS = 4_000, ("offer", "reminder")
 BATCH = 10
+AT_ONCE = 8  # requests of one sender: what a kill leaves in doubt grows with them
 SUICIDE = 0.004  # before and after each step of the protocol
 OPEN = ("waiting", "claimed", "armed")
 SECRET = "a secret for this benchmark only"  # noqa: S105
@@ -83,6 +84,7 @@ class Town:
             "SENDGRID_API_KEY": "SG.double", "SENDGRID_HOST": self.provider, "SENDGRID_WEBHOOK_KEY": self.key,
             "var": self.folder, "database_url": self.url, "web_port": self.port, "transport": "sendgrid",
             "web_url": f"http://127.0.0.1:{self.port}", "secret": SECRET, "sendgrid_batch": BATCH,
+            "sendgrid_requests": AT_ONCE,
         }  # fmt: skip
         return Settings(_env_file=None, **given)  # type: ignore[call-arg]
 

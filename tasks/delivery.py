@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
-from itertools import takewhile
+from itertools import accumulate, takewhile
 
 from sqlalchemy import Engine
 
@@ -28,7 +28,8 @@ from tasks.restored import Watchman
 from tasks.senders import Senders, seldom_collected
 from tasks.standing import Delivered
 
-FEW = 10  # letters: requests this small are armed and written down several at a time
+FEW = 10  # letters: requests this small are armed and written down several at a time …
+MOST_TOGETHER = 20  # … up to so many letters
 
 
 @order(run_name="deliver the outbox (up to {most} messages)")
@@ -107,8 +108,11 @@ def _flights(
 
 
 def _next_flight(loads: Sequence[Load], most: int) -> list[Load]:
-    few = list(takewhile(lambda load: len(load.parcel.envelopes) <= FEW, loads))
-    return few[:most] or list(loads[:1])
+    """The next request, and small ones with it, as long as all together leave few in doubt should this worker die."""
+    letters = [len(load.parcel.envelopes) for load in loads]
+    few = sum(1 for _ in takewhile(lambda n: n <= FEW, letters))
+    small = sum(1 for _ in takewhile(lambda n: n <= MOST_TOGETHER, accumulate(letters)))
+    return list(loads[: max(1, min(few, small, most))])
 
 
 def tidy(engine: Engine, now: datetime, transport: Transport) -> Delivered:
