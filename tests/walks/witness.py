@@ -44,6 +44,7 @@ class Witness:
         self.stops: dict[Any, int] = {}  # address, account or brake → the commit that stopped it
         self.accepted: dict[tuple[str, str, str], Taken] = {}
         self.heard: list[Mapping[str, Any]] = []  # events that were answered with "written", not yet applied
+        self.back: dict[Any, float] = {}  # address, account or brake → when it was let go
         self.known: set[tuple[Any, ...]] = set()  # events that were applied: told once more they change nothing
         self.proven: set[str] = set()
         self.seen: set[tuple[str, str, str]] = set()  # (message or attempt, state before, state after)
@@ -72,6 +73,7 @@ class Witness:
 
     def free(self, what: Any) -> None:
         self.stops.pop(what, None)
+        self.back[what] = self.provider.clock().timestamp()
 
     def called_back(self, commit: int, at: datetime) -> None:
         """A run that called back whatever may not leave has got all of it. `at`: its own clock, when it ended."""
@@ -84,8 +86,9 @@ class Witness:
         """Whatever was written down and applied must have had its effect, whatever its sg_event_id."""
         for e in self.heard:
             same = tuple(e.get(name) for name in ("event", "email", "timestamp", "nt_attempt", "nt_message", "url"))
-            if e["event"] in ("bounce", "spamreport", "unsubscribe") and same not in self.known:
-                self.stopped(e["email"])  # one who came back since is not stopped by an old goodbye told again
+            old = e["event"] == "unsubscribe" and e["timestamp"] <= self.back.get(e["email"], 0)
+            if e["event"] in ("bounce", "spamreport", "unsubscribe") and same not in self.known and not old:
+                self.stopped(e["email"])  # who came back since is not stopped by an old goodbye, told late or again
             self.known.add(same)
             if e.get("nt_attempt"):
                 self.proven.add(e["nt_attempt"])
