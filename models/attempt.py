@@ -462,25 +462,9 @@ CARRY = insert(ITEMS).from_select(
         among(message.TABLE.c.id, "ids")
     ),
 )
-FENCE = (
+FENCED = (  # one fence, whether for one request or for many
     update(TABLE)
     .where(
-        TABLE.c.id == bindparam("b_id"),
-        TABLE.c.owner == bindparam("b_owner"),
-        TABLE.c.state == AttemptState.CLAIMED,
-        TABLE.c.lease_until > bindparam("b_now", type_=Moment),
-    )
-    .values(
-        state=AttemptState.ARMED,
-        armed_at=bindparam("b_now", type_=Moment),
-        lease_until=bindparam("b_until", type_=Moment),
-        alone_why=bindparam("b_alone"),
-    )
-)
-FENCE_ALL = (
-    update(TABLE)
-    .where(
-        among(TABLE.c.id, "attempts"),
         TABLE.c.owner == bindparam("b_owner"),
         TABLE.c.state == AttemptState.CLAIMED,
         TABLE.c.lease_until > bindparam("b_now", type_=Moment),
@@ -490,8 +474,9 @@ FENCE_ALL = (
         armed_at=bindparam("b_now", type_=Moment),
         lease_until=bindparam("b_until", type_=Moment),
     )
-    .returning(TABLE.c.id)
 )
+FENCE = FENCED.where(TABLE.c.id == bindparam("b_id")).values(alone_why=bindparam("b_alone"))
+FENCE_ALL = FENCED.where(among(TABLE.c.id, "attempts")).returning(TABLE.c.id)
 TAKEN = (
     update(TABLE)
     .where(TABLE.c.id == bindparam("b_id"))
