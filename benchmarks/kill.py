@@ -157,7 +157,11 @@ def run(url: str, kills: int, seed: int) -> Toll:
         port = roles.free_port()
         with double(folder, port, seed) as provider:
             town = roles.Town(
-                folder, url or f"sqlite:///{folder / 'nurture.db'}", port, provider["url"], provider["public_key"]
+                folder,
+                url or f"sqlite:///{folder / 'nurture.runtime.database'}",
+                port,
+                provider["url"],
+                provider["public_key"],
             )
             in_a_child(lambda: roles.settle(town))
             crew = Crew(town, chance, toll)

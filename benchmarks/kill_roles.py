@@ -20,18 +20,21 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
-from models import Address, Contact, Message, metadata, stop
+from models import Address, Contact, Message, metadata
 from models import attempt as attempts
 from models import campaign as kept
 from models import message as messages
-from models.bulk import add_new
-from nurture import campaigns, db
-from nurture.desk import Desk
-from nurture.links import UNSUBSCRIBE, Links
-from nurture.sendgrid.transport import SendGrid
-from nurture.settings import Settings
+from models.bulk_upsert import add_new
+from models.queries import letter_stops
+from nurture.channels.sendgrid.channel import SendGrid
+from nurture.config import campaigns
+from nurture.rendering.composer import Desk
+from nurture.rendering.links import UNSUBSCRIBE, Links
+from nurture.runtime import database
+from nurture.runtime.settings import Settings
 from nurture.web.app import serve
-from tasks import claims, delivery, feedback, offers, standing
+from tasks import feedback
+from tasks.delivery import claims, dispatch, eligibility, outbox
 
 FASTER = 30  # an armed lease of 90 s lasts 3
 DEADLINE = 1.5  # seconds for a request: well below the armed lease, as in life
@@ -117,9 +120,9 @@ def free_port() -> int:
 
 def settle(town: Town) -> None:
     """Tables, people with consent, a published campaign."""
-    engine, now = db.engine_for(town.url), town.start
+    engine, now = database.engine_for(town.url), town.start
     metadata.create_all(engine)
-    with db.writing(engine) as session:
+    with database.writing(engine) as session:
         add_new(session, Address, [{"address": f"p{i}@home.example"} for i in range(PEOPLE)])
         add_new(session, Contact, [
             {"market": "b2c", "key": f"p{i}", "address": f"p{i}@home.example", "email": f"p{i}@home.example",
@@ -151,7 +154,7 @@ def last_words() -> None:
 
 def until_killed(town: Town, work: Callable[[Engine], Any], pause: float) -> None:
     """A database that is busy, or chose us in a deadlock, is tried again, as the next scheduled run would."""
-    engine = db.engine_for(town.url)
+    engine = database.engine_for(town.url)
     while True:
         try:
             work(engine)
@@ -182,11 +185,11 @@ def sender(town: Town, chance: random.Random) -> None:
     desk = Desk(town.settings, town.links)
     mortal(chance, transport, "send")
     steps = ("open_attempts", "fence", "fence_all", "arm", "finish", "taken", "split")
-    for module, names in ((delivery, ("tidy",)), (claims, ("claim", "write")), (standing, ("look",)),
-                          (offers, ("arm_together", "record_together")), (attempts, steps)):  # fmt: skip
+    for module, names in ((outbox, ("tidy",)), (claims, ("claim", "write")), (eligibility, ("look",)),
+                          (dispatch, ("arm_together", "record_together")), (attempts, steps)):  # fmt: skip
         for name in names:
             mortal(chance, module, name)
-    until_killed(town, lambda engine: delivery.deliver(engine, town.clock, transport, desk), 0.02)
+    until_killed(town, lambda engine: outbox.deliver(engine, town.clock, transport, desk), 0.02)
 
 
 def mortal(chance: random.Random, where: Any, name: str) -> None:
@@ -217,7 +220,7 @@ def planner(town: Town, chance: random.Random) -> None:
 
     def plan(engine: Engine) -> None:
         now = town.clock()
-        with db.writing(engine) as session:
+        with database.writing(engine) as session:
             for scope in messages.brakes(session):
                 kept.release_brake(session, scope)
             if town.peace:
@@ -242,7 +245,7 @@ def leaver(town: Town, chance: random.Random) -> None:
     def leave(engine: Engine) -> None:
         if town.peace:
             return
-        with db.reading(engine) as session:
+        with database.reading(engine) as session:
             newest = session.execute(
                 select(col(Message.id), col(Message.address)).order_by(col(Message.id).desc()).limit(200)
             ).all()
@@ -258,8 +261,8 @@ def leaver(town: Town, chance: random.Random) -> None:
             except OSError:
                 return  # the web app is dead at this moment: nothing was promised
         else:
-            with db.writing(engine) as session:
-                stop.suppress_once(session, stop.Stop(address, town.clock(), "person", "benchmark"))
+            with database.writing(engine) as session:
+                letter_stops.suppress_once(session, letter_stops.Stop(address, town.clock(), "person", "benchmark"))
         town.log("stopped", address=address)
 
     until_killed(town, leave, 0.04)

@@ -36,10 +36,11 @@ from models import (
     Segment,
     metadata,
 )
-from models.pour import pour
-from nurture import db, publishing
-from nurture.settings import PROJECT
-from tasks.sequences import plan
+from models.bulk_insert import pour
+from nurture.config import publish
+from nurture.runtime import database as db
+from nurture.runtime.settings import PROJECT
+from tasks.planning.sequences import plan
 
 NOW = datetime(2026, 3, 10, 6, tzinfo=UTC)  # a Tuesday
 SLUG = "pump-efficiency"
@@ -52,7 +53,7 @@ def fill(url: str, leads: int) -> None:
     """A database as it stands on a Tuesday morning."""
     engine = db.engine_for(url)
     metadata.create_all(engine)
-    [(_, version, _)] = publishing.publish(engine, PROJECT / "templates", SLUG, "benchmark", NOW - timedelta(days=9))
+    [(_, version, _)] = publish.publish(engine, PROJECT / "templates", SLUG, "benchmark", NOW - timedelta(days=9))
     assert version == 1
     chance = Random(11)
     for start in range(0, leads, PART):

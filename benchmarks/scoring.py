@@ -22,14 +22,14 @@ import numpy as np
 import polars as pl
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from nurture.scorers import contest
-from nurture.scorers.columns import Column, Kind, describe, read_categories, read_days, read_numbers
-from nurture.scorers.features import plan
-from nurture.scorers.files import read_frame
-from nurture.scorers.folds import shuffled_folds
-from nurture.scorers.learners import few_threads, follow
-from nurture.scorers.measures import Floats, auc, auc_within, figures
-from nurture.scorers.train import TrainedScorer, again, train
+from nurture.learning.features.columns import plan
+from nurture.learning.fit import model_selection
+from nurture.learning.fit.estimators import few_threads, follow
+from nurture.learning.fit.folds import shuffled_folds
+from nurture.learning.fit.train import TrainedScorer, again, train
+from nurture.learning.judge.metrics import Floats, auc, auc_within, figures
+from nurture.learning.training_data.files import read_frame
+from nurture.learning.training_data.schema import Column, Kind, describe, read_categories, read_days, read_numbers
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 AT_CREATION = [
@@ -161,7 +161,7 @@ def bank_rolling(_: bool) -> dict[str, Any]:
     started = perf_counter()
     columns = [Column("call", Kind.NUMBER, "typed"), *describe(frame[before], skip=["call"])]
     reader = plan(frame[before], columns)
-    verdict = contest.hold(reader, reader.read(frame[before]), y[before], before.astype(float), seed=SEED)
+    verdict = model_selection.hold(reader, reader.read(frame[before]), y[before], before.astype(float), seed=SEED)
     took = perf_counter() - started
     ours, theirs, control = (np.full(len(y), np.nan) for _ in range(3))
     for at in range(start, len(y), BLOCK):

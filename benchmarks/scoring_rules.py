@@ -25,9 +25,10 @@ from typing import Any
 import numpy as np
 
 from models import Activity, metadata
-from nurture import db, scoring_rules
-from nurture.rules import scoring
-from tasks.scoring import score, score_accounts
+from nurture.config import scoring as scoring_rules
+from nurture.rules.scoring import lead_score
+from nurture.runtime import database
+from tasks.scoring.scores import score, score_accounts
 from tasks.segmentation import segment
 
 ROOT = Path(__file__).parents[1]
@@ -51,7 +52,7 @@ KINDS = (
 
 def fill(url: str, leads: int) -> None:
     """Leads, a year of what they did in the order of time, and now and then a deal or an order after reading prices."""
-    engine = db.engine_for(url)
+    engine = database.engine_for(url)
     metadata.create_all(engine)
     chance = np.random.default_rng(7)
     accounts, many, begin = leads // PER_ACCOUNT + 1, leads * EACH, NOW - timedelta(days=365)
@@ -127,7 +128,7 @@ def pour(raw: Any, table: str, columns: str, rows: Iterator[tuple[Any, ...]]) ->
 
 def work(name: str, url: str, shard: int, shards: int, models: str) -> tuple[float, float, int]:
     """One shard in a process of its own: seconds by the clock, of the processor, and its peak memory in MiB."""
-    engine, began = db.engine_for(url), time.perf_counter()
+    engine, began = database.engine_for(url), time.perf_counter()
     orders: dict[str, Callable[[], Any]] = {
         "segment": lambda: segment(engine, NOW, shard, shards),
         "score": lambda: score(engine, NOW, RULES, shard=shard, shards=shards),
@@ -147,15 +148,15 @@ def peak() -> int:
 
 def teach(url: str, models: str) -> tuple[float, float, int]:
     """Both markets' models, learned from the record and put in charge whatever they are worth: this is about speed."""
-    from nurture.scorers import store
-    from tasks.learning import learn
+    from nurture.learning.registry import versions
+    from tasks.scoring.learning import learn
 
-    engine, began = db.engine_for(url), time.perf_counter()
+    engine, began = database.engine_for(url), time.perf_counter()
     for market, days in (("b2b", 90), ("b2c", 30)):
         taught = learn(engine, NOW, RULES, market, days, Path(models) / market, 70.0)
         print(f"{taught.market}: {taught.words}", file=sys.stderr)
         assert taught.version, taught.words
-        store.promote(Path(models) / market, taught.version, NOW, "benchmark")
+        versions.promote(Path(models) / market, taught.version, NOW, "benchmark")
     mine = resource.getrusage(resource.RUSAGE_SELF)
     return time.perf_counter() - began, mine.ru_utime + mine.ru_stime, peak()
 
@@ -171,14 +172,14 @@ def rule_alone(many: int = 10_000) -> int:
         for one in range(many)
     ]  # fmt: skip
     done = [
-        scoring.deeds_of(
+        lead_score.deeds_of(
             [(chance.choice(KINDS), NOW - timedelta(days=chance.uniform(0, 365))) for _ in range(EACH)], sheet, NOW
         )
         for _ in leads
     ]
     began = time.process_time()
     for lead, deeds in zip(leads, done, strict=True):
-        scoring.score(lead, deeds, RULES, NOW)
+        lead_score.score(lead, deeds, RULES, NOW)
     return round(many / (time.process_time() - began))
 
 

@@ -35,12 +35,13 @@ from sqlalchemy import create_engine, func, insert, make_url, select, text, upda
 
 from models import Address, Contact, Message, metadata  # noqa: E402
 from models import campaign as kept  # noqa: E402
-from nurture import campaigns, db  # noqa: E402
-from nurture.desk import Desk  # noqa: E402
-from nurture.links import Links  # noqa: E402
-from nurture.sendgrid.transport import SendGrid  # noqa: E402
-from nurture.settings import Settings  # noqa: E402
-from tasks.delivery import deliver  # noqa: E402
+from nurture.channels.sendgrid.channel import SendGrid  # noqa: E402
+from nurture.config import campaigns  # noqa: E402
+from nurture.rendering.composer import Desk  # noqa: E402
+from nurture.rendering.links import Links  # noqa: E402
+from nurture.runtime import database as db  # noqa: E402
+from nurture.runtime.settings import Settings  # noqa: E402
+from tasks.delivery.outbox import deliver  # noqa: E402
 
 NOW = datetime(2026, 3, 2, 19, tzinfo=UTC)  # an evening: people shop
 SLUG, LETTER, KEY, DELAY_MS = "spring-sale", "offer", "SG.double", 50

@@ -29,7 +29,15 @@ from pathlib import Path
 
 from sklearn.metrics import accuracy_score, f1_score
 
-from nurture.rules.titles import UNKNOWN, TitleReading, TitleTables, load_tables, read_titles, role_given, sure
+from nurture.rules.segmentation.titles import (
+    UNKNOWN,
+    TitleReading,
+    TitleTables,
+    load_tables,
+    read_titles,
+    role_given,
+    sure,
+)
 
 ROOT = Path(__file__).parents[1]
 PROBE = ROOT / "tests" / "titles_probe.csv"

@@ -8,21 +8,22 @@ from prefect.states import Completed
 from pydantic import Field
 from sqlalchemy import Engine
 
-from flows import board
-from flows.lateness import too_late
-from flows.run import Minutes, Trouble, done, noun, total
-from models.epoch import RESTORED
-from models.held import open_batches
+from flows.orchestration import artifacts
+from flows.orchestration.flow_factory import Minutes, Trouble, done, noun, total
+from flows.orchestration.late_run_guard import too_late
 from models.message import brakes
-from nurture import carriers, db
-from nurture.clock import Clock
-from nurture.desk import Desk
-from nurture.envelope import Transport
-from nurture.epoch import outside
-from nurture.settings import settings
-from tasks.delivery import deliver
-from tasks.recall import Recalled, recall
-from tasks.restored import MEND
+from models.queries.scheduled_send import open_batches
+from models.restore_guard import RESTORED
+from nurture.channels import choice
+from nurture.channels.base import Transport
+from nurture.rendering.composer import Desk
+from nurture.runtime import database
+from nurture.runtime.clock import Clock
+from nurture.runtime.restore_guard import outside
+from nurture.runtime.settings import settings
+from tasks.delivery.outbox import deliver
+from tasks.delivery.restore_guard import MEND
+from tasks.delivery.scheduled_send import Recalled, recall
 
 
 @noun("deliver up to {most:,} letters")
@@ -39,10 +40,10 @@ def delivery(
     """
     if skipped := too_late(most_late):
         return skipped
-    ours, engine = settings(), db.here()
-    carrier, desk = carriers.transport(ours), Desk(ours)
+    ours, engine = settings(), database.here()
+    carrier, desk = choice.transport(ours), Desk(ours)
     back = _call_back(engine, ours.clock, carrier, desk)  # also while sending is paused: then above all
-    with db.reading(engine) as session:
+    with database.reading(engine) as session:
         forgotten = brakes(session).get(RESTORED)
     if forgotten:
         raise Trouble(forgotten)
@@ -54,7 +55,7 @@ def delivery(
     if delivered.unknown or delivered.doubted:  # while there is time
         back = _call_back(engine, ours.clock, carrier, desk)
 
-    board.table("delivery", [asdict(delivered)], "Messages that left the outbox, and those that did not")
+    artifacts.table("delivery", [asdict(delivered)], "Messages that left the outbox, and those that did not")
     if why := _paused(engine):
         raise Trouble(
             f"The provider refuses everything, so sending is paused: {why}. Mend that, then `nurture resume`."
@@ -67,11 +68,11 @@ def delivery(
 
 def _call_back(engine: Engine, clock: Clock, carrier: Transport, desk: Desk) -> Recalled | None:
     """Letters that the provider holds for us. None: it holds none."""
-    with db.reading(engine) as session:
+    with database.reading(engine) as session:
         if not open_batches(session):
             return None
     recalled = recall.task(engine, clock, carrier, desk)
-    board.table("recall", [asdict(recalled)], "Requests that were called back, and letters whose time has come")
+    artifacts.table("recall", [asdict(recalled)], "Requests that were called back, and letters whose time has come")
     return recalled
 
 
@@ -84,11 +85,11 @@ def _words(back: Recalled | None) -> str:
 
 def _paused_parts(engine: Engine) -> str:
     """Campaigns and sending domains that are paused while the others go on."""
-    with db.reading(engine) as session:
+    with database.reading(engine) as session:
         return "; ".join(f"{scope.partition(':')[2]} is paused: {why}" for scope, why in brakes(session).items())
 
 
 def _paused(engine: Engine) -> str | None:
     """Why nothing at all leaves, when somebody or the provider said so."""
-    with db.reading(engine) as session:
+    with database.reading(engine) as session:
         return brakes(session).get("all")

@@ -4,12 +4,13 @@ from prefect import State, get_run_logger
 from prefect.events import emit_event
 from prefect.states import Completed
 
-from flows import board
-from flows.lateness import too_late
-from flows.run import At, Minutes, moment, noun
-from nurture import db, scoring_rules
-from nurture.settings import settings
-from tasks.drift import watch
+from flows.orchestration import artifacts
+from flows.orchestration.flow_factory import At, Minutes, moment, noun
+from flows.orchestration.late_run_guard import too_late
+from nurture.config import scoring
+from nurture.runtime import database
+from nurture.runtime.settings import settings
+from tasks.scoring.drift import watch
 
 EVENT = "nurture.drift"
 
@@ -27,8 +28,8 @@ def drift(most_late: Minutes = 240, at: At = None) -> State[None]:
     """
     if skipped := too_late(most_late, at):
         return skipped
-    ours, engine, now = settings(), db.here(), moment(at)
-    rules = scoring_rules.read(ours.rules / "scoring.toml")
+    ours, engine, now = settings(), database.here(), moment(at)
+    rules = scoring.read(ours.rules / "scoring.toml")
 
     found = watch.task(engine, now, rules, ours.model_folder)
 
@@ -42,6 +43,6 @@ def drift(most_late: Minutes = 240, at: At = None) -> State[None]:
         )
     if alarms:
         page = [f"## {one.market}, {one.version}\n\n" + "\n".join(f"* {said}" for said in one.moved) for one in alarms]
-        board.page("drift", "\n\n".join(page), "What moved since the model in charge was trained")
+        artifacts.page("drift", "\n\n".join(page), "What moved since the model in charge was trained")
     moved = sum(len(one.moved) for one in alarms)
     return Completed(message=" ".join(one.words for one in alarms)[:500] if moved else "nothing moved")

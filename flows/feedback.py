@@ -6,16 +6,17 @@ from datetime import datetime
 from prefect import State
 from sqlalchemy import Engine
 
-from flows import board
-from flows.lateness import too_late
-from flows.run import At, Minutes, Trouble, done, moment, noun, total
-from models.held import open_batches
-from nurture import carriers, db
-from nurture.desk import Desk
-from nurture.settings import settings
+from flows.orchestration import artifacts
+from flows.orchestration.flow_factory import At, Minutes, Trouble, done, moment, noun, total
+from flows.orchestration.late_run_guard import too_late
+from models.queries.scheduled_send import open_batches
+from nurture.channels import choice
+from nurture.rendering.composer import Desk
+from nurture.runtime import database
+from nurture.runtime.settings import settings
+from tasks.delivery.reconciliation import Reconciled, held, reconcile
+from tasks.delivery.scheduled_send import recall
 from tasks.feedback import apply
-from tasks.recall import recall
-from tasks.unknown import Reconciled, held, reconcile
 
 
 @noun("apply what recipients did")
@@ -30,18 +31,18 @@ def feedback(most_late: Minutes = 60, at: At = None) -> State[None]:
     if skipped := too_late(most_late, at):
         return skipped
 
-    engine = db.here()
+    engine = database.here()
     applied = apply.task(engine, moment(at))
     settled = _look_up(engine, at)
     ours = settings()
-    with db.reading(engine) as session:
+    with database.reading(engine) as session:
         holds = bool(open_batches(session))
     if holds:  # somebody may have left since their letter was handed over
-        recall.task(engine, (lambda: at) if at else ours.clock, carriers.transport(ours), Desk(ours))
+        recall.task(engine, (lambda: at) if at else ours.clock, choice.transport(ours), Desk(ours))
 
-    board.table("feedback", [asdict(applied)], "Events that took effect")
+    artifacts.table("feedback", [asdict(applied)], "Events that took effect")
     if settled:
-        board.table("unknown", [asdict(settled)], "Requests in doubt, and what the provider's own log says of them")
+        artifacts.table("unknown", [asdict(settled)], "Requests in doubt, and what the provider's own log says of them")
     if applied.surprises:
         raise Trouble(f"The provider took {applied.surprises:,} messages that we had ruled out as sent. The events are "
                       "applied and nothing is sent twice, but the ledger was wrong: please report it.")  # fmt: skip
@@ -51,7 +52,7 @@ def feedback(most_late: Minutes = 60, at: At = None) -> State[None]:
 def _look_up(engine: Engine, at: datetime | None) -> Reconciled | None:
     """What the provider's log says of requests in doubt. None: nothing is, or there is no log that could be asked."""
     ours = settings()
-    if not held(engine) or (log := carriers.log(ours)) is None:
+    if not held(engine) or (log := choice.log(ours)) is None:
         return None
     return reconcile.task(engine, (lambda: at) if at else ours.clock, ours.transport, log)
 

@@ -4,10 +4,10 @@ from dataclasses import asdict
 
 from prefect import State
 
-from flows import board
-from flows.lateness import too_late
-from flows.run import At, Minutes, done, moment, noun
-from nurture import db
+from flows.orchestration import artifacts
+from flows.orchestration.flow_factory import At, Minutes, done, moment, noun
+from flows.orchestration.late_run_guard import too_late
+from nurture.runtime import database
 from tasks.handoff import offer, overdue, recycle
 
 
@@ -21,12 +21,12 @@ def handoff(most_late: Minutes = 50, at: At = None) -> State[None]:
     """
     if skipped := too_late(most_late, at):
         return skipped
-    engine, now = db.here(), moment(at)
+    engine, now = database.here(), moment(at)
 
     rested = recycle.task(engine, now)
     offered = offer.task(engine, now)
     late = overdue.task(engine, now)
 
     counts = asdict(offered) | asdict(late) | asdict(rested)
-    board.table("handoff", [counts], "Leads offered to sales, and why the other warm ones were not")
+    artifacts.table("handoff", [counts], "Leads offered to sales, and why the other warm ones were not")
     return done(counts, "warm", "offered", "late", "returned")

@@ -10,11 +10,12 @@ from prefect import State
 from prefect.logging import get_run_logger
 from pydantic import Field
 
-from flows import board
-from flows.lateness import too_late
-from flows.run import At, Minutes, done, in_words, moment, noun, raise_trouble
-from nurture import clock, db, mapping
-from nurture.settings import settings
+from flows.orchestration import artifacts
+from flows.orchestration.flow_factory import At, Minutes, done, in_words, moment, noun, raise_trouble
+from flows.orchestration.late_run_guard import too_late
+from nurture.files import mapping
+from nurture.runtime import clock, database
+from nurture.runtime.settings import settings
 from tasks.intake import import_file
 
 DATA = (".csv", ".csv.gz", ".parquet")
@@ -40,7 +41,7 @@ def intake(
     """
     if skipped := too_late(most_late, at):
         return skipped
-    engine, now, ours = db.here(), moment(at), settings()
+    engine, now, ours = database.here(), moment(at), settings()
     inbox = Path(folder) if folder else ours.var / "inbox"
     inbox.mkdir(parents=True, exist_ok=True)
 
@@ -56,7 +57,7 @@ def intake(
         rows.append({"file": file.name, **asdict(imported)})
         put_away(file)
 
-    board.table(
+    artifacts.table(
         "intake", rows, f"Files imported from {inbox}; rejected rows stand in their rejects file with the reason"
     )
     raise_trouble(troubles)

@@ -7,14 +7,15 @@ from prefect import State
 from prefect.states import Completed
 from pydantic import Field
 
-from flows import board
-from flows.lateness import too_late
-from flows.run import At, Minutes, moment, noun
+from flows.orchestration import artifacts
+from flows.orchestration.flow_factory import At, Minutes, moment, noun
+from flows.orchestration.late_run_guard import too_late
 from models.contact import Market
-from nurture import db, scoring_rules
-from nurture.settings import settings
-from tasks.accounts import learn_accounts
-from tasks.learning import learn
+from nurture.config import scoring
+from nurture.runtime import database
+from nurture.runtime.settings import settings
+from tasks.scoring.accounts import learn_accounts
+from tasks.scoring.learning import learn
 
 Days = Annotated[int, Field(ge=7, le=730)]
 
@@ -31,8 +32,8 @@ def learning(days_b2c: Days = 30, most_late: Minutes = 1_440, at: At = None) -> 
     """
     if skipped := too_late(most_late, at):
         return skipped
-    ours, engine, now = settings(), db.here(), moment(at)
-    rules = scoring_rules.read(ours.rules / "scoring.toml")
+    ours, engine, now = settings(), database.here(), moment(at)
+    rules = scoring.read(ours.rules / "scoring.toml")
     days = {Market.B2B.value: rules.account.horizon_days, Market.B2C.value: days_b2c}
 
     taught = [
@@ -42,6 +43,8 @@ def learning(days_b2c: Days = 30, most_late: Minutes = 1_440, at: At = None) -> 
     accounts = learn_accounts.task(engine, now, rules)
 
     for one in taught:
-        board.page(f"learning-{one.market}", one.markdown or one.words, "What was learned of leads, and is it better?")
-    board.page("learning-accounts", accounts.words, "What was learned of accounts")
+        artifacts.page(
+            f"learning-{one.market}", one.markdown or one.words, "What was learned of leads, and is it better?"
+        )
+    artifacts.page("learning-accounts", accounts.words, "What was learned of accounts")
     return Completed(message=", ".join(f"{one.market}: {one.outcome}" for one in taught))

@@ -2,12 +2,12 @@
 
 from prefect import State
 
-from flows import board
-from flows.campaigns import chosen, counts, play
-from flows.lateness import too_late
-from flows.run import At, Minutes, Shards, Slug, done, moment, noun, raise_trouble
-from nurture import db
-from tasks.promotions import enrol, plan
+from flows.orchestration import artifacts
+from flows.orchestration.campaign_run import chosen, counts, play
+from flows.orchestration.flow_factory import At, Minutes, Shards, Slug, done, moment, noun, raise_trouble
+from flows.orchestration.late_run_guard import too_late
+from nurture.runtime import database
+from tasks.planning.promotions import enrol, plan
 
 
 @noun("plan {campaign}")
@@ -24,10 +24,10 @@ def promotions(campaign: Slug = None, shards: Shards = 1, most_late: Minutes = 1
     """
     if skipped := too_late(most_late, at):
         return skipped
-    engine, now = db.here(), moment(at)
+    engine, now = database.here(), moment(at)
 
     rows, troubles = play(engine, now, chosen(engine, "b2c", campaign), shards, enrol, plan)
 
-    board.table("promotions", rows, "Campaigns planned; every skip stands in the ledger with its reason")
+    artifacts.table("promotions", rows, "Campaigns planned; every skip stands in the ledger with its reason")
     raise_trouble(troubles)
     return done(counts(rows), "entered", "planned", "skipped", "waiting")

@@ -2,14 +2,14 @@
 
 from prefect import State
 
-from flows import board
-from flows.lateness import too_late
-from flows.run import At, Minutes, Slug, Trouble, done, moment, noun
-from nurture import db
-from nurture.rules import lifecycle
-from nurture.rules.reporting import GROUPS, skips_by_reason
+from flows.orchestration import artifacts
+from flows.orchestration.flow_factory import At, Minutes, Slug, Trouble, done, moment, noun
+from flows.orchestration.late_run_guard import too_late
+from nurture.rules.reporting.ledger import GROUPS, skips_by_reason
+from nurture.rules.segmentation import lifecycle
+from nurture.runtime import database
 from tasks.reporting import funnel, report
-from tasks.threshold import in_words
+from tasks.sales_threshold import in_words
 
 
 @noun("report on {campaign}")
@@ -24,13 +24,15 @@ def reporting(campaign: Slug = None, most_late: Minutes = 240, at: At = None) ->
     if skipped := too_late(most_late, at):
         return skipped
 
-    found = report.task(db.here(), moment(at), campaign)
-    stages = funnel.task(db.here(), moment(at))
-    threshold = in_words.task(db.here(), moment(at))
+    found = report.task(database.here(), moment(at), campaign)
+    stages = funnel.task(database.here(), moment(at))
+    threshold = in_words.task(database.here(), moment(at))
 
-    board.page("reporting", f"{found.markdown()}\n\n{threshold}", "The ledger, the funnel and what sales have time for")
-    board.page("funnel", lifecycle.markdown(stages), "Leads by stage: how many, how many go on, how long they stay")
-    board.page("reasons", skips_by_reason(found.lines), "Letters not sent, by reason")
+    artifacts.page(
+        "reporting", f"{found.markdown()}\n\n{threshold}", "The ledger, the funnel and what sales have time for"
+    )
+    artifacts.page("funnel", lifecycle.markdown(stages), "Leads by stage: how many, how many go on, how long they stay")
+    artifacts.page("reasons", skips_by_reason(found.lines), "Letters not sent, by reason")
     if not found.adds_up:
         raise Trouble(
             "The ledger does not add up: a message is in no group or in two. Nothing is lost; please report it."

@@ -2,13 +2,15 @@
 
 from prefect import State
 
-from flows import board
-from flows.lateness import too_late
-from flows.run import At, Minutes, Shards, done, moment, noun, over, total
-from nurture import db, sales_file, scoring_rules
-from nurture.settings import settings
-from tasks.scoring import score, score_accounts
-from tasks.threshold import set_threshold
+from flows.orchestration import artifacts
+from flows.orchestration.flow_factory import At, Minutes, Shards, done, moment, noun, over, total
+from flows.orchestration.late_run_guard import too_late
+from nurture.config import sales
+from nurture.config import scoring as scoring_rules
+from nurture.runtime import database
+from nurture.runtime.settings import settings
+from tasks.sales_threshold import set_threshold
+from tasks.scoring.scores import score, score_accounts
 
 
 @noun("score everybody, parts: {shards}")
@@ -22,13 +24,13 @@ def scoring(shards: Shards = 1, most_late: Minutes = 240, at: At = None) -> Stat
     """
     if skipped := too_late(most_late, at):
         return skipped
-    engine, now, rules = db.here(), moment(at), scoring_rules.read(settings().rules / "scoring.toml")
+    engine, now, rules = database.here(), moment(at), scoring_rules.read(settings().rules / "scoring.toml")
 
     leads = total(over(shards, score, engine, now, rules, settings().model_folder))
     accounts = total(over(shards, score_accounts, engine, now, rules))
-    week = set_threshold.task(engine, now, sales_file.read(settings().rules)).week
+    week = set_threshold.task(engine, now, sales.read(settings().rules)).week
 
-    board.table("scoring", [{"rules": rules.version, **leads, **accounts}], "Leads and accounts scored")
+    artifacts.table("scoring", [{"rules": rules.version, **leads, **accounts}], "Leads and accounts scored")
     if week:
-        board.page("threshold", week.markdown, "From which score on sales have time for a lead this week")
+        artifacts.page("threshold", week.markdown, "From which score on sales have time for a lead this week")
     return done(leads | accounts, "leads", "best", "accounts")

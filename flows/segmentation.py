@@ -2,10 +2,10 @@
 
 from prefect import State
 
-from flows import board
-from flows.lateness import too_late
-from flows.run import At, Minutes, Shards, done, moment, noun, over, total
-from nurture import db
+from flows.orchestration import artifacts
+from flows.orchestration.flow_factory import At, Minutes, Shards, done, moment, noun, over, total
+from flows.orchestration.late_run_guard import too_late
+from nurture.runtime import database
 from tasks.segmentation import segment
 
 
@@ -21,7 +21,7 @@ def segmentation(shards: Shards = 1, most_late: Minutes = 240, at: At = None) ->
     if skipped := too_late(most_late, at):
         return skipped
 
-    counts = total(over(shards, segment, db.here(), moment(at)))
+    counts = total(over(shards, segment, database.here(), moment(at)))
 
-    board.table("segmentation", [counts], "Contacts segmented; confirmed ones stay as a person left them")
+    artifacts.table("segmentation", [counts], "Contacts segmented; confirmed ones stay as a person left them")
     return done(counts, "contacts", "changed", "moved")

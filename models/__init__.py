@@ -3,6 +3,7 @@
 from sqlmodel import SQLModel
 
 from models.account import Account
+from models.account_pause import Pause
 from models.activity import Activity
 from models.address import Address, SuppressedBy, Suppression
 from models.attempt import Attempt, AttemptItem, AttemptState
@@ -10,15 +11,14 @@ from models.campaign import Brake, Campaign, CampaignVersion
 from models.confirmation import Confirmation
 from models.contact import Consent, Contact, Market, Stage, Transition
 from models.enrolment import Enrolment, EnrolmentState
-from models.epoch import Epoch
 from models.event import Event, Kind
 from models.handoff import Decision, Handoff
-from models.intake import Import
-from models.lesson import About, Lesson
+from models.import_file import Import
+from models.learned_parameter import About, Lesson
 from models.message import Message, State
 from models.opportunity import Opportunity, Outcome, Phase
 from models.order import Order
-from models.pause import Pause
+from models.restore_guard import Epoch
 from models.role_change import RoleChange
 from models.score import AccountScore, Score
 from models.segment import Role, Segment

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from models.moment import Id, Json, Moment
+from models.types import Id, Json, Moment
 
 
 class Account(SQLModel, table=True):

@@ -9,9 +9,9 @@ from sqlalchemy import BigInteger, Index, and_, case, delete, func, select
 from sqlmodel import Field, Session, SQLModel, col
 
 from models.account import Account
-from models.bulk import add_new
-from models.columns import numbers, seconds
-from models.moment import Id, Moment
+from models.bulk_upsert import add_new
+from models.numpy_fetch import numbers, seconds
+from models.types import Id, Moment
 
 READING = ("page_view", "pricing_view", "download", "webinar", "email_click")  # kinds whose detail names a thing read
 

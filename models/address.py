@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from sqlmodel import Field, Session, SQLModel
 
-from models.moment import Id, Moment
+from models.types import Id, Moment
 
 
 class Address(SQLModel, table=True):
@@ -44,8 +44,10 @@ def suppress(
 ) -> int:
     """Write no more to these (normalised) addresses, from this commit on; their waiting messages are skipped.
 
-    Returns how many were free before. `models.stop` does it, and takes it back.
+    Returns how many were free before. `models.queries.letter_stops` does it, and takes it back.
     """
-    from models import stop  # stops know messages, and messages know addresses
+    from models.queries import letter_stops  # stops know messages, and messages know addresses
 
-    return stop.suppress(session, [stop.Stop(address, now, why, heard_from, campaign) for address in addresses])
+    return letter_stops.suppress(
+        session, [letter_stops.Stop(address, now, why, heard_from, campaign) for address in addresses]
+    )

@@ -28,9 +28,9 @@ from sqlalchemy.orm import Session
 from sqlmodel import Field, SQLModel, col
 
 from models import message
-from models.bulk import among
+from models.bulk_upsert import among
 from models.message import Message, State
-from models.moment import Id, Moment
+from models.types import Id, Moment
 
 
 class AttemptState(StrEnum):

@@ -7,8 +7,8 @@ from sqlalchemy import RowMapping, UniqueConstraint, delete, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import Field, SQLModel, col
 
-from models.bulk import add_new, upsert
-from models.moment import Id, Json, Moment
+from models.bulk_upsert import add_new, upsert
+from models.types import Id, Json, Moment
 
 
 class Campaign(SQLModel, table=True):

@@ -8,8 +8,8 @@ from sqlalchemy import insert, select, update
 from sqlmodel import Field, Session, SQLModel, col
 
 from models.contact import Contact, Market
-from models.moment import Id, Moment
 from models.segment import Role, Segment
+from models.types import Id, Moment
 
 SURE = ("role", "persona", "department", "seniority")  # what a person can speak of
 

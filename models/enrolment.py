@@ -24,11 +24,11 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlmodel import Field, SQLModel, col
 
-from models.audience import audience
-from models.bulk import insert_into
+from models.bulk_upsert import insert_into
 from models.campaign import CampaignVersion
 from models.message import Message, State
-from models.moment import Id, Moment
+from models.queries.audience import audience
+from models.types import Id, Moment
 
 
 class EnrolmentState(StrEnum):

@@ -7,8 +7,8 @@ from enum import StrEnum
 from sqlalchemy import Index, RowMapping, bindparam, select, text, update
 from sqlmodel import Field, Session, SQLModel, col
 
-from models.bulk import Row, add_new
-from models.moment import Id, Moment
+from models.bulk_upsert import Row, add_new
+from models.types import Id, Moment
 
 
 class Kind(StrEnum):

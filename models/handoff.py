@@ -9,9 +9,9 @@ from sqlmodel import Field, Session, SQLModel, col
 
 from models.account import Account
 from models.contact import Contact, Stage, move
-from models.moment import Id, Json, Moment
 from models.score import AccountScore
 from models.segment import Segment
+from models.types import Id, Json, Moment
 
 
 class Decision(StrEnum):

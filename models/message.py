@@ -28,10 +28,10 @@ from sqlmodel import Field, SQLModel, col
 
 from models.account import Account
 from models.address import Address
-from models.bulk import add_new, among
+from models.bulk_upsert import add_new, among
 from models.campaign import Brake, CampaignVersion
 from models.contact import Contact
-from models.moment import Id, MaybeJson, Moment
+from models.types import Id, MaybeJson, Moment
 
 
 class State(StrEnum):

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import case, func, select
 from sqlmodel import Field, Session, SQLModel, col
 
-from models.moment import Id, Json, Moment
+from models.types import Id, Json, Moment
 
 
 class Outcome(StrEnum):

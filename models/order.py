@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Index, case, func, select
 from sqlmodel import Field, Session, SQLModel, col
 
-from models.moment import Id, Moment
+from models.types import Id, Moment
 
 
 class Order(SQLModel, table=True):

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlmodel import Field, Session, SQLModel, col
 
-from models.moment import Id, Moment
+from models.types import Id, Moment
 
 
 class RoleChange(SQLModel, table=True):

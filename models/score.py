@@ -8,10 +8,10 @@ from sqlalchemy import RowMapping, func, select
 from sqlmodel import Field, Session, SQLModel, col
 
 from models.account import Account
-from models.bulk import upsert
+from models.bulk_upsert import upsert
 from models.contact import Contact
-from models.moment import Id, Json, Moment
 from models.segment import Segment
+from models.types import Id, Json, Moment
 
 
 class Score(SQLModel, table=True):

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Field, Session, SQLModel, col
 
-from models.bulk import insert_into
+from models.bulk_upsert import insert_into
 from models.contact import Contact
-from models.moment import Id, MaybeJson, Moment
+from models.types import Id, MaybeJson, Moment
 
 
 class Role(StrEnum):

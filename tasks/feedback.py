@@ -11,13 +11,14 @@ from typing import Any
 from sqlalchemy import Engine, RowMapping
 from sqlmodel import Session
 
-from models import activity, attempt, epoch, event, message, stop
+from models import activity, attempt, event, message, restore_guard
 from models.address import SuppressedBy
 from models.event import Kind
-from nurture import db
-from nurture.rules.feedback import ACTIVITIES, STOPS_ACCOUNT, SUPPRESSES, Heard, machines, outcome
-from tasks.order import order
-from tasks.restored import surprised
+from models.queries import letter_stops
+from nurture.rules.feedback.reactions import ACTIVITIES, STOPS_ACCOUNT, SUPPRESSES, Heard, machines, outcome
+from nurture.runtime import database
+from tasks.delivery.restore_guard import surprised
+from tasks.task import order
 
 AT_A_TIME = 500
 PAUSE = 0.02  # seconds. SQLite does not serve its waiting writers in turn: without it the webhook would starve
@@ -48,7 +49,7 @@ def apply(engine: Engine, now: datetime) -> Applied:
     """Work through the events nobody has acted on, a few hundred to a transaction."""
     done, last = Applied(), 0
     while _anything(engine, last):
-        with db.writing(engine) as session:
+        with database.writing(engine) as session:
             news = _named(session, event.unapplied(session, AT_A_TIME, last))
             done += _apply(session, news, now)
         if not news:  # another worker has them in hand
@@ -56,19 +57,19 @@ def apply(engine: Engine, now: datetime) -> Applied:
         last = news[-1]["id"]
         if engine.dialect.name == "sqlite":
             time.sleep(PAUSE)
-    with db.reading(engine) as session:
+    with database.reading(engine) as session:
         meetings = activity.of_running_accounts(session, [k for k in STOPS_ACCOUNT if k != "reply"], now - LATELY, now)
     if meetings:
-        with db.writing(engine) as session:
+        with database.writing(engine) as session:
             done += Applied(
-                stopped=stop.stop_accounts(session, {i: (at, STOPS_ACCOUNT[kind]) for i, kind, at in meetings})
+                stopped=letter_stops.stop_accounts(session, {i: (at, STOPS_ACCOUNT[kind]) for i, kind, at in meetings})
             )
     return done
 
 
 def _anything(engine: Engine, after: int) -> bool:
     """Look first without the write lock."""
-    with db.reading(engine) as session:
+    with database.reading(engine) as session:
         return event.anything_new(session, after)
 
 
@@ -110,7 +111,7 @@ def _apply(session: Session, news: Sequence[dict[str, Any]], now: datetime) -> A
         machines=sum(e["key"] in machine for e in news),
         outcomes=message.came_to(session, _changed(messages, histories, machine)),
         activities=_activities(session, news, messages, machine),
-        suppressed=stop.suppress(session, _stops(news, messages)),
+        suppressed=letter_stops.suppress(session, _stops(news, messages)),
         stopped=_stop_who_replied(session, news, messages),
     )
     event.applied(session, [e["id"] for e in news if not _too_early(e, now)], now)
@@ -124,7 +125,7 @@ def _strangers(session: Session, news: Sequence[dict[str, Any]], now: datetime) 
     another letter since mean nothing.
     """
     named = [e for e in news if e["attempt_id"] and e["epoch"]]
-    if not named or (ours := epoch.read(session)) is None:
+    if not named or (ours := restore_guard.read(session)) is None:
         return set()
     known = attempt.known(session, {e["attempt_id"] for e in named})
     forgotten = [e for e in named if e["epoch"] == ours["name"] and e["attempt_id"] not in known]
@@ -185,7 +186,7 @@ def _dedupe(key: str) -> int:
     return int.from_bytes(sha256(f"event {key}".encode()).digest()[:8], "big", signed=True)
 
 
-def _stops(news: Sequence[Mapping[str, Any]], messages: Mapping[int, RowMapping]) -> list[stop.Stop]:
+def _stops(news: Sequence[Mapping[str, Any]], messages: Mapping[int, RowMapping]) -> list[letter_stops.Stop]:
     """Bounces long after delivery come without our ids, so the address alone must be enough."""
     stops = []
     for e in news:
@@ -195,7 +196,7 @@ def _stops(news: Sequence[Mapping[str, Any]], messages: Mapping[int, RowMapping]
         if e["kind"] == Kind.DROPPED and e["stop"]:
             why, by = SuppressedBy(e["stop"]), "the provider's own list, for which it dropped a letter"
         if address and why:
-            stops.append(stop.Stop(address, e["at"], why, by, to["campaign"] if to else None))
+            stops.append(letter_stops.Stop(address, e["at"], why, by, to["campaign"] if to else None))
     return stops
 
 
@@ -210,5 +211,5 @@ def _stop_who_replied(session: Session, news: Sequence[Mapping[str, Any]], messa
             accounts[to["account_id"]] = (e["at"], STOPS_ACCOUNT["reply"])
         elif to["contact_id"]:
             contacts[to["contact_id"]] = e["at"]
-    stop.stop_contacts(session, contacts)
-    return stop.stop_accounts(session, accounts)
+    letter_stops.stop_contacts(session, contacts)
+    return letter_stops.stop_accounts(session, accounts)

@@ -9,16 +9,18 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from models import activity, call_list, contact, lesson, message, opportunity
+from models import activity, contact, learned_parameter, message, opportunity
 from models.contact import Stage
 from models.handoff import Decision
-from models.lesson import About
-from nurture import db, sales_file
-from nurture.rules import handoff
-from nurture.rules.address import normalise
-from nurture.rules.handoff import Call, Skip, Terms, WhyNot
-from nurture.settings import settings
-from tasks.order import order
+from models.learned_parameter import About
+from models.queries import call_list
+from nurture.config import sales
+from nurture.rules.handoff import qualification
+from nurture.rules.handoff.qualification import Call, Skip, Terms, WhyNot
+from nurture.rules.intake.addresses import normalise
+from nurture.runtime import database
+from nurture.runtime.settings import settings
+from tasks.task import order
 
 MAIL_HOLDS = timedelta(days=7)  # a mail to sales that could not leave for so long says nothing new any more
 
@@ -57,7 +59,7 @@ def terms() -> Terms:
 
 def in_force(session: Session, now: datetime) -> dict[str, Any] | None:
     """The threshold last set for sales' week: version, made_at, words, body; None where there is no sales.toml."""
-    return lesson.newest(session, About.THRESHOLD, now) if sales_file.there(settings().rules) else None
+    return learned_parameter.newest(session, About.THRESHOLD, now) if sales.there(settings().rules) else None
 
 
 def _agreed(session: Session, now: datetime) -> Terms:
@@ -69,12 +71,12 @@ def _agreed(session: Session, now: datetime) -> Terms:
 @order(run_name="offer leads to sales")
 def offer(engine: Engine, now: datetime, agreed: Terms | None = None) -> Offered:
     """Offer every lead worth a call to its owner, once: a handoff, a mail in the outbox, the stage mql."""
-    with db.writing(engine) as session:
+    with database.writing(engine) as session:
         agreed = agreed or _agreed(session, now)
         warm = call_list.candidates(session, agreed.threshold, now)
         by_id = {row["contact_id"]: row for row in warm}
         calls, skips = worth_a_call(session, warm, agreed, now)
-        chosen, left = handoff.share_out(calls, call_list.open_by_owner(session), agreed)
+        chosen, left = qualification.share_out(calls, call_list.open_by_owner(session), agreed)
         offered = call_list.offer(session, _handoffs(session, chosen, by_id, agreed, now))
         _tell(session, now)
         moves = [
@@ -99,9 +101,9 @@ def offer(engine: Engine, now: datetime, agreed: Terms | None = None) -> Offered
 def overdue(engine: Engine, now: datetime, agreed: Terms | None = None) -> Overdue:
     """How many handoffs nobody has answered in time. They stay offered: only a person can take a lead from a person."""
     agreed = agreed or terms()
-    with db.reading(engine) as session:
+    with database.reading(engine) as session:
         late = call_list.unanswered(session, now)
-    very = sum(handoff.due(row["due_at"], agreed.sla, agreed) <= now for row in late)
+    very = sum(qualification.due(row["due_at"], agreed.sla, agreed) <= now for row in late)
     return Overdue(len(late), very)
 
 
@@ -109,12 +111,12 @@ def overdue(engine: Engine, now: datetime, agreed: Terms | None = None) -> Overd
 def recycle(engine: Engine, now: datetime, agreed: Terms | None = None) -> Recycled:
     """Leads whom sales sent back become leads again when their rest is over, so that campaigns may write to them."""
     agreed = agreed or terms()
-    with db.writing(engine) as session:
+    with database.writing(engine) as session:
         resting = call_list.recycled(session)
         moves = [
             {"contact_id": row["contact_id"], "stage_from": Stage.RECYCLED, "stage_to": Stage.LEAD,
              "why": "rested after a rejection" if row["decision"] == Decision.REJECTED else "rested"}
-            for row in resting if handoff.back_to_nurture(row, agreed, now)
+            for row in resting if qualification.back_to_nurture(row, agreed, now)
         ]  # fmt: skip
         return Recycled(len(resting), contact.move(session, moves, now))
 
@@ -126,7 +128,7 @@ def worth_a_call(
     last = call_list.last_handoffs(session, [row["contact_id"] for row in warm])
     deals = opportunity.deals(session, {row["account_id"] for row in warm}, now)
     with_sales = call_list.accounts_with_sales(session, now - agreed.after_acceptance)
-    turned_down = call_list.accounts_turned_down(session, handoff.ABOUT_THE_COMPANY, now - agreed.after_rejection)
+    turned_down = call_list.accounts_turned_down(session, qualification.ABOUT_THE_COMPANY, now - agreed.after_rejection)
     calls: list[Call] = []
     skips: list[Skip] = []
     for row in warm:
@@ -138,7 +140,7 @@ def worth_a_call(
         }
         owner = normalise(row["owner_email"] or "")
         lead = row | {"last": last.get(row["contact_id"]), "owner_email": owner}
-        answer = handoff.reason_to_call(lead, account, agreed, now)
+        answer = qualification.reason_to_call(lead, account, agreed, now)
         if isinstance(answer, Call):
             calls.append(answer)
         else:
@@ -159,7 +161,8 @@ def _handoffs(
         found.append({
             "contact_id": call.contact_id, "account_id": call.account_id, "owner_email": call.owner_email,
             "state": Decision.OFFERED, "score": call.score, "grade": row["grade"], "score_version": row["version"],
-            "reasons": handoff.strongest(lead["reasons"]), "context": handoff.context(lead, group, did, agreed, now),
+            "reasons": qualification.strongest(lead["reasons"]),
+            "context": qualification.context(lead, group, did, agreed, now),
             "offered_at": now, "due_at": call.due_at,
         })  # fmt: skip
     return found

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from models.bulk import add_new
-from models.intake import (
+from models.bulk_upsert import add_new
+from models.import_file import (
     Import,
     Taken,
     one_at_a_time,
@@ -22,14 +22,15 @@ from models.intake import (
     take_opportunities,
     take_orders,
 )
-from models.intake_contacts import take_contacts, withdraw
-from nurture import db, mapping
-from nurture.reading import Opened, Row, open_file
-from nurture.rejects import Rejects, mended
-from nurture.rules.cells import ambiguous, shortened
-from nurture.rules.intake import DATES, Fault, Kind, RowReader, Sheet
-from nurture.seen import Seen
-from tasks.order import order
+from models.queries.intake_contacts import take_contacts, withdraw
+from nurture.files import mapping
+from nurture.files.duplicate_index import Seen
+from nurture.files.reader import Opened, Row, open_file
+from nurture.files.rejects import Rejects, mended
+from nurture.rules.intake.cell_parsers import ambiguous, shortened
+from nurture.rules.intake.records import DATES, Fault, Kind, RowReader, Sheet
+from nurture.runtime import database
+from tasks.task import order
 
 CHUNK = 5_000  # rows in one transaction: a second of work at most, so other writers get their turn
 Progress = Callable[[int, int, int], None]  # rows done, bytes done, bytes in all
@@ -85,7 +86,7 @@ def import_file(
     if progress:
         progress(work.rows, opened.size, opened.size)
     done = work.result()
-    with db.writing(engine) as session:
+    with database.writing(engine) as session:
         add_new(session, Import, [{"file": path.name, "kind": sheet.kind, "sha256": opened.sha256, "rows": done.rows,
                                    "good": done.good, "rejected": done.rejected, "rejects_file": done.rejects_file,
                                    "at": now}])  # fmt: skip
@@ -120,7 +121,7 @@ class _Work:
                     self.bad.append((row, faults))
                 good.append(Good(row, values))
         fresh, stopped = self._first_of_each(good)
-        with db.writing(self.engine) as session:
+        with database.writing(self.engine) as session:
             one_at_a_time(session)
             taken = TAKE[self.sheet.kind](session, [g.values for g in fresh], self.now)
             withdraw(session, stopped, self.now)

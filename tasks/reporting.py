@@ -6,14 +6,14 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from models import ledger as ledgers
-from models import lifecycle as lives
 from models.message import SALES
-from nurture import db
-from nurture.rules import lifecycle
-from nurture.rules.lifecycle import Rung
-from nurture.rules.reporting import Line, ledger, markdown
-from tasks.order import order
+from models.queries import ledger as ledgers
+from models.queries import lifecycle as lives
+from nurture.rules.reporting.ledger import Line, ledger, markdown
+from nurture.rules.segmentation import lifecycle
+from nurture.rules.segmentation.lifecycle import Rung
+from nurture.runtime import database
+from tasks.task import order
 
 REACTIONS = ("delivered", "opened", "clicked", "replied", "bounced", "complained")
 
@@ -42,7 +42,7 @@ class Report:
 @order(run_name="report")
 def report(engine: Engine, now: datetime, campaign: str | None = None) -> Report:
     """Everything ops want to know in the morning. Reads one snapshot."""
-    with db.reading(engine) as session:
+    with database.reading(engine) as session:
         lines = ledger(ledgers.counts(session, campaign))
         heard, people = ledgers.reactions(session), ledgers.people(session)
         slugs = sorted({line.campaign for line in lines if line.campaign != SALES} | set(people))
@@ -58,7 +58,7 @@ def report(engine: Engine, now: datetime, campaign: str | None = None) -> Report
 @order(run_name="funnel by stage")
 def funnel(engine: Engine, now: datetime) -> list[Rung]:
     """How many leads stand in each stage, went on from it, and how long they stayed. From the logged transitions."""
-    with db.reading(engine) as session:
+    with database.reading(engine) as session:
         beside = [str(stage) for stage in lifecycle.BESIDE.values()]
         visited, returned = lives.visits(session, now, beside)
         return lifecycle.funnel(

@@ -10,14 +10,16 @@ from sqlalchemy import Engine
 from models import activity, contact, opportunity, role_change
 from models import order as orders
 from models import segment as segments
-from models.bulk import share
+from models.bulk_upsert import share
 from models.confirmation import SURE
 from models.contact import Contact, Market
-from nurture import db, segment_rules
-from nurture.rules import lifecycle, segmentation
-from nurture.rules.segmentation import SegmentRules
-from nurture.rules.titles import TitleTables, load_tables, read_title
-from tasks.order import order
+from nurture.config import segments as segment_rules
+from nurture.rules.segmentation import lifecycle
+from nurture.rules.segmentation import segments as segmentation
+from nurture.rules.segmentation.segments import SegmentRules
+from nurture.rules.segmentation.titles import TitleTables, load_tables, read_title
+from nurture.runtime import database
+from tasks.task import order
 
 CHUNK = 4_000
 MONTH = timedelta(days=30)
@@ -49,10 +51,10 @@ def segment(
     """Give one shard's contacts their segment and stage. What a person confirmed stays as they said."""
     tables, rules = tables or titles(), rules or segment_rules.here()
     contacts = changed = confirmed = moved = 0
-    with db.reading(engine) as session:
+    with database.reading(engine) as session:
         start, last = share(session, Contact, shard, shards)
     while start <= last:
-        with db.reading(engine) as session:
+        with database.reading(engine) as session:
             people = segments.people(session, start, last, CHUNK, now)
             if not people:
                 break
@@ -88,7 +90,7 @@ def segment(
             if person["segmented_at"] is None or any(person[name] != value for name, value in found.items()):
                 as_read = {"contact_id": person["id"], "confirmed_at": person["confirmed_at"]}
                 rows.append({**as_read, "segmented_at": now, **found})
-        with db.writing(engine) as session:
+        with database.writing(engine) as session:
             segments.write(session, rows)
             role_change.write(session, roles)
             moved += contact.move(session, moves, now)

@@ -18,10 +18,10 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_ENABLED", "false")  # an accidental flow run fails at once, not in 20 s
 
 from models import metadata
-from nurture import db
+from nurture.runtime import database
 
 if TYPE_CHECKING:
-    from tests.house import House
+    from tests.support.installation import House
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,7 +45,7 @@ def postgres() -> Iterator[str]:
             connection.execute(text(f"ALTER SYSTEM SET {setting}"))
         connection.execute(text("SELECT pg_reload_conf()"))
         connection.execute(text("CREATE DATABASE with_tables"))
-    filled = db.engine_for(_named(url, "with_tables"))
+    filled = database.engine_for(_named(url, "with_tables"))
     metadata.create_all(filled)
     filled.dispose()
     yield url
@@ -55,7 +55,7 @@ def postgres() -> Iterator[str]:
 
 @contextmanager
 def _administering(url: str) -> Iterator[Connection]:
-    engine = db.engine_for(url).execution_options(isolation_level="AUTOCOMMIT")
+    engine = database.engine_for(url).execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         yield connection
     engine.dispose()
@@ -70,7 +70,7 @@ def _named(url: str, name: str) -> str:
 def _new_database(request: pytest.FixtureRequest, folder: Path, template: str) -> Iterator[str]:
     """A database of this test's own: a SQLite file or a PostgreSQL database, empty or with all our tables."""
     if request.param == "sqlite":
-        yield f"sqlite:///{folder / 'nurture.db'}"
+        yield f"sqlite:///{folder / 'nurture.runtime.database'}"
         return
     server: str = request.getfixturevalue("postgres")
     name = f"t{uuid.uuid4().hex}"
@@ -95,7 +95,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """An engine on a database that has all our tables and nothing in them."""
     with _new_database(request, tmp_path, "with_tables") as url:
-        engine = db.engine_for(url)
+        engine = database.engine_for(url)
         if request.param == "sqlite":
             metadata.create_all(engine)
         yield engine
@@ -111,7 +111,7 @@ def now() -> datetime:
 @pytest.fixture
 def house(engine: Engine, tmp_path: Path, now: datetime) -> Iterator["House"]:
     """All of nurture on one database, with people at the other ends of the wires."""
-    from tests.house import House
+    from tests.support.installation import House
 
     house = House(engine, tmp_path, now)
     with house.web:

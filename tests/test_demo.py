@@ -20,21 +20,28 @@ from sqlmodel import col
 from models import Activity, Address, Event, Handoff, Message, Order
 from models.campaign import published
 from models.message import SALES, State
-from nurture import carriers, db, mapping, publishing, scoring_rules
+from nurture.channels import choice
 from nurture.cli import demo_days, demo_end, demo_screen, demo_stage
 from nurture.cli.console import _plain
 from nurture.cli.demo_days import FIRST, Day
 from nurture.cli.demo_end import Ending
 from nurture.cli.demo_stage import Occupied, Stage, stage
-from nurture.desk import Desk
-from nurture.rules.lift import lift
-from nurture.services import Addresses
-from nurture.settings import Settings, settings
+from nurture.config import publish
+from nurture.config import scoring as scoring_rules
+from nurture.files import mapping
+from nurture.rendering.composer import Desk
+from nurture.rules.reporting.holdout_lift import lift
+from nurture.runtime import database
+from nurture.runtime.settings import Settings, settings
+from nurture.runtime.supervisor import Addresses
+from nurture.simulation.inbox import read
+from nurture.simulation.provider import Provider
 from nurture.web import create_app
-from nurture.world.inbox import read
-from nurture.world.provider import Provider
-from tasks import delivery, feedback, handoff, promotions, reporting, scoring, segmentation, sequences
+from tasks import feedback, handoff, reporting, segmentation
+from tasks.delivery import outbox
 from tasks.intake import import_file
+from tasks.planning import promotions, sequences
+from tasks.scoring import scores
 
 SHOPPERS = 300  # of the example's 2,000: the same work, a sixth of the time
 DAYS = 3
@@ -43,7 +50,7 @@ DAYS = 3
 def orders_of(place: Stage) -> demo_days.Morning:
     """What flows.day does, given as plain orders."""
     rules = scoring_rules.read(place.settings.rules / "scoring.toml")
-    desk, carrier = Desk(place.settings), carriers.transport(place.settings)
+    desk, carrier = Desk(place.settings), choice.transport(place.settings)
 
     def morning(at: datetime) -> None:
         for file in sorted(place.inbox.glob("*.csv")):
@@ -53,16 +60,16 @@ def orders_of(place: Stage) -> demo_days.Morning:
             file.unlink()
         feedback.apply(place.engine, at)
         segmentation.segment(place.engine, at)
-        scoring.score(place.engine, at, rules)
-        scoring.score_accounts(place.engine, at, rules)
-        with db.reading(place.engine) as session:
+        scores.score(place.engine, at, rules)
+        scores.score_accounts(place.engine, at, rules)
+        with database.reading(place.engine) as session:
             running = published(session)
         for row in running:
             noun = promotions if row["market"] == "b2c" else sequences
             noun.enrol(place.engine, at, row["slug"], row["version_id"])
             noun.plan(place.engine, at, row["slug"])
         handoff.offer(place.engine, at)
-        delivery.deliver(place.engine, place.settings.clock, carrier, desk)
+        outbox.deliver(place.engine, place.settings.clock, carrier, desk)
 
     return morning
 
@@ -86,7 +93,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
         patch.setattr(demo_days, "DATA", data)
         for kind, file in demo_days.files():
             demo_days.take_in(place, kind, file)
-        publishing.publish(place.engine, place.settings.templates, None, "test", FIRST)
+        publish.publish(place.engine, place.settings.templates, None, "test", FIRST)
         app = create_app(place.settings, place.engine)
         with TestClient(app, base_url=place.settings.web_url, follow_redirects=False) as door:
             town = demo_days.settle(place, provider, door)
@@ -121,7 +128,7 @@ def fewer(data: Path) -> None:
 
 def test_the_ledger_adds_up_for_every_step(played: Played) -> None:
     found = reporting.report(played.place.engine, played.now)
-    with db.reading(played.place.engine) as session:
+    with database.reading(played.place.engine) as session:
         counted = session.execute(
             select(col(Message.campaign), col(Message.step), func.count()).group_by(
                 col(Message.campaign), col(Message.step)
@@ -140,7 +147,7 @@ def test_the_ledger_adds_up_for_every_step(played: Played) -> None:
 def test_every_letter_left_once_and_lies_in_the_mailbox(played: Played) -> None:
     mails = [read(file.read_bytes()) for file in (played.place.folder / "mailbox").glob("*/*.eml")]
     assert len({mail.message_id for mail in mails}) == len(mails) > SHOPPERS / 2
-    with db.reading(played.place.engine) as session:
+    with database.reading(played.place.engine) as session:
         rows = session.execute(
             select(col(Message.id), col(Message.campaign), col(Message.letter), col(Message.address))
             .where(col(Message.state) == State.ACCEPTED)
@@ -154,7 +161,7 @@ def test_every_letter_left_once_and_lies_in_the_mailbox(played: Played) -> None:
 
 
 def test_nobody_gets_a_letter_after_a_goodbye_or_a_bounce(played: Played) -> None:
-    with db.reading(played.place.engine) as session:
+    with database.reading(played.place.engine) as session:
         gone = session.execute(
             select(col(Address.address), col(Address.suppressed_why), col(Address.suppressed_at))
             .where(col(Address.suppressed_at) > FIRST)
@@ -170,7 +177,7 @@ def test_nobody_gets_a_letter_after_a_goodbye_or_a_bounce(played: Played) -> Non
 
 
 def test_machines_are_heard_and_never_scored(played: Played) -> None:
-    with db.reading(played.place.engine) as session:
+    with database.reading(played.place.engine) as session:
         machines = session.execute(select(func.count()).where(col(Event.machine))).scalar_one()
         people = session.execute(
             select(func.count()).where(~col(Event.machine), col(Event.kind).in_(("opened", "clicked", "replied")),
@@ -186,7 +193,7 @@ def test_machines_are_heard_and_never_scored(played: Played) -> None:
 
 
 def test_sales_got_leads_with_reasons_and_answered_through_their_pages(played: Played) -> None:
-    with db.reading(played.place.engine) as session:
+    with database.reading(played.place.engine) as session:
         handoffs = session.execute(select(Handoff.__table__)).mappings().all()
     decided = [row for row in handoffs if row["state"] != "offered"]
     assert decided
@@ -197,7 +204,7 @@ def test_sales_got_leads_with_reasons_and_answered_through_their_pages(played: P
 
 
 def test_the_shop_tells_of_orders_with_and_without_the_code(played: Played) -> None:
-    with db.reading(played.place.engine) as session:
+    with database.reading(played.place.engine) as session:
         codes = session.execute(select(col(Order.code)).where(col(Order.at) > FIRST)).scalars().all()
     assert Counter(code or "" for code in codes)["SPRING15"] > 0
 
@@ -245,7 +252,7 @@ def test_nothing_outside_can_send_the_demos_mail_away(tmp_path: Path, monkeypatc
     with stage("", FIRST, tmp_path / "demo") as place:
         assert settings() == place.settings
         assert place.settings.transport == "mailbox"
-        assert place.settings.database == f"sqlite:///{tmp_path / 'demo' / 'nurture.db'}"
+        assert place.settings.database == f"sqlite:///{tmp_path / 'demo' / 'nurture.runtime.database'}"
         assert place.settings.sendgrid_api_key.get_secret_value() == ""
         assert place.settings.clock() == FIRST
     settings.cache_clear()

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from nurture.cli import app
-from nurture.settings import Settings
+from nurture.runtime.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from tests.house import House, link
+from tests.support.installation import House, link
 
 ACCOUNTS = """account,name,industry,employees,country,owner
 foo,Foo & Søns <GmbH>,Manufacturing,500,DE,sam@seller.example

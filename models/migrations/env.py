@@ -6,7 +6,7 @@ from alembic import context
 from sqlmodel import AutoString
 
 from models import metadata
-from models.moment import Moment
+from models.types import Moment
 
 
 def spelled(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:

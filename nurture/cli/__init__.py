@@ -5,7 +5,19 @@ import sys
 
 import typer
 
-from nurture.cli import answers, data, doubt, learning, letters, pausing, people, planning, running, selling, titles
+from nurture.cli import (
+    data,
+    explaining,
+    learning,
+    letters,
+    pausing,
+    people,
+    planning,
+    reconciliation,
+    running,
+    selling,
+    titles,
+)
 from nurture.cli.console import explained, say_error
 
 os.environ.setdefault("DO_NOT_TRACK", "1")  # before anything imports Prefect
@@ -19,7 +31,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (running, data, letters, pausing, planning, answers, titles, people, learning, selling, doubt):
+for part in (running, data, letters, pausing, planning, explaining, titles, people, learning, selling, reconciliation):
     part.add_to(app)
 
 

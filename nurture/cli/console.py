@@ -13,7 +13,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from nurture.settings import Settings
+    from nurture.runtime.settings import Settings
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -26,12 +26,12 @@ def here(at: datetime | None = None) -> "tuple[Settings, Engine, datetime]":
     """The settings, the database brought up to date, and now."""
     from datetime import UTC
 
-    from nurture import db
-    from nurture.settings import settings
+    from nurture.runtime import database
+    from nurture.runtime.settings import settings
 
     ours = settings()
-    engine = db.here()
-    db.prepare(engine)
+    engine = database.here()
+    database.prepare(engine)
     return ours, engine, at.replace(tzinfo=UTC) if at else ours.clock()
 
 

@@ -32,8 +32,8 @@ def import_(
 
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from nurture import mapping as mappings
-    from nurture import suggestion
+    from nurture.files import mapping as mappings
+    from nurture.files import suggestion
 
     if suggest:
         print(suggestion.suggest(file))
@@ -78,18 +78,21 @@ def score(
 ) -> None:
     """Segment and score everybody now, and show the best leads with their reasons."""
     from models import score as scores
-    from nurture import db, sales_file, scoring_rules
-    from nurture.rules.names import full_name
-    from tasks import scoring, segmentation
-    from tasks.threshold import set_threshold
+    from nurture.config import sales
+    from nurture.config import scoring as scoring_rules
+    from nurture.rules.intake.names import full_name
+    from nurture.runtime import database
+    from tasks import segmentation
+    from tasks.sales_threshold import set_threshold
+    from tasks.scoring import scores as scoring
 
     settings, engine, now = here(at)
     rules = scoring_rules.read(settings.rules / "scoring.toml")
     segmentation.segment(engine, now)
     scored = scoring.score(engine, now, rules, settings.model_folder)
     scoring.score_accounts(engine, now, rules)
-    set_threshold(engine, now, sales_file.read(settings.rules))
-    with db.reading(engine) as session:
+    set_threshold(engine, now, sales.read(settings.rules))
+    with database.reading(engine) as session:
         rows = scores.best(session, top)
     best = [{"name": full_name(row["first_name"], row["last_name"]), **row} for row in rows]
     if json:

@@ -11,14 +11,15 @@ from datetime import datetime, timedelta
 import httpx
 from rich.console import Console
 
-from nurture import publishing, services
 from nurture.cli import demo_days, demo_end, demo_screen
 from nurture.cli.console import err, explained, print_json, say_error
 from nurture.cli.demo_days import FIRST, SEED, Morning
 from nurture.cli.demo_screen import Screen, stopwatch
 from nurture.cli.demo_stage import Occupied, Stage, stage
-from nurture.world.provider import Provider
-from nurture.world.town import NotWelcome, Town
+from nurture.config import publish
+from nurture.runtime import supervisor
+from nurture.simulation.provider import Provider
+from nurture.simulation.simulator import NotWelcome, Town
 
 BY = "the demo"
 
@@ -34,7 +35,7 @@ def run(days: int = 21, stay: bool | None = None, json: bool = False) -> int:
     try:
         with _stoppable():
             return _play(screen, days, stay, json)
-    except (Occupied, services.ServiceError, NotWelcome, RunFailed) as error:
+    except (Occupied, supervisor.ServiceError, NotWelcome, RunFailed) as error:
         say_error(str(error))
         return 1
     except KeyboardInterrupt:
@@ -53,7 +54,7 @@ def _play(screen: Screen, days: int, stay: bool, json: bool) -> int:
             _files(screen, place)
         with ExitStack() as stack:
             with parts.timing("services"), screen.busy("Prefect and the web app are starting"):
-                where = stack.enter_context(services.running(place.settings))
+                where = stack.enter_context(supervisor.running(place.settings))
             screen.done("Prefect", where.prefect, parts["services"])
             screen.done("Web app", where.web)
             with parts.timing("campaigns"):
@@ -101,14 +102,14 @@ def _files(screen: Screen, place: Stage) -> None:
 
 
 def _publish(screen: Screen, place: Stage) -> None:
-    done = publishing.publish(place.engine, place.settings.templates, None, BY, FIRST)
+    done = publish.publish(place.engine, place.settings.templates, None, BY, FIRST)
     screen.done("Campaigns", ", ".join(f"{slug}, version {number}" for slug, number, _ in done))
 
 
 def _morning() -> Morning:
     """The nine nouns as a run under Prefect, which is imported only now that its server answers."""
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"  # what goes wrong is said here, once
-    from flows.day import day
+    from flows.orchestration.demo_day import day
 
     return day
 
@@ -127,7 +128,7 @@ def _days(screen: Screen, place: Stage, town: Town, morning: Morning, days: int)
             except Exception as error:
                 raise RunFailed(
                     f"the run of {at:%A %-d %B} failed: {explained(error) or error}\n"
-                    f"  Its log: {services.addresses(place.settings).prefect}, or {place.folder / 'logs'}"
+                    f"  Its log: {supervisor.addresses(place.settings).prefect}, or {place.folder / 'logs'}"
                 ) from error
             most = max(most, day.letters)
             screen.day(day, most)

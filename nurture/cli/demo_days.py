@@ -15,16 +15,18 @@ from models.account import Account
 from models.contact import Contact, Market
 from models.enrolment import Enrolment
 from models.score import Score
-from nurture import carriers, db, mapping
+from nurture.channels import choice
 from nurture.cli.demo_stage import DATA, MAPPINGS, ORDER, Stage
-from nurture.desk import Desk
-from nurture.rules.titles import load_tables, read_title
-from nurture.world.companies import HOT, WARM
-from nurture.world.inbox import Mailbox
-from nurture.world.provider import Provider
-from nurture.world.recipients import Person, keenness, project
-from nurture.world.town import Town
-from tasks.delivery import deliver
+from nurture.files import mapping
+from nurture.rendering.composer import Desk
+from nurture.rules.segmentation.titles import load_tables, read_title
+from nurture.runtime import database
+from nurture.simulation.companies import HOT, WARM
+from nurture.simulation.inbox import Mailbox
+from nurture.simulation.provider import Provider
+from nurture.simulation.recipients import Person, keenness, project
+from nurture.simulation.simulator import Town
+from tasks.delivery.outbox import deliver
 from tasks.feedback import apply
 from tasks.intake import Imported, import_file
 
@@ -70,7 +72,7 @@ def take_in(place: Stage, kind: str, file: Path) -> Imported:
 
 def settle(place: Stage, provider: Provider, door: httpx.Client) -> Town:
     """A town of all the people we know, each with a character."""
-    with db.reading(place.engine) as session:
+    with database.reading(place.engine) as session:
         people = {(who.address, who.market): who for who in _people(session)}
     return Town(SEED, people, Mailbox(place.folder / "mailbox"), provider, door, place.turn_clock)
 
@@ -105,7 +107,7 @@ def live(place: Stage, town: Town, morning: Morning, at: datetime, watch: Callab
     town.files(place.inbox, f"{at:%Y-%m-%d}")
     morning(at)
     town.wake_up(at.date())
-    desk, carrier = Desk(place.settings), carriers.transport(place.settings)
+    desk, carrier = Desk(place.settings), choice.transport(place.settings)
     for turn in range(1, TURNS):
         now = at + turn * TURN
         watch(now)
@@ -124,7 +126,7 @@ def close(place: Stage, town: Town, at: datetime) -> None:
 def _turn(place: Stage, town: Town, now: datetime) -> None:
     town.live_until(now)  # turns the clock with everything that happens, and to `now` at the end
     if town.replies:  # there is no door for inbound mail yet: a reply is kept as that door will keep it
-        with db.writing(place.engine) as session:
+        with database.writing(place.engine) as session:
             event.keep(session, town.replies)
         town.replies.clear()
 
@@ -133,7 +135,7 @@ def _counted(place: Stage, town: Town, at: datetime) -> Day:
     did = town.happened()
     threshold = place.settings.mql_score
     wanted = (col(Score.score) >= threshold) & (col(Contact.market) == Market.B2B)
-    with db.reading(place.engine) as session:
+    with database.reading(place.engine) as session:
         scored, warm = session.execute(
             select(func.count(), func.count(case((wanted, 1))))
             .join(Contact, col(Contact.id) == Score.contact_id)

@@ -18,19 +18,20 @@ from models.account import Account
 from models.contact import Contact, Market
 from models.enrolment import Enrolment
 from models.handoff import Decision, Handoff
-from models.lift import arms
 from models.message import SALES, Message
+from models.queries.holdout_lift import arms
 from models.score import Score
-from nurture import db, why
 from nurture.cli.console import escaped
 from nurture.cli.demo_screen import Screen, shown
 from nurture.cli.demo_stage import PREFECT_PORT, WEB_PORT, Stage
-from nurture.links import links_for
-from nurture.rules.feedback import NOT_A_FIT, NOT_NOW
-from nurture.rules.lift import Lift, lift
-from nurture.rules.names import full_name
-from nurture.rules.reporting import FUNNEL, because, title
-from nurture.services import Addresses
+from nurture.explain import why
+from nurture.rendering.links import links_for
+from nurture.rules.feedback.reactions import NOT_A_FIT, NOT_NOW
+from nurture.rules.intake.names import full_name
+from nurture.rules.reporting.holdout_lift import Lift, lift
+from nurture.rules.reporting.ledger import FUNNEL, because, title
+from nurture.runtime import database
+from nurture.runtime.supervisor import Addresses
 from tasks.reporting import Report, report
 
 SEQUENCE, PROMOTION = "pump-efficiency", "spring-sale"
@@ -70,7 +71,7 @@ class Ending:
 
 def ending(place: Stage, where: Addresses, now: datetime) -> Ending:
     found = report(place.engine, now)
-    with db.reading(place.engine) as session:
+    with database.reading(place.engine) as session:
         earned = lift(*arms(session, PROMOTION))
         best = _handoffs(session)
         answers = list(_answers(session, now))

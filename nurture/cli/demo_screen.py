@@ -8,10 +8,10 @@ from time import monotonic
 
 from rich.console import Console
 
-from nurture import reading
 from nurture.cli.console import escaped
 from nurture.cli.demo_days import Day
-from nurture.rejects import OURS
+from nurture.files import reader
+from nurture.files.rejects import OURS
 from tasks.intake import Imported
 
 COLUMNS: tuple[tuple[str, int, Callable[[Day], object]], ...] = (
@@ -97,7 +97,7 @@ def imported(screen: Screen, done: list[tuple[str, Imported]], seconds: float) -
 
 def first_reject(file: Path) -> tuple[str, str, str, str]:
     """Line, column, value and reason of the first rejected row."""
-    opened = reading.open_file(file)
+    opened = reader.open_file(file)
     row = dict(zip(opened.header, next(iter(opened.rows())).cells, strict=False))
     return row[f"{OURS}line"], row[f"{OURS}column"], row[f"{OURS}value"], row[f"{OURS}reason"]
 

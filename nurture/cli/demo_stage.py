@@ -12,8 +12,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from nurture import db
-from nurture.settings import PROJECT, Settings, settings
+from nurture.runtime import database
+from nurture.runtime.settings import PROJECT, Settings, settings
 
 HOST = "127.0.0.1"
 PREFECT_PORT, WEB_PORT = 4200, 8400  # the usual ones
@@ -65,8 +65,8 @@ def stage(public_key: str, first: datetime, where: Path | None = None) -> Iterat
             for what, usual, port in taken
             if port != usual
         )
-        engine = db.engine_at(ours.database)
-        db.prepare(engine)
+        engine = database.engine_at(ours.database)
+        database.prepare(engine)
         place = Stage(folder, ours, engine, moved)
         place.turn_clock(first)
         place.inbox.mkdir()
@@ -80,7 +80,7 @@ def stage(public_key: str, first: datetime, where: Path | None = None) -> Iterat
 @contextmanager
 def settled(ours: Settings) -> Iterator[None]:
     """This process sees the demo's settings, and its own again afterwards."""
-    from nurture.services import environment
+    from nurture.runtime.supervisor import environment
 
     before = {key: os.environ.get(key) for key in environment(ours)}
     os.environ.update(environment(ours))

@@ -56,8 +56,8 @@ def train(
         )
     from importlib.metadata import version
 
-    from nurture.clock import wall
-    from nurture.scorers.command import train_file
+    from nurture.learning.fit.train_file import train_file
+    from nurture.runtime.clock import wall
 
     done = train_file(
         data, label, now=wall(), map=mapping, time=time, holdout=holdout, out=to, positive=positive,
@@ -83,11 +83,11 @@ def _train_on_the_record(market: Market | None, days_b2c: int, at: datetime | No
     from dataclasses import asdict
     from importlib.metadata import version
 
-    from nurture import scoring_rules
-    from tasks.learning import learn
+    from nurture.config import scoring
+    from tasks.scoring.learning import learn
 
     settings, engine, now = here(at)
-    rules = scoring_rules.read(settings.rules / "scoring.toml")
+    rules = scoring.read(settings.rules / "scoring.toml")
     days = dict(zip(Market, (rules.account.horizon_days, days_b2c), strict=True))
     done = [
         learn(
@@ -126,7 +126,7 @@ def _folders(folder: Path | None) -> dict[str, Path]:
     """Where to look: one folder, or one per market."""
     if folder is not None:
         return {"": folder}
-    from nurture.settings import settings
+    from nurture.runtime.settings import settings
 
     return {market.value: settings().model_folder / market for market in Market}
 
@@ -141,9 +141,9 @@ def list_(folder: Folder = None, json: AsJson = False) -> None:
     """Every version, newest first, with its figures."""
     from dataclasses import asdict
 
-    from nurture.scorers import store
+    from nurture.learning.registry import versions
 
-    found = [(market, version) for market, where in _folders(folder).items() for version in store.versions(where)]
+    found = [(market, version) for market, where in _folders(folder).items() for version in versions.versions(where)]
     if json:
         print_json([asdict(version) | ({"market": market} if market else {}) for market, version in found])
         return
@@ -160,33 +160,33 @@ def _figures(card: dict) -> tuple[str, str]:  # type: ignore[type-arg]
 
 def show(version: str, folder: Folder = None) -> None:
     """One version's card: data, code, features, figures, hash."""
-    from nurture.scorers import store
+    from nurture.learning.registry import versions
 
-    print_json(store.show(_home(folder, version), version).card)
+    print_json(versions.show(_home(folder, version), version).card)
 
 
 def promote(
     version: str, why: Annotated[str, typer.Option(help="For the record.")] = "by hand", folder: Folder = None
 ) -> None:
     """Put a version in use."""
-    from nurture.clock import wall
-    from nurture.scorers import store
+    from nurture.learning.registry import versions
+    from nurture.runtime.clock import wall
 
-    store.promote(_home(folder, version), version, wall(), why)
+    versions.promote(_home(folder, version), version, wall(), why)
     out.print(f"{version} is in use from the next scoring on; back with: nurture models rollback")
 
 
 def rollback(folder: Folder = None, market: OfMarket = None) -> None:
     """Go back to the version used before; before the first one, to the rules."""
-    from nurture.clock import wall
-    from nurture.scorers import store
+    from nurture.learning.registry import versions
+    from nurture.runtime.clock import wall
 
     folders = _folders(folder)
     if len(folders) > 1:
-        led = {name: where for name, where in folders.items() if store.champion(where)}
+        led = {name: where for name, where in folders.items() if versions.champion(where)}
         if market is None and len(led) > 1:
             raise typer.BadParameter("Both markets have a model in charge. Say which: --market b2b, or --market b2c.")
         folders = {market: folders[market]} if market else led or folders
     where = next(iter(folders.values()))
-    was = store.rollback(where, wall())
+    was = versions.rollback(where, wall())
     out.print(f"{was} is in use again" if was else "no version is in use now: the rules are in charge")

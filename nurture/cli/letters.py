@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine, RowMapping
 
-    from nurture.desk import Desk
+    from nurture.rendering.composer import Desk
 
 Slug = Annotated[
     str | None, typer.Argument(help="A campaign's folder below templates/. [default: all]", show_default=False)
@@ -31,15 +31,16 @@ def check(campaign: Slug = None, json: AsJson = False) -> None:
     """
     from dataclasses import asdict
 
-    from nurture import campaign_check, sales_file, scoring_rules, segment_rules, solutions
-    from nurture.settings import settings
+    from nurture.checks import campaign as campaign_check
+    from nurture.config import sales, scoring, segments, solutions
+    from nurture.runtime.settings import settings
 
     ours = settings()
     problems = campaign_check.check(ours.templates, campaign, ours.clock().date())
     if campaign is None:
-        problems += scoring_rules.check(ours.rules / "scoring.toml")
-        problems += segment_rules.check(ours.rules / segment_rules.FILE) + solutions.check(ours.rules)
-        problems += sales_file.check(ours.rules)
+        problems += scoring.check(ours.rules / "scoring.toml")
+        problems += segments.check(ours.rules / segments.FILE) + solutions.check(ours.rules)
+        problems += sales.check(ours.rules)
     errors = [problem for problem in problems if problem.weight == "error"]
     if json:
         print_json([asdict(problem) for problem in problems])
@@ -65,9 +66,9 @@ def preview(
     json: AsJson = False,
 ) -> None:
     """Show letters as Zoë O'Brien of Foo & Søns <GmbH> would get them."""
-    from nurture import campaigns
-    from nurture.letters import Letterbook, sample
-    from nurture.settings import settings
+    from nurture.config import campaigns
+    from nurture.rendering import Letterbook, samples
+    from nurture.runtime.settings import settings
 
     ours = settings()
     terms = campaigns.read(ours.templates, campaign)
@@ -76,7 +77,7 @@ def preview(
     for step in terms.steps:
         if letter in (None, step.letter):
             reader = role or (step.roles[0] if step.roles else None)
-            values = sample.values(terms, sample.ZOE | {"role": reader, "locale": locale}) | {
+            values = samples.values(terms, samples.ZOE | {"role": reader, "locale": locale}) | {
                 "company": {"name": ours.company, "postal_address": ours.postal_address}
             }
             written.append((step.letter, book.render(campaign, step.letter, reader, locale, values)))
@@ -121,10 +122,10 @@ def apply(
     """Publish campaigns: their files become a version that new leads begin with. Unchanged files publish nothing."""
     import getpass
 
-    from nurture import publishing
+    from nurture.config import publish
 
     settings, engine, now = here(at)
-    done = publishing.publish(engine, settings.templates, campaign, by or getpass.getuser(), now)
+    done = publish.publish(engine, settings.templates, campaign, by or getpass.getuser(), now)
     if json:
         print_json([{"campaign": slug, "version": number, "new": new} for slug, number, new in done])
         return
@@ -146,14 +147,16 @@ def send(
     from dataclasses import asdict
 
     from models import campaign as kept
-    from nurture import carriers, db
-    from nurture.desk import Desk
-    from nurture.epoch import outside
-    from tasks import delivery, promotions, sequences
-    from tasks.recall import recall
+    from nurture.channels import choice
+    from nurture.rendering.composer import Desk
+    from nurture.runtime import database
+    from nurture.runtime.restore_guard import outside
+    from tasks.delivery import outbox
+    from tasks.delivery.scheduled_send import recall
+    from tasks.planning import promotions, sequences
 
     settings, engine, now = here(at)
-    with db.reading(engine) as session:
+    with database.reading(engine) as session:
         published = [row for row in kept.published(session) if campaign in (None, row["slug"])]
     if not published:
         nothing = f"{campaign} is not published" if campaign else "nothing is published yet"
@@ -170,7 +173,7 @@ def send(
             ("campaign", "#entered", "#planned", "#skipped", "#waiting", "#ended"),
             [(slug, p.entered, p.planned, p.skipped, p.waiting, p.ended) for slug, p in plans.items()],
         )
-    carrier, desk = carriers.transport(settings), Desk(settings)
+    carrier, desk = choice.transport(settings), Desk(settings)
     again = _again(engine, now, desk, published, missing) if missing else 0
     if again and not json:
         out.print(f"{again:,} who were left out get {missing!r} after all")
@@ -182,7 +185,7 @@ def send(
         )
     clock = (lambda: now) if at else settings.clock
     recall(engine, clock, carrier, desk)
-    done = delivery.deliver(engine, clock, carrier, desk, outside=outside(settings))
+    done = outbox.deliver(engine, clock, carrier, desk, outside=outside(settings))
     if json:
         print_json(
             {"plans": {slug: asdict(plan) for slug, plan in plans.items()}, "again": again, "delivered": asdict(done)}
@@ -199,13 +202,13 @@ def send(
 
 def _again(engine: "Engine", now: "datetime", desk: "Desk", published: "list[RowMapping]", letter: str) -> int:
     """Plan a letter once more for those whose reason to be skipped is gone; never for who has it, or may have it."""
-    from nurture import db
-    from tasks.missing import missing
+    from nurture.runtime import database
+    from tasks.delivery.resend import missing
 
     if len(published) != 1:
         raise typer.BadParameter("--missing needs one campaign")
     slug, version_id = published[0]["slug"], published[0]["version_id"]
-    with db.reading(engine) as session:
+    with database.reading(engine) as session:
         terms = desk.edition(session, slug, version_id).campaign
     letters = [step.letter for step in terms.steps] if terms else []
     if letter not in letters:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from nurture.settings import Settings
+    from nurture.runtime.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,7 +38,7 @@ def pause(
     import getpass
 
     from models.campaign import set_brake
-    from nurture import db
+    from nurture.runtime import database
 
     settings, engine, now = here(at)
     by = by or getpass.getuser()
@@ -47,7 +47,7 @@ def pause(
         return _call_back(settings, engine)
     if until is not None:
         raise typer.BadParameter("--until needs --account: all sending, or a campaign, goes on with nurture resume")
-    with db.writing(engine) as session:
+    with database.writing(engine) as session:
         set_brake(session, _scope(campaign), why, by, now)
     _call_back(settings, engine)
     out.print(f"{campaign or 'all sending'} is paused; go on with: nurture resume {campaign or ''}".rstrip())
@@ -55,15 +55,16 @@ def pause(
 
 def _call_back(settings: "Settings", engine: "Engine") -> None:
     """What the provider holds and may not leave now is called back."""
-    from models.held import open_batches
-    from nurture import carriers, db
-    from nurture.desk import Desk
-    from tasks.recall import recall
+    from models.queries.scheduled_send import open_batches
+    from nurture.channels import choice
+    from nurture.rendering.composer import Desk
+    from nurture.runtime import database
+    from tasks.delivery.scheduled_send import recall
 
-    with db.reading(engine) as session:
+    with database.reading(engine) as session:
         held = open_batches(session)
     if held:
-        back = recall(engine, settings.clock, carriers.transport(settings), Desk(settings))
+        back = recall(engine, settings.clock, choice.transport(settings), Desk(settings))
         out.print(f"{back.called_back:,} requests that the provider held were called back")
         if back.missed:
             err.print(f"[red]{back.missed:,} were not:[/] {escaped(back.trouble)}; the next run tries again")
@@ -72,11 +73,11 @@ def _call_back(settings: "Settings", engine: "Engine") -> None:
 def _pause_account(engine: "Engine", now: "datetime", key: str, day: str, until: "datetime", why: str, by: str) -> None:
     from datetime import date
 
-    from models import pause as pauses
-    from nurture import db
-    from nurture.timeline import account_named
+    from models import account_pause as pauses
+    from nurture.explain.timeline import account_named
+    from nurture.runtime import database
 
-    with db.writing(engine) as session:
+    with database.writing(engine) as session:
         held = pauses.pause(session, account_named(session, key)["id"], until, why, by, now)
     waits = f"; {held} letters that wait now wait for it" if held else ""
     out.print(
@@ -90,7 +91,7 @@ def _day(text: str | None, now: "datetime", zone: str) -> "datetime":
     from datetime import date, time
     from zoneinfo import ZoneInfo
 
-    from nurture.rules.hours import at
+    from nurture.rules.planning.hours import at
 
     try:
         moment = at(date.fromisoformat(text or ""), time(0), ZoneInfo(zone))
@@ -117,24 +118,24 @@ def resume(
     import getpass
 
     from models.campaign import release_brake
-    from nurture import db
+    from nurture.runtime import database
 
     settings, engine, now = here(at)
     if account is not None:
         return _resume_account(engine, now, account, by or getpass.getuser())
     if restored:
         return _after_restore(settings, engine, now, by)
-    with db.writing(engine) as session:
+    with database.writing(engine) as session:
         was = release_brake(session, _scope(campaign))
     out.print(f"{campaign or 'sending'} {'goes on' if was else 'was not paused'}")
 
 
 def _resume_account(engine: "Engine", now: "datetime", key: str, by: str) -> None:
-    from models import pause as pauses
-    from nurture import db
-    from nurture.timeline import account_named
+    from models import account_pause as pauses
+    from nurture.explain.timeline import account_named
+    from nurture.runtime import database
 
-    with db.writing(engine) as session:
+    with database.writing(engine) as session:
         was = pauses.resume(session, account_named(session, key)["id"], by, now)
     out.print(f"{key} {'goes on' if was else 'was not paused'}", markup=False)
 
@@ -142,9 +143,9 @@ def _resume_account(engine: "Engine", now: "datetime", key: str, by: str) -> Non
 def _after_restore(settings: "Settings", engine: "Engine", now: "datetime", by: str) -> None:
     import getpass
 
-    from nurture.epoch import outside
-    from tasks.claims import new_id
-    from tasks.restored import confirm
+    from nurture.runtime.restore_guard import outside
+    from tasks.delivery.claims import new_id
+    from tasks.delivery.restore_guard import confirm
 
     if (file := outside(settings)) is None:
         out.print("the mailbox keeps no mark: nothing leaves this machine, so nothing needs to be confirmed")

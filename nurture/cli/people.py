@@ -21,9 +21,9 @@ def alias(
 
     Without a second address, show what is known. An unsubscribe stays with the address it came from.
     """
-    from models import person
-    from nurture import db
-    from nurture.rules.address import normalise, why_not
+    from models.queries import person
+    from nurture.rules.intake.addresses import normalise, why_not
+    from nurture.runtime import database
 
     if apart and other:
         raise typer.BadParameter("--apart takes one address: the one that is somebody else's")
@@ -32,7 +32,7 @@ def alias(
             raise typer.BadParameter(f"{given!r} {why_not(given)}")
     one, two = normalise(address) or "", normalise(other or "")
     _, engine, _ = here()
-    with db.writing(engine) as session:
+    with database.writing(engine) as session:
         changed = person.is_apart(session, one) if apart else bool(two and person.are_one(session, [(one, two)]))
         known = person.addresses(session, one)
     if json:

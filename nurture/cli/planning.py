@@ -33,7 +33,7 @@ def plan(
     Steps and letters that are new, gone or altered, who would enter or leave, and what happens to those inside: they
     stay with the version they began with. Exit code 1 when a campaign cannot be published.
     """
-    from nurture import campaigns
+    from nurture.config import campaigns
 
     settings, engine, now = here(at)
     slugs = [campaign] if campaign else campaigns.slugs(settings.templates)
@@ -51,13 +51,14 @@ def _foresee(engine: "Engine", now: "datetime", templates: "Path", slug: str) ->
 
     from models import campaign as kept
     from models import enrolment as enrolments
-    from nurture import audience, campaigns, db
-    from nurture.changes import changes
-    from nurture.rules.promotions import next_offer
-    from nurture.rules.sequences import next_letter
-    from tasks.enrolments import foresee, may_return, roles_wanted
+    from nurture.config import audience_predicate, campaigns
+    from nurture.config.version_diff import changes
+    from nurture.rules.planning.promotions import next_offer
+    from nurture.rules.planning.sequences import next_letter
+    from nurture.runtime import database
+    from tasks.planning.enrolments import foresee, may_return, roles_wanted
 
-    with db.reading(engine) as session:
+    with database.reading(engine) as session:
         runs = next((row for row in kept.published(session) if row["slug"] == slug), None)
         old = kept.version(session, runs["version_id"])["files"] if runs else None
         what, terms = changes(old, campaigns.files(templates, slug), slug)
@@ -75,8 +76,8 @@ def _foresee(engine: "Engine", now: "datetime", templates: "Path", slug: str) ->
         if terms:
             version = (runs["version_id"] if runs else 0) + (what.status == "changed") * 1_000_000_000  # not yet there
             n, first = enrolments.newcomers(
-                session, slug, terms.market, audience.condition(terms.audience, session), roles_wanted(terms), now,
-                may_return(terms, version, now), MOST_NAMED,
+                session, slug, terms.market, audience_predicate.condition(terms.audience, session),
+                roles_wanted(terms), now, may_return(terms, version, now), MOST_NAMED,
             )  # fmt: skip
             told["enter"] = {"n": n, "first": [dict(row) for row in first]}
     if terms and runs:
@@ -95,7 +96,7 @@ def _foresee(engine: "Engine", now: "datetime", templates: "Path", slug: str) ->
 
 
 def _show(told: dict[str, Any]) -> None:
-    from nurture.rules.reporting import because
+    from nurture.rules.reporting.ledger import because
 
     version = f"version {told['version']} runs" if told["version"] else "not published yet"
     out.print(f"[bold]{told['campaign']}[/]: {told['status']} ({version})")
@@ -125,7 +126,7 @@ def _show(told: dict[str, Any]) -> None:
 
 
 def _people(title: str, whom: dict[str, Any]) -> None:
-    from nurture.rules.names import full_name
+    from nurture.rules.intake.names import full_name
 
     names = [full_name(row["first_name"], row["last_name"]) or row["address"] for row in whom["first"][:3]]
     more = ["…"] if whom["n"] > len(names) else []
@@ -164,11 +165,11 @@ def timeline(
     from datetime import timedelta
     from zoneinfo import ZoneInfo
 
-    from nurture import db
-    from nurture.timeline import timeline as ask
+    from nurture.explain.timeline import timeline as ask
+    from nurture.runtime import database
 
     settings, engine, now = here(at)
-    with db.reading(engine) as session:
+    with database.reading(engine) as session:
         told = ask(session, account, now - timedelta(days=days), now, ZoneInfo(settings.sales_zone))
     if json:
         print_json(told.as_json())

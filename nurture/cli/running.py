@@ -27,21 +27,21 @@ def demo(
 
 def up(browser: Annotated[bool, typer.Option("--open", help="Open the Prefect UI.")] = False) -> None:
     """Start everything: Prefect with its schedules, and the pages for recipients and sales. Ctrl-C stops it all."""
-    from nurture import services
-    from nurture.settings import settings
+    from nurture.runtime import supervisor
+    from nurture.runtime.settings import settings
 
-    raise typer.Exit(services.up(settings(), open_browser=browser, say=lambda line: err.print(escaped(line))))
+    raise typer.Exit(supervisor.up(settings(), open_browser=browser, say=lambda line: err.print(escaped(line))))
 
 
 def doctor(json: AsJson = False) -> None:
     """Is everything in place to run, to send and to hear back? Exit code 1 when something will not work."""
     from dataclasses import asdict
 
-    from nurture import db
-    from nurture.doctor import examine
-    from nurture.settings import settings
+    from nurture.checks.installation import examine
+    from nurture.runtime import database
+    from nurture.runtime.settings import settings
 
-    findings = list(examine(settings(), db.here()))
+    findings = list(examine(settings(), database.here()))
     if json:
         print_json([asdict(finding) for finding in findings])
     else:

@@ -18,13 +18,14 @@ def threshold(
     at: At = None,
 ) -> None:
     """From which score on do sales have time for a lead this week? What that gains, and one step more or less."""
-    from nurture import db, sales_file
+    from nurture.config import sales
+    from nurture.runtime import database
     from tasks.handoff import in_force, terms
-    from tasks.threshold import look, set_threshold
+    from tasks.sales_threshold import look, set_threshold
 
     settings, engine, now = here(at)
-    found = (set_threshold if keep else look)(engine, now, sales_file.read(settings.rules))
-    with db.reading(engine) as session:
+    found = (set_threshold if keep else look)(engine, now, sales.read(settings.rules))
+    with database.reading(engine) as session:
         kept = in_force(session, now)
     score, since = (kept["body"]["threshold"], kept["made_at"]) if kept else (terms().threshold, None)
     if json:
@@ -42,7 +43,7 @@ def threshold(
         [(one.email, f"{one.weeks:.0%}", one.leads, one.waiting, one.free) for one in found.week.rooms],
     )
     if found.week.strangers:
-        out.print(f"{found.week.strangers:,} of these leads belong to somebody who is not in {sales_file.FILE}.")
+        out.print(f"{found.week.strangers:,} of these leads belong to somebody who is not in {sales.FILE}.")
     said = f"In force: {_score(score)}" + (f", set {since:%-d %B %H:%M} UTC." if since else ", as the settings say.")
     out.print(said if score == found.threshold else f"{said} Change it now: nurture threshold --set", markup=False)
 
@@ -54,19 +55,21 @@ def accounts(
     at: At = None,
 ) -> None:
     """Which accounts are likely to open an opportunity, why, and who of the buying group is missing?"""
-    from models import account_history, lesson
-    from models.lesson import About
-    from nurture import db, scoring_rules
-    from tasks.accounts import learn_accounts
-    from tasks.scoring import score_accounts
+    from models import learned_parameter
+    from models.learned_parameter import About
+    from models.queries import account_history
+    from nurture.config import scoring
+    from nurture.runtime import database
+    from tasks.scoring.accounts import learn_accounts
+    from tasks.scoring.scores import score_accounts
 
     settings, engine, now = here(at)
     if learn:
-        rules = scoring_rules.read(settings.rules / "scoring.toml")
+        rules = scoring.read(settings.rules / "scoring.toml")
         learn_accounts(engine, now, rules)
         score_accounts(engine, now, rules)
-    with db.reading(engine) as session:
-        told = {about: lesson.newest(session, about, now) for about in (About.ACCOUNTS, About.ROLES)}
+    with database.reading(engine) as session:
+        told = {about: learned_parameter.newest(session, about, now) for about in (About.ACCOUNTS, About.ROLES)}
         best = [dict(row) for row in account_history.best(session, top)]
     if json:
         learned = {about.value: one and {key: one[key] for key in ("version", "made_at", "words", "body")}

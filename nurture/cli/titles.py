@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from nurture.reading import Opened
+    from nurture.files.reader import Opened
 
 COLUMNS = ("title", "department", "seniority", "role", "persona", "confidence")
 
@@ -43,7 +43,7 @@ def role(
     """
     from dataclasses import asdict
 
-    from nurture.rules.titles import explain, load_tables, read_title
+    from nurture.rules.segmentation.titles import explain, load_tables, read_title
 
     given = {"role": is_, "persona": persona, "department": department, "seniority": seniority}
     said = {field: value for field, value in given.items() if value}
@@ -66,15 +66,15 @@ def _of_lead(lead: str, said: dict[str, str], by: str, json: bool, at: "datetime
     import getpass
 
     from models import confirmation, segment
-    from nurture import db
-    from nurture.rules.address import normalise
-    from nurture.rules.segmentation import not_to_be_confirmed
-    from nurture.rules.titles import load_tables
+    from nurture.rules.intake.addresses import normalise
+    from nurture.rules.segmentation.segments import not_to_be_confirmed
+    from nurture.rules.segmentation.titles import load_tables
+    from nurture.runtime import database
 
     if said and (wrong := not_to_be_confirmed(said, load_tables().personas)):
         raise typer.BadParameter(wrong)
     _, engine, now = here(at)
-    with db.writing(engine) as session:
+    with database.writing(engine) as session:
         contact_id = confirmation.business_contact(session, normalise(lead) or lead)
         if contact_id is None:
             raise typer.BadParameter(f"no business contact has the address {lead}: check the spelling, or import them")
@@ -112,8 +112,8 @@ def _read_file(file: Path, to: Path | None) -> None:
     import sys
     from contextlib import nullcontext
 
-    from nurture.reading import open_file
-    from nurture.rules.titles import load_tables, read_titles
+    from nurture.files.reader import open_file
+    from nurture.rules.segmentation.titles import load_tables, read_titles
 
     if to is not None and to.exists() and to.samefile(file):
         raise typer.BadParameter(f"--out is {file} itself: name another file, so that its other columns are not lost")

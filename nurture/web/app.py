@@ -8,12 +8,12 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from nurture import db
-from nurture.links import links_for
-from nurture.settings import Settings
+from nurture.rendering.links import links_for
+from nurture.runtime import database
+from nurture.runtime.settings import Settings
 from nurture.web import events, groups, library, mailbox, sales, unsubscribe
-from nurture.web.doorman import HEADERS, Doorman, at_home
-from nurture.web.hall import Hall
+from nurture.web.dependencies import Hall
+from nurture.web.middleware import HEADERS, Doorman, at_home
 from nurture.web.pages import Pages
 
 log = logging.getLogger("nurture.web")
@@ -40,7 +40,7 @@ def create_app(settings: Settings, engine: Engine) -> FastAPI:
     def health() -> Response:
         """200 when the database answers and has the tables this program expects, else 503."""
         try:
-            has, needs = db.revision(engine.execution_options(sqlite_begin="DEFERRED"))
+            has, needs = database.revision(engine.execution_options(sqlite_begin="DEFERRED"))
         except SQLAlchemyError:
             return JSONResponse({"database": "unreachable", "migration": "unknown"}, 503)
         current = has == needs
@@ -74,7 +74,7 @@ def serve(settings: Settings) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)  # asked by every look at /health
     uvicorn.run(
-        create_app(settings, db.engine_at(settings.database)),
+        create_app(settings, database.engine_at(settings.database)),
         host="127.0.0.1",
         port=settings.web_port,
         access_log=False,  # ours masks the tokens

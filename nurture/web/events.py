@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from models import event
-from nurture.sendgrid.events import SIGNATURE, TIMESTAMP, NotEvents, genuine, public_keys, read_events
-from nurture.web.body import read_body
-from nurture.web.hall import Hall
+from nurture.channels.sendgrid.events import SIGNATURE, TIMESTAMP, NotEvents, genuine, public_keys, read_events
+from nurture.web.dependencies import Hall
+from nurture.web.request_body import read_body
 
 MOST_BYTES = 4_000_000  # SendGrid posts up to 768 kB
 log = logging.getLogger("nurture.web")

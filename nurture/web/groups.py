@@ -10,18 +10,19 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 from sqlmodel import Session
 
-from models import buying_group, confirmation, handoff
-from nurture import solutions
-from nurture.links import GROUP, HANDOFF
-from nurture.rules.names import full_name
-from nurture.rules.seats import Solution
-from nurture.rules.seats import buying_group as seated
-from nurture.rules.segmentation import not_to_be_confirmed
-from nurture.rules.titles import ROLES
-from nurture.web import resting
-from nurture.web.body import form_of, read_body
-from nurture.web.doorman import at_home
-from nurture.web.hall import Hall
+from models import confirmation, handoff
+from models.queries import buying_group
+from nurture.config import solutions
+from nurture.rendering.links import GROUP, HANDOFF
+from nurture.rules.intake.names import full_name
+from nurture.rules.segmentation.segments import not_to_be_confirmed
+from nurture.rules.segmentation.solution_group import Solution
+from nurture.rules.segmentation.solution_group import buying_group as seated
+from nurture.rules.segmentation.titles import ROLES
+from nurture.web import account_pause
+from nurture.web.dependencies import Hall
+from nurture.web.middleware import at_home
+from nurture.web.request_body import form_of, read_body
 
 MOST_BYTES = 16_000
 HERE = "somebody at this machine"  # who speaks on a page that marketing opened
@@ -52,7 +53,7 @@ def routes(hall: Hall) -> APIRouter:
                 return gone()
             known = solutions.read(hall.settings.rules)
             context = group_page(session, account["id"], known, wanted, hall.now())
-            context |= resting.standing(session, account["id"], hall.now())
+            context |= account_pause.standing(session, account["id"], hall.now())
         here = f"/h/{token}/group" if door == "h" else f"/g/{token}"
         back = f"/h/{token}" if door == "h" else "/groups"
         return hall.pages.page(
@@ -64,7 +65,7 @@ def routes(hall: Hall) -> APIRouter:
 
     def rest(door: str, token: str, form: Mapping[str, str], of: tuple[int, str]) -> Response:
         zone = ZoneInfo(hall.settings.sales_zone)
-        wrong = hall.write(lambda session: resting.do(session, form, *of, zone, hall.now()))
+        wrong = hall.write(lambda session: account_pause.do(session, form, *of, zone, hall.now()))
         if wrong:
             return show(door, token, "", f"Nothing was changed: {wrong}.", 422)
         return RedirectResponse(f"/h/{token}/group" if door == "h" else f"/g/{token}", 303)

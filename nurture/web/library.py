@@ -6,11 +6,11 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from models.contact import Market
-from nurture import content_check
-from nurture.letters.words import read_words
-from nurture.rules.content import STAGES
-from nurture.web.doorman import at_home
-from nurture.web.hall import Hall
+from nurture.checks import content_coverage
+from nurture.rendering.translations import read_words
+from nurture.rules.planning.content_assets import STAGES
+from nurture.web.dependencies import Hall
+from nurture.web.middleware import at_home
 
 
 def routes(hall: Hall) -> APIRouter:
@@ -20,19 +20,19 @@ def routes(hall: Hall) -> APIRouter:
     def look(request: Request, stage: str = "") -> Response:
         if not at_home(request):
             raise HTTPException(403, "This page can only be read on the machine it is on, at http://127.0.0.1.")
-        return hall.pages.page("content.html", matrix_page(content_check.shared(hall.settings.templates), stage))
+        return hall.pages.page("content.html", matrix_page(content_coverage.shared(hall.settings.templates), stage))
 
     return router
 
 
 def matrix_page(texts: Mapping[str, str], wanted: str) -> dict[str, Any]:
     """One stage of the matrix, a row for each persona, and how many holes each stage has."""
-    words, tables = read_words(texts), content_check.title_tables()
+    words, tables = read_words(texts), content_coverage.title_tables()
     languages = [words.default, *(name for name in words.by_language if name != words.default)]
     tabs: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for market, stages in STAGES.items():
-        cells = content_check.matrix(texts, market, languages, tables)
+        cells = content_coverage.matrix(texts, market, languages, tables)
         for stage in stages:
             here = [cell for cell in cells if cell.stage == stage]
             holes = sum(not cell.pieces for cell in here)

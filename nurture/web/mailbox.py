@@ -12,9 +12,9 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
 from models import message
-from nurture.mailbox import path
-from nurture.web.doorman import at_home
-from nurture.web.hall import Hall
+from nurture.channels.mailbox import path
+from nurture.web.dependencies import Hall
+from nurture.web.middleware import at_home
 from nurture.web.pages import LANGUAGES
 
 A_PAGE = 50

@@ -13,7 +13,7 @@ from babel.dates import format_datetime
 from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 
-from nurture.settings import PROJECT, Settings
+from nurture.runtime.settings import PROJECT, Settings
 
 LANGUAGES = ("en", "es", "ro", "zh", "de")
 

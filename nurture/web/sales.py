@@ -11,13 +11,14 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import RowMapping
 from sqlmodel import Session
 
-from models import activity, call_list, handoff
+from models import activity, handoff
 from models.handoff import Decision
-from nurture.links import HANDOFF, SALES
-from nurture.rules.feedback import NOT_A_FIT, NOT_NOW
-from nurture.rules.names import full_name
-from nurture.web.body import form_of, read_body
-from nurture.web.hall import Hall
+from models.queries import call_list
+from nurture.rendering.links import HANDOFF, SALES
+from nurture.rules.feedback.reactions import NOT_A_FIT, NOT_NOW
+from nurture.rules.intake.names import full_name
+from nurture.web.dependencies import Hall
+from nurture.web.request_body import form_of, read_body
 
 MOST_BYTES = 64_000
 LONGEST_NOTE = 500

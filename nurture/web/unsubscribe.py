@@ -2,25 +2,25 @@
 
 from fastapi import APIRouter, Request, Response
 
-from models import stop
 from models.address import SuppressedBy
-from nurture.links import UNSUBSCRIBE
-from nurture.web.hall import Hall
+from models.queries import letter_stops
+from nurture.rendering.links import UNSUBSCRIBE
+from nurture.web.dependencies import Hall
 from nurture.web.pages import language_of
 
 
 def routes(hall: Hall) -> APIRouter:
     router = APIRouter()
 
-    def reader(token: str) -> stop.Reader | None:
+    def reader(token: str) -> letter_stops.Reader | None:
         """Whose letter this link came in. All links we cannot follow are alike to whoever tries them."""
         message_id = hall.links.read(UNSUBSCRIBE, token, hall.now())
         if message_id is None:
             return None
         with hall.reading() as session:
-            return stop.reader(session, message_id)
+            return letter_stops.reader(session, message_id)
 
-    def page(request: Request, who: stop.Reader | None, state: str, token: str, status: int = 200) -> Response:
+    def page(request: Request, who: letter_stops.Reader | None, state: str, token: str, status: int = 200) -> Response:
         language = language_of(who and who.locale, request.headers.get("accept-language"))
         words = hall.pages.words[language]
         context = {"words": words, "state": state, "here": f"/u/{token}"}
@@ -38,8 +38,8 @@ def routes(hall: Hall) -> APIRouter:
         who, now = reader(token), hall.now()
         if who is None:
             return page(request, None, "unknown", "")
-        said = stop.Stop(who.address, now, SuppressedBy.UNSUBSCRIBE, "unsubscribe page", who.campaign)
-        hall.write(lambda session: stop.suppress_once(session, said))
+        said = letter_stops.Stop(who.address, now, SuppressedBy.UNSUBSCRIBE, "unsubscribe page", who.campaign)
+        hall.write(lambda session: letter_stops.suppress_once(session, said))
         return page(request, who, "gone", token)
 
     @router.post("/u/{token}/back")
@@ -48,7 +48,7 @@ def routes(hall: Hall) -> APIRouter:
         who, now = reader(token), hall.now()
         if who is None:
             return page(request, None, "unknown", "")
-        free = hall.write(lambda session: stop.lift(session, who.address, "unsubscribe page", now))
+        free = hall.write(lambda session: letter_stops.lift(session, who.address, "unsubscribe page", now))
         return page(request, who, "back" if free else "stays", token)
 
     return router

@@ -16,20 +16,23 @@ from sqlalchemy import select, text, update
 from sqlalchemy.schema import CreateTable
 from sqlmodel import col
 
-from models import Attempt, Message, held, stop
+from models import Attempt, Message
 from models import attempt as attempts
 from models.attempt import AttemptState
 from models.message import State
-from nurture import db
-from nurture.envelope import Call
-from nurture.rules import delivery as rules
-from nurture.rules.delivery import Verdict
-from nurture.sendgrid import events
-from nurture.sendgrid.batches import Batches
-from tasks import offers, recall, standing, unknown
+from models.queries import letter_stops, scheduled_send
+from nurture.channels.base import Call
+from nurture.channels.sendgrid import events
+from nurture.channels.sendgrid.batches import Batches
+from nurture.rules.delivery import states as rules
+from nurture.rules.delivery.states import Verdict
+from nurture.runtime import database
+from tasks.delivery import dispatch, eligibility
+from tasks.delivery import reconciliation as unknown
+from tasks.delivery import scheduled_send as recall
 from tests.walks import resend
-from tests.walks.stage import Stage, stage
-from tests.walks.stage import held as held_town
+from tests.walks.database import Stage, stage
+from tests.walks.database import held as held_town
 
 Patch = pytest.MonkeyPatch
 
@@ -72,12 +75,12 @@ def reaps_armed(patch: Patch) -> None:
 
 def arms_without_fence(patch: Patch) -> None:
     """Whoever wakes up goes on with what it once claimed, whether it is still its own or not."""
-    real = offers.arm
+    real = dispatch.arm
 
     def arm(engine: Any, now: datetime, owner: str, load: Any) -> Any:
         armed, done = real(engine, now, owner, load)
         mine = col(Attempt.id) == load.attempt_id
-        with db.writing(engine) as session:
+        with database.writing(engine) as session:
             state = session.execute(select(col(Attempt.state)).where(mine)).scalar()
             if state != AttemptState.RELEASED:
                 return armed, done
@@ -85,17 +88,17 @@ def arms_without_fence(patch: Patch) -> None:
             session.execute(update(Attempt).where(mine).values(values))
         return list(load.parcel.envelopes), done
 
-    patch.setattr(offers, "arm", arm)
+    patch.setattr(dispatch, "arm", arm)
 
 
 def arms_without_looking(patch: Patch) -> None:
     """No look at suppressions between claiming and the request."""
-    real = standing.look
+    real = eligibility.look
 
     def look(session: Any, attempt_id: str, edition: Any, now: datetime, *, caps: bool) -> Any:
-        return real(session, attempt_id, edition, now, caps=caps) if caps else standing.Delivered()
+        return real(session, attempt_id, edition, now, caps=caps) if caps else eligibility.Delivered()
 
-    patch.setattr(standing, "look", look)
+    patch.setattr(eligibility, "look", look)
 
 
 def finishes_whatever_the_state(patch: Patch) -> None:
@@ -125,7 +128,7 @@ def resends_without_proof(patch: Patch) -> None:
 
 def never_looks_again(patch: Patch) -> None:
     """Whoever stood still between arming and the request makes it all the same."""
-    patch.setattr(offers, "still_armed", lambda *_: True)
+    patch.setattr(dispatch, "still_armed", lambda *_: True)
 
 
 def looks_only_at_the_state(patch: Patch) -> None:
@@ -159,14 +162,16 @@ def event_id_is_the_key(patch: Patch) -> None:
 
 def suppresses_only_waiting(patch: Patch) -> None:
     """A stop takes waiting rows out of the outbox and leaves no mark on the address."""
-    real = stop._settle
+    real = letter_stops._settle
 
     def settle(session: Any, addresses: Sequence[str], held: Any) -> None:
         real(session, addresses, held)
         none: dict[str, Any] = {"suppressed_at": None, "suppressed_why": None}
-        session.execute(update(stop.Address).where(col(stop.Address.address).in_(addresses)).values(none))
+        session.execute(
+            update(letter_stops.Address).where(col(letter_stops.Address.address).in_(addresses)).values(none)
+        )
 
-    patch.setattr(stop, "_settle", settle)
+    patch.setattr(letter_stops, "_settle", settle)
 
 
 def untouched(patch: Patch) -> None:
@@ -192,7 +197,7 @@ def calls_too_late(patch: Patch) -> None:
 
 def calls_without_a_note(patch: Patch) -> None:
     """A call back is written down when it is answered, not before it is made."""
-    patch.setattr(held, "calling", lambda *_: None)
+    patch.setattr(scheduled_send, "calling", lambda *_: None)
 
 
 @lru_cache(1)

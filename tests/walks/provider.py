@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
-from nurture.sendgrid.wire import NotSent, Reply, Wire
+from nurture.channels.sendgrid.wire import NotSent, Reply, Wire
 from tests.doubles.sendgrid.webhook import wire_form
-from tests.walks.held import Holding, Letters
+from tests.walks.scheduled_sends import Holding, Letters
 
 ANSWERS: dict[str, tuple[bool, int | None]] = {  # what the provider may do: (does it take the letters?, its answer)
     "takes it": (True, 202),

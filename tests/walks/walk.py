@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from random import Random
 
+from tests.walks.database import Stage
+from tests.walks.invariants import KINDS, Violation
 from tests.walks.mutants import MUTANTS, Mutant
 from tests.walks.provider import Taken
-from tests.walks.stage import Stage
-from tests.walks.witness import KINDS, Violation
 from tests.walks.world import World
 
 STEPS = 200

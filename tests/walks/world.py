@@ -13,20 +13,22 @@ import pytest
 from greenlet import getcurrent, greenlet
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from models import event, message, stop
+from models import event, message
 from models.campaign import release_brake, set_brake
-from nurture import db
-from nurture.rules.delivery import ARMED_LEASE
-from nurture.sendgrid.events import read_events
-from nurture.sendgrid.logs import AROUND
-from nurture.sendgrid.transport import SendGrid
-from tasks import claims, delivery, feedback, senders, unknown
-from tasks.recall import Recalled, recall
+from models.queries import letter_stops
+from nurture.channels.sendgrid.channel import SendGrid
+from nurture.channels.sendgrid.events import read_events
+from nurture.channels.sendgrid.logs import AROUND
+from nurture.rules.delivery.states import ARMED_LEASE
+from nurture.runtime import database
+from tasks import feedback
+from tasks.delivery import claims, concurrency, outbox, reconciliation
+from tasks.delivery.scheduled_send import Recalled, recall
 from tests.doubles.sendgrid.webhook import wire_form
 from tests.walks import resend
+from tests.walks.database import LETTERS, PUMPS, SHOP, START, Stage, held, rows_to_plan, stage
+from tests.walks.invariants import KINDS, Witness
 from tests.walks.provider import ANSWERS, UNREACHABLE, ModelWire, Provider
-from tests.walks.stage import LETTERS, PUMPS, SHOP, START, Stage, held, rows_to_plan, stage
-from tests.walks.witness import KINDS, Witness
 
 MOODS = {  # how likely each move is in a mean walk; each walk has its own mood, some things often, some never
     "work": 60.0, "freeze": 4.0, "wake": 3.5, "crash": 1.0, "seconds": 6.0, "minutes": 2.5, "hours": 0.4, "days": 0.05,
@@ -135,7 +137,7 @@ class World:
     @contextmanager
     def playing(self) -> Iterator["World"]:
         """The real code with our scheduling under it. At the end every worker that still stands is forgotten."""
-        real_writing, real_reading = db.writing, db.reading
+        real_writing, real_reading = database.writing, database.reading
 
         @contextmanager
         def writing(engine: Any) -> Iterator[Any]:
@@ -157,11 +159,11 @@ class World:
                 yield session
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(db, "writing", writing)
-            patch.setattr(db, "reading", reading)
+            patch.setattr(database, "writing", writing)
+            patch.setattr(database, "reading", reading)
             patch.setattr(feedback, "PAUSE", 0)
-            patch.setattr(senders, "ThreadPoolExecutor", lambda *_: Pool(self))
-            patch.setattr(senders, "wait", self._wait)
+            patch.setattr(concurrency, "ThreadPoolExecutor", lambda *_: Pool(self))
+            patch.setattr(concurrency, "wait", self._wait)
             patch.setattr(claims, "new_id", self._new_id)
             patch.setattr(claims, "worker_name", lambda: self._current().name)
             try:
@@ -201,7 +203,7 @@ class World:
         return worker
 
     def _deliver(self, worker: Worker) -> None:
-        delivery.deliver(self.engine, lambda: self.now + worker.skew, self.transport, self.stage.desk, most=50)
+        outbox.deliver(self.engine, lambda: self.now + worker.skew, self.transport, self.stage.desk, most=50)
 
     def _recall(self, worker: Worker) -> None:
         began = self.witness.commits
@@ -398,7 +400,7 @@ class World:
         self.witness.applied(self.story)
 
     def _write(self, what: Callable[[Any], Any]) -> Any:
-        with db.writing(self.engine) as session:
+        with database.writing(self.engine) as session:
             return what(session)
 
     def _somebody(self) -> str:
@@ -410,12 +412,14 @@ class World:
         """Somebody unsubscribes on our page, or one of us does it for them."""
         address, why = self._somebody(), self.chance.choice(["unsubscribe", "person"])
         self.tell(f"{address} leaves ({why})")
-        self._write(lambda session: stop.suppress_once(session, stop.Stop(address, self.now, why, "the walk")))
+        self._write(
+            lambda session: letter_stops.suppress_once(session, letter_stops.Stop(address, self.now, why, "the walk"))
+        )
         self.witness.stopped(address)
 
     def move_return(self) -> None:
         address = self.chance.choice(self.witness.people)
-        if self._write(lambda session: stop.lift(session, address, "the walk", self.now)):
+        if self._write(lambda session: letter_stops.lift(session, address, "the walk", self.now)):
             self.tell(f"{address} is back")
             self.witness.free(address)
 
@@ -431,7 +435,7 @@ class World:
         """A colleague replies: the whole account is left alone."""
         account = self.chance.choice([1, 2])
         self.tell(f"account {account} replies")
-        self._write(lambda session: stop.stop_accounts(session, {account: (self.now, "reply")}))
+        self._write(lambda session: letter_stops.stop_accounts(session, {account: (self.now, "reply")}))
         self.witness.stopped(account)
 
     def move_a_day(self) -> None:
@@ -469,8 +473,8 @@ class World:
             settled = self.witness.settled | ({attempt} if not sent else set())
             before, self.witness.settled = self.witness.settled, settled
             try:
-                unknown.settle(self.engine, self.now, attempt, sent, "the walk")
-            except unknown.StillHeld:  # that it has not been sent says nothing before its time
+                reconciliation.settle(self.engine, self.now, attempt, sent, "the walk")
+            except reconciliation.StillHeld:  # that it has not been sent says nothing before its time
                 self.witness.settled = before
 
     def move_ask_the_log(self) -> None:
@@ -479,7 +483,7 @@ class World:
             return
         self.pass_time(self.chance.choice([timedelta(minutes=5), timedelta(minutes=40)]))
         blind = self.chance.random() < 0.3  # it answers, and finds nothing of anybody
-        self._hire(lambda worker: unknown.reconcile(self.engine, lambda: self.now, "sendgrid", Log(self, blind)))
+        self._hire(lambda worker: reconciliation.reconcile(self.engine, lambda: self.now, "sendgrid", Log(self, blind)))
         self.tell(f"{self.active[-1].name} asks the log" + (", which is blind" if blind else ""))
 
     def move_pause(self) -> None:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from models.moment import Moment
+from models.types import Moment
 
 revision = "0001"
 down_revision = None

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from models.moment import Id, Json, Moment
+from models.types import Id, Json, Moment
 
 revision = "0004"
 down_revision = "0003"

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from models.moment import Id, MaybeJson, Moment
+from models.types import Id, MaybeJson, Moment
 
 revision = "0005"
 down_revision = "0004"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from models.moment import Id, Moment
+from models.types import Id, Moment
 
 revision = "0007"
 down_revision = "0006"

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from models.moment import Moment
+from models.types import Moment
 
 revision = "0008"
 down_revision = "0007"

@@ -1,0 +1,147 @@
+"""One simulated day as one run: the nine nouns do their own work, one after the other. For the demo.
+
+A run of its own for each noun and each of 21 days would cost as much as the work itself (docs/prefect.md).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from prefect import flow
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from pydantic import AwareDatetime
+from sqlalchemy import Engine
+
+from flows.intake import arrived, mapping_of, put_away
+from flows.orchestration import artifacts
+from flows.orchestration.flow_factory import Trouble, total
+from models.campaign import published
+from nurture.channels import choice
+from nurture.config import scoring as scoring_rules
+from nurture.files import mapping
+from nurture.rendering.composer import Desk
+from nurture.runtime import database
+from nurture.runtime.settings import settings
+from tasks import feedback, handoff, reporting, segmentation
+from tasks import intake as files
+from tasks.delivery import outbox
+from tasks.planning import promotions, sequences
+from tasks.scoring import scores
+from tasks.task import Order, order
+
+Counts = dict[str, int]
+SATURDAY = 5
+
+
+def day(at: datetime) -> dict[str, Counts]:
+    """Live one day, as of `at`. What every noun did, in counts; the board shows it beside the ledger.
+
+    Blocks until Prefect has been told everything, so that the server may be stopped at any moment afterwards.
+    """
+    with _watched_anyway():
+        return _day(at)
+
+
+@flow(name="day", flow_run_name="{at:%A %-d %B %Y}", persist_result=False)
+def _day(at: AwareDatetime) -> dict[str, Counts]:
+    """The nine nouns, once: what arrived is read, leads are segmented and scored, letters are planned and leave,
+    reactions take effect, sales get their leads, the books are closed.
+
+    Args:
+        at: The moment to act as.
+    """
+    engine = database.here()
+    done = {noun.function.__name__: noun.task(engine, at) for noun in NOUNS}
+    report = reporting.report(engine, at)
+    artifacts.table(
+        "day", [{"noun": noun, "did": _words(counts)} for noun, counts in done.items()], "What every noun did"
+    )
+    artifacts.page("reporting", report.markdown(), "The ledger and the funnel")
+    if not report.adds_up:
+        raise Trouble("The ledger does not add up: a message is in no group or in two. Please report it.")
+    return done
+
+
+def _words(counts: Counts) -> str:
+    return ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in counts.items() if n) or "nothing to do"
+
+
+def _noun(function: Callable[[Engine, datetime], Counts]) -> Order[[Engine, datetime], Counts]:
+    return order(run_name=function.__name__)(function)
+
+
+@_noun
+def intake(engine: Engine, now: datetime) -> Counts:
+    inbox, rejects = settings().var / "inbox", settings().var / "rejects"
+    done = []
+    for file in list(arrived(inbox, rest=timedelta(0))) if inbox.exists() else []:
+        done.append(files.import_file(engine, now, file, mapping.read(mapping_of(file)), rejects))
+        put_away(file)
+    return {"files": len(done), **total(done)}
+
+
+@_noun
+def segment(engine: Engine, now: datetime) -> Counts:
+    return total([segmentation.segment(engine, now)])
+
+
+@_noun
+def score(engine: Engine, now: datetime) -> Counts:
+    rules = scoring_rules.read(settings().rules / "scoring.toml")
+    return total([scores.score(engine, now, rules, settings().model_folder), scores.score_accounts(engine, now, rules)])
+
+
+@_noun
+def plan_sequences(engine: Engine, now: datetime) -> Counts:
+    return _plan(engine, now, "b2b", sequences)
+
+
+@_noun
+def plan_promotions(engine: Engine, now: datetime) -> Counts:
+    return _plan(engine, now, "b2c", promotions)
+
+
+def _plan(engine: Engine, now: datetime, market: str, noun: Any) -> Counts:
+    with database.reading(engine) as session:
+        campaigns = published(session, market)
+    done = []
+    for campaign in campaigns:
+        done += [
+            noun.enrol(engine, now, campaign["slug"], campaign["version_id"]),
+            noun.plan(engine, now, campaign["slug"]),
+        ]
+    return total(done)
+
+
+@_noun
+def apply_feedback(engine: Engine, now: datetime) -> Counts:
+    return total([feedback.apply(engine, now)])
+
+
+@_noun
+def offer_to_sales(engine: Engine, now: datetime) -> Counts:
+    offered = [handoff.offer(engine, now)] if now.weekday() < SATURDAY else []  # as prefect.yaml has it
+    return total([handoff.recycle(engine, now), *offered, handoff.overdue(engine, now)])
+
+
+@_noun
+def deliver(engine: Engine, now: datetime) -> Counts:
+    ours = settings()
+    return total([outbox.deliver(engine, lambda: now, choice.transport(ours), Desk(ours))])
+
+
+NOUNS = (intake, apply_feedback, segment, score, plan_sequences, plan_promotions, offer_to_sales, deliver)
+
+
+@contextmanager
+def _watched_anyway() -> Iterator[None]:
+    """No heartbeats (each costs a second when a run ends, and a person watches this one), and nothing left unsaid."""
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        try:
+            yield
+        finally:
+            EventsWorker.drain_all(timeout=5)
+            APILogWorker.drain_all(timeout=5)

@@ -1,0 +1,111 @@
+"""What every run has in common: its form, its name in the list, its parts, and words for ops when it fails."""
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+from prefect import Flow, State, flow, runtime
+from prefect.futures import wait
+from prefect.states import Completed
+from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import AwareDatetime, Field
+from sqlalchemy.exc import DBAPIError
+
+from nurture.runtime.settings import settings
+from tasks.task import Order
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Result = TypeVar("Result")
+
+At = AwareDatetime | None
+Shards = Annotated[int, Field(ge=1, le=256)]
+Minutes = Annotated[int, Field(ge=1, le=10_080)]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")] | None
+
+SIDE_BY_SIDE = 4  # parts of one run at a time; more wait for each other's write lock
+
+
+class Trouble(Exception):
+    """Somebody has to do something. The text says what: it is the message of the failed run."""
+
+
+def noun(run_name: str) -> Callable[[Callable[P, R]], Flow[P, R]]:
+    """Make a function the flow of its noun. `run_name` may use the parameters: ids and counts, never people.
+
+    No retries: what is unfinished is in the database, and the next scheduled run finds it there.
+    """
+
+    def name() -> str:
+        asked = runtime.flow_run.parameters
+        return run_name.format(**{key: "all campaigns" if value is None else value for key, value in asked.items()})
+
+    def make(function: Callable[P, R]) -> Flow[P, R]:
+        crew: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=SIDE_BY_SIDE)
+        made = flow(
+            name=function.__name__,
+            flow_run_name=name,
+            persist_result=False,
+            task_runner=crew,  # type: ignore[arg-type]  # Prefect's own runner does not fit Prefect's own type
+        )
+        return made(_explained(function))
+
+    return make
+
+
+def _explained(function: Callable[P, R]) -> Callable[P, R]:
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except DBAPIError as error:
+            raise Trouble(in_words(error)) from error
+
+    return run
+
+
+def in_words(error: Exception) -> str:
+    """What ops can do about it. Only our own errors speak for themselves: those of others may quote a person's row."""
+    if isinstance(error, DBAPIError):
+        said = str(error.orig).strip().splitlines()[0]  # the lines below it are the row
+        return f"The database says: {said}. Nothing half done was kept; `nurture doctor` tells more."
+    if type(error).__module__.split(".")[0] in ("nurture", "flows"):
+        return str(error)
+    return f"{type(error).__name__}, which nobody foresaw: the log of this run tells where. Please report it."
+
+
+def moment(at: datetime | None) -> datetime:
+    """The moment to act as: the one asked for, else now."""
+    return at or settings().clock()
+
+
+def over(shards: int, order: Order[..., Result], *args: Any) -> list[Result]:
+    """Give the order once per shard, side by side, and wait for them all."""
+    futures = [order.task.submit(*args, shard=shard, shards=shards) for shard in range(shards)]
+    wait(futures)
+    return [future.result() for future in futures]
+
+
+def total(results: Iterable[Any]) -> dict[str, int]:
+    """Counts added up, column by column."""
+    sums: dict[str, int] = {}
+    for result in results:
+        for column in fields(result):
+            value = getattr(result, column.name)
+            if isinstance(value, int):
+                sums[column.name] = sums.get(column.name, 0) + value
+    return sums
+
+
+def done(counts: dict[str, int], *order: str, more: str = "") -> State[None]:
+    """Completed, with the counts that matter as the words beside it in the list of runs: "4,912 leads, 17 best"."""
+    words = ", ".join(f"{counts.get(name, 0):,} {name.replace('_', ' ')}" for name in order or counts)
+    return Completed(message=f"{words}; {more}" if more else words)
+
+
+def raise_trouble(troubles: Sequence[str]) -> None:
+    """At the end of a run that went on despite them: one campaign's mistake does not hold the others."""
+    if troubles:
+        raise Trouble(" · ".join(troubles))

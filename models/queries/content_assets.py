@@ -1,0 +1,83 @@
+"""Pieces: who reads, how far they are, and what of the library they have had, by letter or by themselves."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, func, or_, select
+from sqlmodel import Session, col
+
+from models.activity import Activity
+from models.bulk_upsert import among
+from models.contact import Contact
+from models.message import TABLE as MESSAGE
+from models.message import Message, State, plain
+from models.opportunity import Opportunity, Outcome, Phase
+from models.segment import Segment
+
+FOUND = ("download", "webinar", "form", "email_click")  # kinds whose detail is a piece's name or address
+
+
+def readers(session: Session, contact_ids: Sequence[int], now: datetime) -> dict[int, dict[str, Any]]:
+    """Contacts with what a piece is chosen by: market, locale, stage, phase (of their account's furthest open deal),
+    role, title_role, persona. By primary keys and the index on the opportunities' account."""
+    people = plain(
+        session.execute(
+            select(
+                col(Contact.id), col(Contact.market), col(Contact.locale), col(Contact.stage), col(Contact.account_id),
+                col(Segment.role), col(Segment.title_role), col(Segment.persona),
+            )
+            .outerjoin(Segment, col(Segment.contact_id) == Contact.id)
+            .where(among(CONTACT.c.id, "ids")),
+            {"ids": list(contact_ids)},
+        )
+    )  # fmt: skip
+    accounts = sorted({row["account_id"] for row in people if row["account_id"]})
+    order = [phase.value for phase in Phase]
+    furthest: dict[int, str] = {}
+    deals = select(col(Opportunity.account_id), col(Opportunity.stage)).where(
+        among(OPPORTUNITY.c.account_id, "accounts"),
+        col(Opportunity.stage).in_(order),
+        col(Opportunity.opened_at) <= now,
+        or_(col(Opportunity.outcome) == Outcome.OPEN, col(Opportunity.closed_at) > now),
+    )
+    for account_id, stage in session.execute(deals, {"accounts": accounts}) if accounts else ():
+        furthest[account_id] = max(furthest.get(account_id, stage), stage, key=order.index)
+    return {row["id"]: row | {"phase": furthest.get(row["account_id"])} for row in people}
+
+
+def letters_had(session: Session, contact_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """The letters these contacts have had, or may still get, in any campaign: contact_id, campaign, version_id, letter,
+    pieces. By the index on the messages' contact."""
+    query = select(
+        col(Message.contact_id), col(Message.campaign), col(Message.version_id), col(Message.letter),
+        col(Message.pieces),
+    ).where(
+        among(MESSAGE.c.contact_id, "ids"),
+        col(Message.handoff_id).is_(None),
+        col(Message.state).not_in((State.SKIPPED, State.REFUSED)),
+    )  # fmt: skip
+    return plain(session.execute(query, {"ids": list(contact_ids)}))
+
+
+def found_themselves(session: Session, contact_ids: Sequence[int], now: datetime) -> dict[int, set[str]]:
+    """What these contacts downloaded, watched or followed by themselves, in the words of the activity."""
+    query = (
+        select(col(Activity.contact_id), func.lower(Activity.detail))
+        .where(
+            among(ACTIVITY.c.contact_id, "ids"),
+            col(Activity.kind).in_(FOUND),
+            col(Activity.at) <= now,
+            col(Activity.detail).is_not(None),
+        )
+        .distinct()
+    )
+    found: dict[int, set[str]] = {}
+    for contact_id, detail in session.execute(query, {"ids": list(contact_ids)}):
+        found.setdefault(contact_id, set()).add(detail)
+    return found
+
+
+CONTACT: Table = Contact.__table__  # type: ignore[attr-defined]
+ACTIVITY: Table = Activity.__table__  # type: ignore[attr-defined]
+OPPORTUNITY: Table = Opportunity.__table__  # type: ignore[attr-defined]

@@ -1,0 +1,79 @@
+"""What a letter may say about its reader: person, role, account and owner, a plain row per message of an attempt."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Table, func, select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from models.account import Account
+from models.bulk_upsert import among
+from models.contact import Contact
+from models.handoff import Handoff
+from models.message import TABLE as MESSAGE
+from models.message import looked_at, person_lately, plain, written_to_today
+from models.segment import Segment
+
+
+def recipients(
+    session: Session, message_ids: Sequence[int], now: datetime, *, days: int, caps: bool
+) -> list[dict[str, Any]]:
+    """The readers of messages, in the order of their ids, with all that could forbid them. Primary keys all the way.
+
+    With `caps` also person_lately and account_today: how many letters they, and whom at their account, got lately.
+    """
+    wanted = {"ids": message_ids, **({"lately": now - timedelta(days=days)} if caps else {})}
+    rows = plain(session.execute(CAPPED if caps else READERS, wanted))
+    accounts = {row["account_id"] for row in rows if row["account_id"]} if caps else set()
+    today = written_to_today(session, accounts, now)
+    for row in rows:
+        row["account_today"] = len(today[row["account_id"]] - {row["address"]}) if row["account_id"] in today else 0
+    return rows
+
+
+def handoffs(session: Session, ids: list[int]) -> dict[int, dict[str, Any]]:
+    """The handoffs that mails to sales speak of, by id."""
+    if not ids:
+        return {}
+    question = select(*Handoff.__table__.c).where(col(Handoff.id).in_(ids))  # type: ignore[attr-defined]
+    return {row["id"]: row for row in plain(session.execute(question))}
+
+
+CONTACT: Table = Contact.__table__  # type: ignore[attr-defined]
+ACCOUNT: Table = Account.__table__  # type: ignore[attr-defined]
+SEGMENT: Table = Segment.__table__  # type: ignore[attr-defined]
+READERS = (
+    looked_at()
+    .outerjoin(SEGMENT, SEGMENT.c.contact_id == MESSAGE.c.contact_id)
+    .add_columns(
+        MESSAGE.c.id.label("message_id"),
+        MESSAGE.c.pieces,
+        func.coalesce(CONTACT.c.email, MESSAGE.c.address).label("email"),
+        CONTACT.c.first_name,
+        CONTACT.c.last_name,
+        CONTACT.c.title,
+        CONTACT.c.market,
+        func.coalesce(CONTACT.c.locale, "en").label("locale"),
+        CONTACT.c.phone,
+        CONTACT.c.stage,
+        SEGMENT.c.role,
+        SEGMENT.c.persona,
+        SEGMENT.c.shopper,
+        ACCOUNT.c.name.label("account_name"),
+        ACCOUNT.c.industry,
+        ACCOUNT.c.employees,
+        ACCOUNT.c.country.label("account_country"),
+        ACCOUNT.c.tier,
+        ACCOUNT.c.channel,
+        ACCOUNT.c.volume,
+        ACCOUNT.c.group_volume,
+        ACCOUNT.c.growth,
+        ACCOUNT.c.owner_name,
+        ACCOUNT.c.owner_email,
+    )
+    .where(among(MESSAGE.c.id, "ids"))
+    .order_by(MESSAGE.c.id)
+)
+CAPPED = READERS.add_columns(person_lately().label("person_lately"))

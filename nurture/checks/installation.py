@@ -1,0 +1,220 @@
+"""The doctor: is everything in place to run, to send and to hear back? One line each, with the remedy."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, inspect, text
+
+from nurture.checks import campaign
+from nurture.config import sales as sales_file
+from nurture.config import scoring
+from nurture.runtime import database
+from nurture.runtime.settings import Settings
+
+ENOUGH_DISK = 1 << 30  # bytes: a million events and their index
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`state`: ok, note (works, but know this) or ill (will not work)."""
+
+    what: str
+    state: str
+    said: str
+    remedy: str = ""
+
+
+def examine(settings: Settings, engine: Engine) -> Iterator[Finding]:
+    """All findings, each on its own: one that fails does not hide the next."""
+    for what, look in LOOKS.items():
+        try:
+            yield look(what, settings, engine)
+        except Exception as error:  # a doctor does not faint
+            yield Finding(what, "ill", str(error).splitlines()[0] if str(error) else type(error).__name__)
+
+
+def _database(what: str, settings: Settings, engine: Engine) -> Finding:
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    has, newest = database.revision(engine)
+    if has != newest:
+        said = f"its tables are of migration {has}, this program wants {newest}" if has else "still empty"
+        return Finding(what, "note", said, "the first command that works with data makes or mends the tables")
+    return Finding(what, "ok", f"{engine.dialect.name}, migration {has}")
+
+
+def _durable(what: str, settings: Settings, engine: Engine) -> Finding:
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            kept = connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+        else:
+            kept = connection.exec_driver_sql("SHOW synchronous_commit").scalar() != "off"
+    if not kept:
+        return Finding(
+            what,
+            "ill",
+            "a committed row may be lost in a power cut, and a letter sent twice after it",
+            "set synchronous_commit = on in postgresql.conf",
+        )
+    return Finding(what, "ok", "what is committed survives a power cut")
+
+
+def _letters(what: str, settings: Settings, engine: Engine) -> Finding:
+    problems = campaign.check(settings.templates, None, settings.clock().date())
+    if problems:
+        state = "ill" if problems[0].weight == "error" else "note"  # errors come first
+        return Finding(what, state, f"{len(problems)} to look at, the first: {problems[0]}", "nurture check")
+    return Finding(what, "ok", "every letter can be written")
+
+
+def _scoring(what: str, settings: Settings, engine: Engine) -> Finding:
+    rules = scoring.read(settings.rules / "scoring.toml")
+    return Finding(what, "ok", f"scoring.toml, version {rules.version}")
+
+
+def _time(what: str, settings: Settings, engine: Engine) -> Finding:
+    sales = sales_file.read(settings.rules)
+    if sales is None:
+        said = f"no {sales_file.FILE}: leads go to sales from a score of {settings.mql_score:g} on"
+        return Finding(what, "ok", f"{said}, however busy they are")
+    return Finding(what, "ok", f"{len(sales.reps)} reps in {sales_file.FILE}, version {sales.version}")
+
+
+def _drift(what: str, settings: Settings, engine: Engine) -> Finding:
+    """What the last look at the learned scores found."""
+    from models import learned_parameter
+
+    if not inspect(engine).has_table("lesson"):
+        return Finding(what, "ok", "nobody has looked yet")
+    with database.reading(engine) as session:
+        last = learned_parameter.newest(session, learned_parameter.About.DRIFT, settings.clock())
+    if last is None:
+        return Finding(what, "ok", "nobody has looked yet")
+    moved = any(one["moved"] for one in last["body"]["markets"].values())
+    remedy = "look at the leads that came in lately; a new model is learned every week" if moved else ""
+    return Finding(what, "note" if moved else "ok", last["words"], remedy)
+
+
+def _carrier(what: str, settings: Settings, engine: Engine) -> Finding:
+    if settings.transport == "mailbox":
+        return Finding(
+            what,
+            "note",
+            f"the mailbox: nothing leaves this machine, mails are files below {settings.var}",
+            "NURTURE_TRANSPORT=sendgrid sends for real",
+        )
+    if not settings.sendgrid_api_key.get_secret_value():
+        return Finding(what, "ill", "SendGrid without a key", "set SENDGRID_API_KEY")
+    return Finding(
+        what,
+        "ok",
+        f"SendGrid at {settings.sendgrid_host}"
+        + (", sandbox: nothing is delivered" if settings.sendgrid_sandbox else ""),
+    )
+
+
+def _events(what: str, settings: Settings, engine: Engine) -> Finding:
+    if settings.transport == "sendgrid" and not settings.sendgrid_webhook_key:
+        return Finding(
+            what,
+            "ill",
+            "no key to verify SendGrid's events with: bounces and complaints would be refused",
+            "set SENDGRID_WEBHOOK_KEY to the public key of the Event Webhook's settings page",
+        )
+    return Finding(
+        what,
+        "ok",
+        f"{settings.web_url}/events/sendgrid" + ("" if settings.sendgrid_webhook_key else " (no key yet: refuses all)"),
+    )
+
+
+def _links(what: str, settings: Settings, engine: Engine) -> Finding:
+    if settings.transport == "sendgrid" and not settings.web_url.startswith("https://"):
+        return Finding(
+            what,
+            "ill",
+            f"recipients cannot unsubscribe at {settings.web_url}",
+            "set NURTURE_WEB_URL to your https address",
+        )
+    return Finding(what, "ok", f"unsubscribe and handoff pages at {settings.web_url}")
+
+
+def _brakes(what: str, settings: Settings, engine: Engine) -> Finding:
+    from models.message import brakes
+
+    if database.revision(engine)[0] is None:
+        return Finding(what, "ok", "nothing is paused")
+    with database.reading(engine) as session:
+        pulled = brakes(session)
+    if pulled:
+        said = "; ".join(f"{scope.partition(':')[2] or scope}: {why}" for scope, why in pulled.items())
+        first = next((scope for scope in ("restored", "all") if scope in pulled), min(pulled))
+        which = {"all": "", "restored": "--restored"}.get(first, first.partition(":")[2])
+        return Finding(what, "note", f"paused: {said}", f"nurture resume {which}".rstrip())
+    return Finding(what, "ok", "nothing is paused")
+
+
+def _memory(what: str, settings: Settings, engine: Engine) -> Finding:
+    """Does the database remember everything that was sent?"""
+    from models import restore_guard
+    from nurture.rules.delivery.restore_guard import Mark, forgotten
+    from nurture.runtime.restore_guard import outside
+
+    if (file := outside(settings)) is None or database.revision(engine)[0] is None:
+        return Finding(what, "ok", "nothing was sent from here")
+    with database.reading(engine) as session:
+        row = restore_guard.read(session)
+    if why := forgotten(Mark(row["name"], row["mark"]) if row else None, file.read(), str(file.path)):
+        return Finding(what, "ill", why, "find out what was sent since, then nurture resume --restored")
+    said = f"the database remembers everything that was sent ({file.path})"
+    if row and row["confirmed_at"]:
+        said += f", as {row['confirmed_by']} said on {row['confirmed_at']:%Y-%m-%d} after a restore"
+    return Finding(what, "ok", said)
+
+
+def _reception(what: str, settings: Settings, engine: Engine) -> Finding:
+    """What readers think, before it is so bad that sending stops."""
+    from models.queries.deliverability import reception
+    from nurture.rules.delivery import circuit_breaker
+
+    if database.revision(engine)[0] is None:
+        return Finding(what, "ok", "nothing was sent yet")
+    with database.reading(engine) as session:
+        rows = reception(session, settings.clock() - circuit_breaker.WINDOW)
+    said = []
+    for domain in sorted({row["domain"] for row in rows}):
+        mine = [row for row in rows if row["domain"] == domain]
+        how = circuit_breaker.health(*(sum(row[key] for row in mine) for key in ("accepted", "complained", "bounced")))
+        said += [f"{domain}: {how.sentence} ({how.level})"] if how.sentence else []
+    if said:
+        return Finding(what, "note", "; ".join(said), "look at the last letters and where these readers came from")
+    return Finding(what, "ok", "no sending domain has too many complaints or dead mailboxes this week")
+
+
+def _disk(what: str, settings: Settings, engine: Engine) -> Finding:
+    settings.var.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.var).free
+    return Finding(
+        what,
+        "ok" if free > ENOUGH_DISK else "ill",
+        f"{free / 1e9:,.1f} GB free below {settings.var}",
+        "" if free > ENOUGH_DISK else "make room: a full disk stops sending",
+    )
+
+
+LOOKS: dict[str, Callable[[str, Settings, Engine], Finding]] = {
+    "database": _database,
+    "durability": _durable,
+    "letters": _letters,
+    "scoring": _scoring,
+    "sales' time": _time,
+    "drift": _drift,
+    "carrier": _carrier,
+    "events": _events,
+    "links": _links,
+    "brakes": _brakes,
+    "readers": _reception,
+    "memory": _memory,
+    "disk": _disk,
+}

@@ -1,0 +1,126 @@
+"""nurture ledger, why, role: who got what, who did not, and why."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nurture.cli.console import AsJson, At, here, out, print_json, print_table
+
+if TYPE_CHECKING:
+    from nurture.rules.reporting.ledger import Line
+    from tasks.reporting import Report
+
+GROUPS = ("planned", "accepted", "skipped", "refused", "unknown", "waiting")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(ledger)
+    app.command()(why)
+
+
+def ledger(
+    campaign: Annotated[str | None, typer.Argument(help="One campaign. [default: all]", show_default=False)] = None,
+    who: Annotated[
+        str | None, typer.Option(help="Name the people of a group: accepted, skipped, refused, unknown or waiting.")
+    ] = None,
+    reasons: Annotated[bool, typer.Option("--reasons", help="Count the letters not sent by reason instead.")] = False,
+    json: AsJson = False,
+    at: At = None,
+) -> None:
+    """Every planned message in one of five groups. Exit code 1 if it does not add up (it must), or some are unknown."""
+    from models.queries import ledger as ledgers
+    from nurture.runtime import database
+    from tasks.reporting import report
+
+    _, engine, now = here(at)
+    if who:
+        if campaign is None or who not in GROUPS[1:]:
+            raise typer.BadParameter("name a campaign, and one of " + ", ".join(GROUPS[1:]))
+        with database.reading(engine) as session:
+            rows = [dict(row) for row in ledgers.names(session, campaign, who)]
+        if json:
+            print_json(rows)
+        else:
+            print_table(
+                ("letter", "address", "state", "why"),
+                [(r["letter"], r["address"], r["state"], r["detail"] or r["reason"]) for r in rows],
+            )
+        return
+    done = report(engine, now, campaign)
+    if reasons:
+        _reasons(done, json)
+    elif json:
+        print_json(done.ledger)
+    else:
+        _show(done)
+    raise typer.Exit(0 if done.adds_up and not any(line.unknown for line in done.lines) else 1)
+
+
+def _show(done: "Report") -> None:
+    """The ledger, then why letters did not leave, then the funnel: each fits a narrow terminal."""
+    from nurture.rules.reporting.ledger import FUNNEL, because, title
+
+    print_table(
+        ("letter", *(f"#{group}" for group in GROUPS)),
+        [(_place(line), *(getattr(line, group) for group in GROUPS)) for line in done.lines],
+    )
+    for line in done.lines:
+        if line.reasons:
+            out.print(f"{title(line.campaign)} {line.letter}, not sent: {because(line.reasons)}", markup=False)
+    if done.funnel:
+        print_table(
+            ("people", *(f"#{row['campaign']}" for row in done.funnel)),
+            [(name.replace("_", " "), *(row.get(name, 0) for row in done.funnel)) for name in FUNNEL],
+        )
+
+
+def _reasons(done: "Report", json: bool) -> None:
+    from nurture.rules.reasons import SENTENCES, Reason
+    from nurture.rules.reporting.ledger import reasons, title
+
+    counted = reasons(done.lines)
+    if json:
+        print_json([{"reason": why, "n": sum(where.values()), "campaigns": where} for why, where in counted.items()])
+        return
+    print_table(
+        ("reason", "in words", "#letters", "where"),
+        [
+            (why, SENTENCES[Reason(why)] if why in set(Reason) else "", sum(where.values()),
+             ", ".join(f"{title(slug)} {n:,}" for slug, n in sorted(where.items())))
+            for why, where in counted.items()
+        ],
+    )  # fmt: skip
+
+
+def _place(line: "Line") -> str:
+    from nurture.rules.reporting.ledger import title
+
+    return f"{title(line.campaign)} {f'v{line.version} ' if line.version else ''}{line.letter}"
+
+
+def why(
+    address: Annotated[str, typer.Argument(help="The person's mail address.")],
+    campaign: Annotated[
+        str | None, typer.Argument(help="One campaign. [default: every one of their market]", show_default=False)
+    ] = None,
+    json: AsJson = False,
+    at: At = None,
+) -> None:
+    """Why did this person get a letter, or why not? One sentence a campaign; with --at as things stood then."""
+    from dataclasses import asdict
+
+    from nurture.explain.why import why as ask
+    from nurture.explain.why import why_everywhere
+    from nurture.runtime import database
+
+    _, engine, now = here(at)
+    with database.reading(engine) as session:
+        said = [(campaign, ask(session, now, address, campaign))] if campaign else why_everywhere(session, now, address)
+    if json:
+        documents = [asdict(answer) for _, answer in said]
+        print_json(documents[0] if campaign else documents)
+        return
+    for slug, answer in said:
+        out.print(answer.sentence if campaign else f"{slug}: {answer.sentence}", markup=False)
+        if today := answer.facts.get("as_of_today"):
+            out.print(f"(as they are today, for their past is not kept: {', '.join(today)})", markup=False)

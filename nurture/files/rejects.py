@@ -1,0 +1,103 @@
+"""The rejects file: what could not be taken, where it stands, why, and the row as it was, to be mended and imported."""
+
+import csv
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from nurture.files.reader import Opened, Row
+from nurture.rules.intake.records import Fault
+
+OURS = "nurture: "  # how the columns begin that we put before a rejected row
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins with these
+LONGEST = 32_000  # what a spreadsheet takes in one cell
+
+
+class Rejects:
+    """Opened with the first row that is written to it; a file without rejects leaves none. UTF-8 with its mark, so that
+    a spreadsheet reads the names right; only its owner may read it, for it names people."""
+
+    def __init__(self, path: Path, folder: Path, opened: Opened, now: datetime) -> None:
+        stem = re.sub(r"\.rejects-[\d-]+$", "", re.sub(r"(\.(csv|tsv|txt|parquet))?(\.gz)?$", "", path.name))
+        self.opened = opened
+        self.folder = folder
+        self.stem = f"{stem}.rejects-{now:%Y%m%d-%H%M%S}"
+        self.name: str | None = None
+        self.file: IO[str] | None = None
+        self.writer: Any = None
+
+    def __enter__(self) -> "Rejects":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.file:
+            self.file.close()
+
+    def write(self, row: Row, faults: Sequence[Fault]) -> None:
+        if not self.file:
+            self._begin()
+        ours = [
+            str(row.line),
+            " | ".join(f.column for f in faults),
+            " | ".join(f.value for f in faults),
+            " | ".join(f.why for f in faults),
+            "not imported" if any(f.fatal for f in faults) else "imported without it",
+        ]
+        self.writer.writerow([_safe(cell) for cell in (*ours, *row.cells)])
+
+    def _begin(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{self.stem}.csv"
+        n = 1
+        while path.exists():  # never over a file that somebody may be mending
+            n += 1
+            path = self.folder / f"{self.stem}-{n}.csv"
+        self.file = os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8-sig", newline=""
+        )
+        self.writer = csv.writer(self.file, delimiter=self.opened.separator)
+        names = ("line", "column", "value", "reason", "outcome")
+        self.writer.writerow([*(OURS + n for n in names), *map(guard, self.opened.header)])
+        self.name = str(path)
+
+
+def mended(opened: Opened) -> Opened:
+    """A rejects file that comes back: our columns are left out, and what we guarded from spreadsheets is itself again.
+
+    Its rows keep the lines they had in the file they came from.
+    """
+    if OURS + "line" not in opened.header:
+        return opened
+    theirs = [i for i, h in enumerate(opened.header) if not h.startswith(OURS)]
+    at = opened.header.index(OURS + "line")
+    width = len(opened.header)
+
+    def rows() -> Iterator[Row]:
+        for row in opened.rows():
+            cells = row.cells
+            line = int(cells[at]) if len(cells) > at and cells[at].isdigit() else row.line
+            kept = [unguard(cells[i]) for i in theirs if i < len(cells)]
+            yield Row(line, kept + cells[width:], row.broken)
+
+    return replace(opened, header=[unguard(opened.header[i]) for i in theirs], rows=rows)
+
+
+def guard(cell: str) -> str:
+    """So that a spreadsheet shows a formula instead of running it."""
+    return f"'{cell}" if cell.lstrip("'").startswith(FORMULA) else cell
+
+
+def unguard(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell
+
+
+def _safe(cell: str) -> str:
+    cell = cell if len(cell) <= LONGEST else f"{cell[:LONGEST]}… ({len(cell):,} characters)"
+    return guard(cell.replace("\0", "\N{SYMBOL FOR NULL}").encode("utf-8", "replace").decode())

@@ -1,0 +1,1 @@
+"""How likely an account opens an opportunity soon."""

@@ -1,0 +1,1 @@
+"""Columns become numbers a model can use; leaks stay out."""

@@ -1,0 +1,298 @@
+"""From columns to what learners can weigh: numbers and levels per lead, and how often leads like this one bought."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from nurture.learning.judge.metrics import Floats, Ints
+from nurture.learning.training_data.schema import Column, Kind, read_categories, read_days, read_numbers, read_text
+
+Codes = npt.NDArray[np.int32]
+
+MISSING, RARE = 0, 1  # the first two codes of every level field; an unseen value is RARE
+LEAST_ROWS = 8  # of a level with a code of its own
+MOST_LEVELS = 250  # that trees split natively; beyond, they see only how often the level bought
+WORDS = 40  # of a text column
+READ = 20_000  # texts, to find them
+SMOOTHING = 20.0  # leads' worth of the average, mixed into every small group
+CROSSFITS = 5  # parts a training set is cut into, so that no lead is told its own outcome
+HABITS = ("value", "age", "moment", "hour", "day of month", "length", "word")
+
+
+@dataclass(frozen=True)
+class NumberField:
+    name: str
+    owner: str  # the raw column it is made of
+    how: str  # one of HABITS
+    word: str = ""
+
+
+@dataclass(frozen=True)
+class LevelField:
+    name: str
+    owner: str
+    how: str  # "value", "weekday" or "month"
+    levels: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        return len(self.levels) + 2
+
+
+class Table(NamedTuple):
+    """Leads as numbers (NaN = unknown) and level codes, a row per lead."""
+
+    numbers: Floats
+    levels: Codes
+
+    def take(self, rows: npt.NDArray[Any]) -> "Table":
+        return Table(self.numbers[rows], self.levels[rows])
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How a frame becomes a Table: fixed in training, applied to every later frame."""
+
+    columns: tuple[Column, ...]
+    numbers: tuple[NumberField, ...]
+    levels: tuple[LevelField, ...]
+    time: str | None = None
+    newest: float = 0.0  # day of the newest date in training, where there is no time column
+
+    @property
+    def owners(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    def fields_of(self, owner: str) -> tuple[list[int], list[int]]:
+        """Which number and which level fields come from a raw column."""
+        return (
+            [i for i, one in enumerate(self.numbers) if one.owner == owner],
+            [i for i, one in enumerate(self.levels) if one.owner == owner],
+        )
+
+    def read(self, frame: pl.DataFrame) -> Table:
+        """Cook a frame; a column it lacks is unknown for every lead, an unseen level is RARE."""
+        made = _Raw(frame, {one.name: one for one in self.columns}, self.time, self.newest)
+        numbers = (
+            np.column_stack([made.number(one) for one in self.numbers]) if self.numbers else np.empty((frame.height, 0))
+        )
+        levels = np.empty((frame.height, len(self.levels)), dtype=np.int32)
+        for i, one in enumerate(self.levels):
+            levels[:, i] = encode(made.level(one), one.levels)
+        return Table(np.ascontiguousarray(numbers), levels)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> "Reader":
+        return cls(
+            tuple(Column(**{**one, "kind": Kind(one["kind"])}) for one in saved["columns"]),
+            tuple(NumberField(**one) for one in saved["numbers"]),
+            tuple(LevelField(**{**one, "levels": tuple(one["levels"])}) for one in saved["levels"]),
+            saved["time"],
+            saved["newest"],
+        )
+
+
+def encode(values: pl.Series, levels: Sequence[str]) -> Codes:
+    codes = values.replace_strict(list(levels), range(2, len(levels) + 2), default=RARE, return_dtype=pl.Int32)
+    return np.asarray(codes.set(values.is_null(), MISSING).to_numpy(), dtype=np.int32)
+
+
+@dataclass
+class _Raw:
+    """One frame's columns, each read once."""
+
+    frame: pl.DataFrame
+    columns: dict[str, Column]
+    time: str | None
+    newest: float
+    _days: dict[str, Floats] = field(default_factory=dict)
+    _texts: dict[str, pl.Series] = field(default_factory=dict)
+
+    def days(self, owner: str) -> Floats:
+        if owner not in self._days:
+            self._days[owner] = read_days(self._series(owner), self.columns[owner])
+        return self._days[owner]
+
+    def text(self, owner: str) -> pl.Series:
+        if owner not in self._texts:
+            self._texts[owner] = read_text(self._series(owner)).fill_null("")
+        return self._texts[owner]
+
+    def number(self, one: NumberField) -> Floats:
+        if one.how == "value":
+            return read_numbers(self._series(one.owner), self.columns[one.owner])
+        if one.how in ("length", "word"):
+            text = self.text(one.owner)
+            found = (
+                text.str.count_matches(r"\w+")
+                if one.how == "length"
+                else text.str.contains(rf"\b{re.escape(one.word)}\b")
+            )
+            return np.asarray(found.cast(pl.Float64).to_numpy())
+        days = self.days(one.owner)
+        if one.how == "age":
+            return (self.days(self.time) if self.time else self.newest) - days
+        if one.how == "hour":
+            return np.floor((days % 1) * 24)
+        if one.how == "day of month":
+            return _calendar(days, "day")
+        return days
+
+    def level(self, one: LevelField) -> pl.Series:
+        if one.how == "value":
+            return read_categories(self._series(one.owner))
+        part = pl.Series(_calendar(self.days(one.owner), one.how)).fill_nan(None)
+        return part.cast(pl.Int64).cast(pl.String)
+
+    def _series(self, owner: str) -> pl.Series:
+        return (
+            self.frame[owner]
+            if owner in self.frame.columns
+            else pl.Series(owner, [None] * self.frame.height, dtype=pl.String)
+        )
+
+
+def _calendar(days: Floats, part: str) -> Floats:
+    """Weekday (1 is Monday), month or day of the month; NaN stays NaN."""
+    known = ~np.isnan(days)
+    dates = pl.Series((np.where(known, days, 0) + 10_957).astype(np.int32)).cast(pl.Date)  # polars counts from 1970
+    value = (
+        {"weekday": dates.dt.weekday, "month": dates.dt.month, "day": dates.dt.day}[part]().cast(pl.Float64).to_numpy()
+    )
+    return np.where(known, value, np.nan)
+
+
+def plan(frame: pl.DataFrame, columns: Sequence[Column], time: str | None = None) -> Reader:
+    """Decide how each column is read, from the training rows alone (outcomes are not looked at)."""
+    used = [one for one in columns if one.kind != Kind.NOTHING]
+    raw = _Raw(frame, {one.name: one for one in used}, time, 0.0)
+    dates = [raw.days(one.name) for one in used if one.kind == Kind.DATE]
+    newest = float(max((np.nanmax(one) for one in dates if not np.isnan(one).all()), default=0.0))
+    numbers: list[NumberField] = []
+    levels: list[LevelField] = []
+    for one in used:
+        if one.kind == Kind.NUMBER:
+            numbers.append(NumberField(one.name, one.name, "value"))
+        elif one.kind == Kind.CATEGORY:
+            found = _frequent(read_categories(frame[one.name]))
+            levels.append(LevelField(one.name, one.name, "value", found))
+        elif one.kind == Kind.TEXT:
+            numbers.append(NumberField(f"words in {one.name}", one.name, "length"))
+            numbers += [
+                NumberField(f'"{word}" in {one.name}', one.name, "word", word) for word in _words(raw.text(one.name))
+            ]
+        elif one.name == time:
+            days = raw.days(one.name)
+            numbers += [
+                NumberField(one.name, one.name, "moment"),
+                NumberField(f"day of month of {one.name}", one.name, "day of month"),
+            ]
+            if np.any(days % 1 > 0):
+                numbers.append(NumberField(f"hour of {one.name}", one.name, "hour"))
+            span = np.nanmax(days) - np.nanmin(days)
+            for part in ("weekday", *(["month"] if span > 730 else [])):  # a season must be seen twice
+                named = LevelField(f"{part} of {one.name}", one.name, part)
+                levels.append(LevelField(named.name, named.owner, part, _frequent(raw.level(named))))
+        else:
+            numbers.append(NumberField(one.name, one.name, "age"))
+    return Reader(tuple(used), tuple(numbers), tuple(levels), time, newest)
+
+
+def _frequent(values: pl.Series) -> tuple[str, ...]:
+    counts = values.drop_nulls().rename("value").value_counts(sort=True)
+    return tuple(sorted(counts.filter(pl.col("count") >= LEAST_ROWS)["value"].to_list()))
+
+
+def _words(text: pl.Series) -> list[str]:
+    """The words that occur in 1–50 % of the texts, most frequent first."""
+    some = text.gather_every(max(1, text.len() // READ))
+    words = Counter(chain.from_iterable(some.str.extract_all(r"\w{3,}").list.unique().to_list()))
+    least, most = max(LEAST_ROWS, 0.01 * some.len()), 0.5 * some.len()
+    found = sorted((-n, word) for word, n in words.items() if least <= n <= most)
+    return [word for _, word in found[:WORDS]]
+
+
+# How often leads like this one bought: a number per value, or per pair of values ("crossed features").
+
+Part = tuple[str, int]  # ("number" | "level", index of the field)
+
+
+@dataclass(frozen=True)
+class Key:
+    """One value, or several together, as a whole number per lead."""
+
+    parts: tuple[Part, ...]
+    values: tuple[Floats, ...]  # per part: the sorted values of a number field; empty for levels
+    sizes: tuple[int, ...]
+
+    def codes(self, table: Table) -> Ints:
+        code = np.zeros(len(table), dtype=np.int64)
+        for (kind, i), values, size in zip(self.parts, self.values, self.sizes, strict=True):
+            code = code * size + (table.levels[:, i] if kind == "level" else _exact(table.numbers[:, i], values))
+        return code
+
+
+def _exact(numbers: Floats, values: Floats) -> Ints:
+    """0 unknown, 1 never seen, then the place of exactly this number."""
+    place = np.searchsorted(values, numbers)
+    hit = values[np.minimum(place, len(values) - 1)] == numbers
+    return np.where(np.isnan(numbers), 0, np.where(hit, place + 2, 1)).astype(np.int64)
+
+
+def make_key(reader: Reader, table: Table, parts: Sequence[Part]) -> Key:
+    values, sizes = [], []
+    for kind, i in parts:
+        seen = np.unique(table.numbers[:, i][~np.isnan(table.numbers[:, i])]) if kind == "number" else np.empty(0)
+        values.append(seen if len(seen) or kind == "level" else np.zeros(1))
+        sizes.append(len(values[-1]) + 2 if kind == "number" else reader.levels[i].size)
+    return Key(tuple(parts), tuple(values), tuple(sizes))
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What each key's groups came to in training, as log odds against the average. Small groups are drawn to it."""
+
+    keys: tuple[Key, ...]
+    codes: tuple[Ints, ...]
+    odds: tuple[Floats, ...]
+
+    def apply(self, table: Table) -> Floats:
+        made = np.zeros((len(table), len(self.keys)))
+        for j, (key, codes, odds) in enumerate(zip(self.keys, self.codes, self.odds, strict=True)):
+            code = key.codes(table)
+            place = np.minimum(np.searchsorted(codes, code), len(codes) - 1)
+            made[:, j] = np.where(codes[place] == code, odds[place], 0.0)
+        return made
+
+
+def learn_encoding(keys: Sequence[Key], table: Table, y: Floats, parts: Ints) -> tuple[Encoding, Floats]:
+    """The encoding for new leads, and the cross-fitted columns for these: each is told about the other parts only."""
+    base, made = float(y.mean()), np.zeros((len(table), len(keys)))
+    codes, odds = [], []
+    for j, key in enumerate(keys):
+        seen, group = np.unique(key.codes(table), return_inverse=True)
+        n, k = len(seen), CROSSFITS
+        rows = np.bincount(parts * n + group, minlength=k * n).reshape(k, n).astype(np.float64)
+        hits = np.bincount(parts * n + group, weights=y, minlength=k * n).reshape(k, n)
+        made[:, j] = _odds(hits.sum(0) - hits, rows.sum(0) - rows, base)[parts, group]
+        codes.append(seen)
+        odds.append(_odds(hits.sum(0), rows.sum(0), base))
+    return Encoding(tuple(keys), tuple(codes), tuple(odds)), made
+
+
+def _odds(hits: Floats, rows: Floats, base: float) -> Floats:
+    rate = np.clip((hits + SMOOTHING * base) / (rows + SMOOTHING), 1e-4, 1 - 1e-4)
+    return np.asarray(np.log(rate / (1 - rate)) - np.log(base / (1 - base)))

@@ -1,0 +1,1 @@
+"""Training: which way of learning is best here, and a calibrated scorer."""

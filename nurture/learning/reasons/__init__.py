@@ -1,0 +1,1 @@
+"""Why a learned score is what it is, in words."""

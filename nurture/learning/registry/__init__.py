@@ -1,0 +1,1 @@
+"""Model versions: kept, promoted, rolled back."""

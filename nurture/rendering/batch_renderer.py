@@ -1,0 +1,261 @@
+"""The press: a letter is watched while Jinja writes it once, then printed for all readers who differ only in values.
+
+Jinja is a function of its values. Some it looks at (comparisons, filters, loops), of some it only asks whether there is
+something (`{% if person.title %}`), most it only prints. Readers who agree in the first two get the same words, with
+their own printed values in the same places. So a template is run once per kind of reader, with a token wherever a value
+is only printed; for the others the values are put there. What cannot be printed that way (a value is missing, or is no
+text) is left to Jinja, which does it or says what is wrong.
+"""
+
+import re
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from jinja2 import nodes
+from markupsafe import escape
+
+from nurture.rendering import filters
+from nurture.rendering.part_template import LONGEST, LONGEST_VALUE, Filled, Form, Kind, Sheet, fitted_value
+from nurture.rendering.sandbox import Sandbox, plain
+
+Path = tuple[str, ...]
+REMEMBERED = 256  # kinds of readers per letter
+PRINTABLE = (str, int, float, Decimal)
+SPECIAL = re.compile("[&<>'\"]")
+STEADY = frozenset({"web_url", "today", "language"})  # seldom the reader's own
+SHARED = frozenset(
+    {"words", "content", "campaign", "offer", "sender", "company"}
+)  # one object for thousands of readers
+
+
+class Nothing:
+    """In the place of a value that is not there. False, as an asking template finds it."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING = Nothing()  # what would hold it is there
+ABSENT = Nothing()  # not even that: Jinja refuses to look further
+
+
+class Unprintable(Exception):
+    """This reader's letter is Jinja's to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """One part for one kind of reader: what stays, and which printed value goes where."""
+
+    kind: Kind
+    form: Form
+    values: tuple[str, ...]  # those that are the same for the whole kind; empty where a slot is
+    slots: tuple[tuple[int, int], ...]  # place → which of the kind's printed values
+    length: int  # of the part without its slots
+    same: Filled | None  # the whole part, where it has no slots
+
+    def printed(self, texts: Sequence[str], longest: int) -> Filled:
+        """`longest`: of the texts, in characters."""
+        if self.same is not None:
+            return self.same
+        out, kind, links = list(self.values), self.kind, self.form.links
+        for place, n in self.slots:
+            out[place] = texts[n]
+            if kind == "subject" or longest > LONGEST_VALUE[kind] or place in links:
+                out[place] = fitted_value(kind, texts[n], place in links)
+        most = LONGEST[kind] - self.length
+        if longest * len(self.slots) > most and sum(len(texts[n]) for _, n in self.slots) > most:
+            raise Unprintable
+        return Filled(self.form, tuple(out))
+
+
+@dataclass(frozen=True, slots=True)
+class Plates:
+    """The parts of a letter for one kind of reader, and how to find the values they print."""
+
+    parts: tuple[Plate, ...]
+    finders: tuple[Callable[[Mapping[str, Any]], Any], ...]
+
+    def printed(self, context: Mapping[str, Any]) -> list[Filled]:
+        texts = []
+        for find in self.finders:
+            if type(value := find(context)) not in PRINTABLE:
+                raise Unprintable
+            texts.append(plain(value))
+        escaped = [str(escape(text)) if SPECIAL.search(text) else text for text in texts]
+        longest = max(map(len, escaped), default=0)
+        return [part.printed(escaped if part.kind == "html" else texts, longest) for part in self.parts]
+
+
+class Press:
+    """The three parts of one letter, for readers of every kind."""
+
+    def __init__(self, parts: Sequence[tuple[Sandbox, str, Sheet]]) -> None:
+        self.sheets = [sheet for _, _, sheet in parts]
+        seen = Seen()
+        for sandbox, name, _ in parts:
+            for tree in family(sandbox, name):
+                seen.look(tree)
+        shared = {path[0] for path in seen.looked_at | seen.asked | seen.printed} & SHARED
+        steady = {path for path in seen.asked | seen.printed if path[0] in seen.local | STEADY}
+        looked_at = {path for path in seen.looked_at | steady if path[0] not in SHARED}
+        own = {path for path in seen.printed if path[0] not in SHARED and not any(map(path.__eq__, looked_at))}
+        bound = {path for path in own if any(_related(path, other) for other in looked_at | seen.asked - {path})}
+        self.slots = sorted(own - bound)  # only printed, or asked only whether there is something
+        self.asked = sorted(path for path in seen.asked - looked_at if path[0] not in SHARED)
+        self.looked_at = sorted(looked_at | bound)
+        self.shared = sorted(shared)
+        self.plates: dict[tuple[Any, ...], Plates] = {}
+        self._asked = [_finder(path) for path in self.asked]
+        self._looked_at = [_finder(path) for path in self.looked_at]
+        self.known: list[list[Any]] = []
+
+    def print(self, context: Mapping[str, Any]) -> list[Filled]:
+        """Each part for this reader. Raises Unprintable where Jinja has to do it, or to say what is wrong."""
+        kind = (
+            *[id(context.get(root, ABSENT)) for root in self.shared],
+            *[True if (value := find(context)) else _frozen(value) for find in self._asked],
+            *[value if type(value := find(context)) is str else _frozen(value) for find in self._looked_at],
+        )
+        plates = self.plates.get(kind)
+        if plates is None:
+            if len(self.plates) >= REMEMBERED:
+                self.plates.clear()
+                self.known.clear()
+            self.known.append(
+                [context.get(root, ABSENT) for root in self.shared]
+            )  # alive, so that no other takes their id
+            plates = self.plates[kind] = self._watched(context)
+        return plates.printed(context)
+
+    def _watched(self, context: Mapping[str, Any]) -> Plates:
+        """Write the letter once, with tokens where values are only printed. Nobody can know what a token looks like."""
+        secret, tokens, marked = secrets.token_hex(8), dict[str, Path](), dict(context)
+        for number, path in enumerate(self.slots):
+            value = _at(context, path)
+            if type(value) not in PRINTABLE:
+                raise Unprintable
+            if path in self.asked and not value:
+                continue  # "is there something?" no: this kind of reader has this very nothing
+            inner: dict[str, Any] = marked
+            for key in path[:-1]:
+                inner[key] = dict(inner[key])
+                inner = inner[key]
+            token = inner[path[-1]] = f"\ue000{secret}{number}\ue001"
+            tokens[token] = path
+        written = [sheet.written(marked) for sheet in self.sheets]
+        used = [token for token in tokens if any(token in printed for _, printed, _ in written)]
+        numbers = {token: n for n, token in enumerate(used)}
+        parts = [_plate(sheet.kind, *what, numbers) for sheet, what in zip(self.sheets, written, strict=True)]
+        return Plates(tuple(parts), tuple([_finder(tokens[token]) for token in used]))
+
+
+class Seen:
+    """What a template does with each value: prints it, asks whether there is something, or looks at it closer."""
+
+    def __init__(self) -> None:
+        self.looked_at: set[Path] = {(filters.LOCALE,)}  # filters read it from the context
+        self.asked: set[Path] = set()
+        self.printed: set[Path] = set()
+        self.local: set[str] = {"loop"}
+
+    def look(self, node: nodes.Node, into: set[Path] | None = None) -> None:
+        if isinstance(node, nodes.Name) and node.ctx != "load":
+            self.local.add(node.name)
+        elif path := path_of(node):
+            (self.looked_at if into is None else into).add(path)
+        elif into is self.asked and isinstance(node, nodes.And | nodes.Or | nodes.Not):
+            for child in node.iter_child_nodes():
+                self.look(child, self.asked)
+        else:
+            for name, child in _children(node):
+                is_test = name == "test" and isinstance(node, nodes.If | nodes.CondExpr)
+                self.look(child, self.printed if isinstance(node, nodes.Output) else self.asked if is_test else None)
+
+
+def _children(node: nodes.Node) -> Iterator[tuple[str, nodes.Node]]:
+    for name, value in node.iter_fields():
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, nodes.Node):
+                yield name, child
+
+
+def _related(path: Path, other: Path) -> bool:
+    """One is the other, or a part of it."""
+    shorter = min(len(path), len(other))
+    return path[:shorter] == other[:shorter]
+
+
+def _plate(kind: Kind, form: Form, printed: list[str], length: int, numbers: Mapping[str, int]) -> Plate:
+    slots = tuple((place, numbers[value]) for place, value in enumerate(printed) if value in numbers)
+    length -= sum(len(printed[place]) for place, _ in slots)
+    links = set(form.links)
+    values = ["" if v in numbers else fitted_value(kind, v, n in links) for n, v in enumerate(printed)]
+    same = None if slots else Filled(form, tuple(values))
+    return Plate(kind, form, tuple(values), slots, length, same)
+
+
+def _finder(path: Path) -> Callable[[Mapping[str, Any]], Any]:
+    """`_at` for one path: most have two steps, and thousands of readers are asked."""
+    if len(path) != 2:
+        return partial(_at, path=path)
+    root, key = path
+
+    def find(context: Mapping[str, Any]) -> Any:
+        inner = context.get(root, ABSENT)
+        return inner.get(key, MISSING) if type(inner) is dict else ABSENT if inner is ABSENT else MISSING
+
+    return find
+
+
+def _at(context: Any, path: Path) -> Any:
+    for left, key in zip(range(len(path) - 1, -1, -1), path, strict=True):
+        if type(context) is not dict:
+            return MISSING
+        if key not in context:
+            return ABSENT if left else MISSING
+        context = context[key]
+    return context
+
+
+def _frozen(value: Any) -> Any:
+    """Something that can be compared: equal for two values only if no template can tell them apart."""
+    kind = type(value)
+    if kind is str or value is None or kind is Nothing:
+        return value
+    if kind is dict:
+        return dict, tuple([(key, _frozen(inner)) for key, inner in value.items()])
+    if kind in (list, tuple):
+        return kind, tuple([_frozen(inner) for inner in value])
+    return kind, value, str(value)  # 1, 1.0 and True are equal, and print differently; so do 0.0 and -0.0
+
+
+def family(sandbox: Sandbox, name: str) -> Iterator[nodes.Template]:
+    """The template with all it extends and includes."""
+    seen, waiting = set[str](), [name]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        tree = sandbox.tree(name)
+        yield tree
+        named: list[Any] = [*tree.find_all(nodes.Extends), *tree.find_all(nodes.Include)]
+        waiting += [other.template.value for other in named if isinstance(other.template, nodes.Const)]
+
+
+def path_of(node: nodes.Node) -> Path:
+    """person.first_name → ("person", "first_name"); () for anything but a name and what is in it."""
+    if isinstance(node, nodes.Name):
+        return (node.name,)
+    if isinstance(node, nodes.Getattr):
+        inner = path_of(node.node)
+        return (*inner, node.attr) if inner else ()
+    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and type(node.arg.value) is str:
+        inner = path_of(node.node)
+        return (*inner, node.arg.value) if inner else ()
+    return ()

@@ -1,0 +1,124 @@
+"""The library: what content.toml holds as pieces, and what a letter's files ask of it."""
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import nodes
+
+from models.contact import Market
+from nurture.rendering.batch_renderer import family, path_of
+from nurture.rendering.sandbox import Sandbox
+from nurture.rendering.translations import CONTENT_FILE
+from nurture.rules.planning.content_assets import ANYTHING, KINDS, STAGES, Asks, Chosen, Piece, Reader, choose
+from nurture.rules.planning.prices import Buyer, PriceList, Quote, quote
+
+BEST, CONTENT, PRICE = "best", "content", "price"
+
+
+def read_pieces(files: Mapping[str, str]) -> tuple[Piece, ...]:
+    """The pieces in the order of the file: of two that fit alike the upper one is the better."""
+    return tuple(
+        Piece(
+            slug, asset["kind"], stages_of(asset), tuple(asset.get("roles", ())), tuple(asset.get("personas", ())),
+            frozenset(asset["title"]),
+        )
+        for slug, asset in tomllib.loads(files.get(CONTENT_FILE, "")).items()
+    )  # fmt: skip
+
+
+def stages_of(asset: Mapping[str, Any]) -> tuple[str, ...]:
+    """`stage` is one word, or a list of them."""
+    said = asset.get("stage", ())
+    return (said,) if isinstance(said, str) else tuple(said)
+
+
+def known_as(files: Mapping[str, str]) -> dict[str, str]:
+    """What activities call a piece → its slug: the slug itself, and the path of every address it has."""
+    found: dict[str, str] = {}
+    for slug, asset in tomllib.loads(files.get(CONTENT_FILE, "")).items():
+        found[slug.lower()] = slug
+        for url in (asset["url"], *asset.get("urls", {}).values()):
+            if len(path := path_of_url(url)) > 1:
+                found.setdefault(path, slug)
+    return found
+
+
+def path_of_url(url: str) -> str:
+    """/cases/dairy from https://www.foo.example/cases/dairy?utm_source=x, or from /cases/dairy/."""
+    return "/" + urlsplit(url.lower()).path.strip("/")
+
+
+def asked_of(parts: Iterable[tuple[Sandbox, str]]) -> Asks:
+    """What a letter's files ask for, with all they extend and include: best["case study"] is a kind it needs, unless an
+    {% if %} asks for it first; content["roi-sheet"] is a piece it names; price is the price list."""
+    asked, guarded, named, price = set[str](), set[str](), set[str](), False
+    for sandbox, name in parts:
+        for tree in family(sandbox, name):
+            for path in _paths(tree):
+                if path[0] == PRICE:
+                    price = True
+                elif len(path) > 1 and path[0] in (BEST, CONTENT):
+                    (asked if path[0] == BEST else named).add(path[1])
+            questions: list[Any] = list(tree.find_all((nodes.If, nodes.CondExpr)))
+            for question in questions:
+                guarded |= {path[1] for path in _paths(question.test) if path[0] == BEST and len(path) > 1}
+    return Asks(tuple(sorted(asked - guarded)), tuple(sorted(asked & guarded)), tuple(sorted(named)), price)
+
+
+def _paths(node: nodes.Node) -> list[tuple[str, ...]]:
+    inner = list(node.find_all((nodes.Name, nodes.Getattr, nodes.Getitem)))
+    return [path for one in [node, *inner] if (path := path_of(one))]
+
+
+def shelf(
+    content: Mapping[str, Mapping[str, Any]], asks: Asks, carried: Mapping[str, str]
+) -> dict[str, Mapping[str, Any]]:
+    """`best` for a letter: each kind asked for with its piece, in the letter's language; empty where there is none."""
+    return {kind: content.get(carried.get(kind, ""), {}) for kind in asks.kinds}
+
+
+def samples(
+    library: Sequence[Piece], content: Mapping[str, Mapping[str, Any]], asks: Asks | None, reader: Mapping[str, Any],
+    market: str, language: str, default: str,
+) -> dict[str, Mapping[str, Any]]:  # fmt: skip
+    """`best` for a letter that nobody planned (a preview, a check): what somebody like this would get at first.
+
+    Where there is no piece, any of the kind: whether some reader would find none is told by the coverage. `asks` None:
+    every kind there is.
+    """
+    wanted = asks or Asks((), (*KINDS, ANYTHING))
+    chosen = Chosen()
+    for stage in STAGES.get(market, STAGES[Market.B2B]):
+        who = Reader(stage, language, (reader.get("role"),), reader.get("persona"))
+        one = choose(library, wanted, who, (), default)
+        chosen = one if len(one.pieces) > len(chosen.pieces) else chosen
+    of_kind = {piece.kind: piece.slug for piece in reversed(library)}
+    dummy = {"title": "…", "url": "https://www.example.com/", "kind": "…", "minutes": 1}
+    return {
+        kind: content.get(chosen.pieces.get(kind) or of_kind.get(kind, ""), {**dummy, "kind": kind})
+        for kind in wanted.kinds
+    }
+
+
+def terms(account: Mapping[str, Any] | None, prices: PriceList) -> dict[str, Any]:
+    """`price` for a letter: the account's quote as plain values. With a rep there is nothing but that."""
+    known = account or {}
+    found: Quote = quote(
+        Buyer(known.get("channel") or "", known.get("tier") or "", known.get("volume") or 0,
+              known.get("group_volume") or 0, known.get("growth") or 0.0),
+        prices,
+    )  # fmt: skip
+    if found.rep:
+        return {"rep": True, "currency": prices.currency}
+    return {
+        "rep": False, "currency": prices.currency, "percent": _plain(found.percent), "by": found.by,
+        "rebate": _plain(found.rebate), "next_volume": found.next_volume, "next_percent": _plain(found.next_percent),
+        "products": {name: {"list": _plain(p.list), "net": _plain(p.net)} for name, p in found.products.items()},
+    }  # fmt: skip
+
+
+def _plain(number: Decimal) -> int | Decimal:
+    return int(number) if number == int(number) else number

@@ -1,0 +1,1 @@
+"""Decides whether a letter may leave now, and what a provider's answer means."""

@@ -1,0 +1,288 @@
+"""The promise about sending: which states follow which, what a provider's answer means, what forbids a letter now."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from models.account_pause import AUTOMATIC
+from models.attempt import AttemptState as A
+from models.contact import Consent, Market
+from models.message import State as M
+from nurture.rules.planning.campaign import Campaign, Hours
+from nurture.rules.planning.hours import end_of, next_in_hours, zone_of
+from nurture.rules.reasons import SUPPRESSED, Reason, Skip, Wait
+
+CLAIM_LEASE = timedelta(seconds=60)  # claimed and silent for longer: the rows go back to waiting
+ARMED_LEASE = timedelta(seconds=90)  # armed and silent for longer: unknown. Longer than any request may take
+BUSY_WAIT = timedelta(minutes=1)  # the provider is busy and did not say until when
+MOST_TRIES = 10  # 1,000 halved ten times is one: whoever is still refused then is refused alone
+
+
+class Verdict(StrEnum):
+    """What is known after a request."""
+
+    TAKEN = "taken"
+    BUSY = "busy"  # surely not taken, nobody's fault: 429, no connection
+    REFUSED = "refused"  # surely not taken because of someone in it: 400, 413
+    STOP = "stop"  # surely not taken and nothing will be until a person acts: 401, 403, 404 …
+    UNKNOWN = "unknown"  # nobody knows
+    TRIED = "tried"  # surely not taken: the provider's sandbox only looked at it
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A provider's answer in our words. `refused` maps positions in the request to the provider's reason."""
+
+    verdict: Verdict
+    status: int | None = None
+    provider_id: str | None = None
+    detail: str = ""
+    refused: Mapping[int, str] = field(default_factory=dict)
+    retry_at: datetime | None = None
+    campaign_only: bool = False  # of a STOP: the other campaigns may go on
+
+
+ATTEMPT_NEXT = {  # (state, what happened) → state. What is not here changes nothing
+    (A.CLAIMED, "arm"): A.ARMED,
+    (A.CLAIMED, "lease over"): A.RELEASED,
+    (A.CLAIMED, "nobody left"): A.VOID,
+    (A.ARMED, Verdict.TAKEN): A.ACCEPTED,
+    (A.ARMED, "taken for later"): A.SCHEDULED,
+    (A.ARMED, Verdict.BUSY): A.REJECTED,
+    (A.ARMED, Verdict.REFUSED): A.REJECTED,
+    (A.ARMED, Verdict.STOP): A.REJECTED,
+    (A.ARMED, Verdict.TRIED): A.REJECTED,
+    (A.ARMED, Verdict.UNKNOWN): A.UNKNOWN,
+    (A.ARMED, "lease over"): A.UNKNOWN,  # never back to waiting: it may be on the wire
+    (A.ARMED, "event"): A.ACCEPTED,
+    (A.UNKNOWN, Verdict.TAKEN): A.ACCEPTED,
+    (A.UNKNOWN, Verdict.BUSY): A.REJECTED,
+    (A.UNKNOWN, Verdict.REFUSED): A.REJECTED,
+    (A.UNKNOWN, Verdict.STOP): A.REJECTED,
+    (A.UNKNOWN, Verdict.TRIED): A.REJECTED,
+    (A.UNKNOWN, "event"): A.ACCEPTED,
+    (A.UNKNOWN, "taken for later"): A.SCHEDULED,
+    (A.UNKNOWN, "proof of absence"): A.REJECTED,
+    (A.UNKNOWN, "called back"): A.REJECTED,
+    (A.SCHEDULED, "its time"): A.ACCEPTED,
+    (A.SCHEDULED, "event"): A.ACCEPTED,
+    (A.SCHEDULED, "called back"): A.REJECTED,
+    (A.SCHEDULED, "called back, and no note of it"): A.UNKNOWN,
+    (A.REJECTED, "event"): A.ACCEPTED,  # a surprise: what we had ruled out was taken all the same
+    (A.RELEASED, "event"): A.ACCEPTED,
+    (A.VOID, "event"): A.ACCEPTED,
+}
+
+MESSAGE_NEXT = {
+    (M.WAITING, "claim"): M.CLAIMED,
+    (M.WAITING, "no"): M.SKIPPED,
+    (M.CLAIMED, "no"): M.SKIPPED,
+    (M.CLAIMED, "not yet"): M.WAITING,
+    (M.CLAIMED, "lease over"): M.WAITING,
+    (M.CLAIMED, "arm"): M.ARMED,
+    (M.ARMED, Verdict.TAKEN): M.ACCEPTED,
+    (M.ARMED, "taken for later"): M.SCHEDULED,
+    (M.ARMED, Verdict.BUSY): M.WAITING,
+    (M.ARMED, Verdict.REFUSED): M.REFUSED,
+    (M.ARMED, "refused beside others"): M.WAITING,  # somebody else was named, or nobody: offered again
+    (M.ARMED, Verdict.STOP): M.WAITING,
+    (M.ARMED, Verdict.TRIED): M.SKIPPED,  # never mistaken for sent; it can be planned again
+    (M.ARMED, Verdict.UNKNOWN): M.UNKNOWN,
+    (M.ARMED, "lease over"): M.UNKNOWN,
+    (M.ARMED, "event"): M.ACCEPTED,
+    (M.UNKNOWN, Verdict.TAKEN): M.ACCEPTED,  # the worker was only slow: its answer still counts
+    (M.UNKNOWN, Verdict.BUSY): M.WAITING,
+    (M.UNKNOWN, Verdict.REFUSED): M.REFUSED,
+    (M.UNKNOWN, "refused beside others"): M.WAITING,
+    (M.UNKNOWN, Verdict.STOP): M.WAITING,
+    (M.UNKNOWN, Verdict.TRIED): M.SKIPPED,
+    (M.UNKNOWN, "event"): M.ACCEPTED,
+    (M.WAITING, "event"): M.ACCEPTED,  # a surprise: it was in a request that we had ruled out
+    (M.CLAIMED, "event"): M.ACCEPTED,
+    (M.SKIPPED, "event"): M.ACCEPTED,  # skipped since; not one that was put aside before the request left
+    (M.REFUSED, "event"): M.ACCEPTED,
+    (M.UNKNOWN, "taken for later"): M.SCHEDULED,
+    (M.UNKNOWN, "proof of absence"): M.WAITING,
+    (M.UNKNOWN, "called back"): M.WAITING,
+    (M.SCHEDULED, "its time"): M.ACCEPTED,
+    (M.SCHEDULED, "event"): M.ACCEPTED,
+    (M.SCHEDULED, "called back"): M.WAITING,
+    (M.SCHEDULED, "called back, and no note of it"): M.UNKNOWN,
+    (M.UNKNOWN, "person: it was sent"): M.ACCEPTED,
+    (M.UNKNOWN, "person: it was not sent"): M.WAITING,
+}
+
+STATUS = {  # SendGrid's answers; what is not here is unknown
+    400: Verdict.REFUSED, 413: Verdict.REFUSED, 429: Verdict.BUSY,
+    401: Verdict.STOP, 403: Verdict.STOP, 404: Verdict.STOP, 405: Verdict.STOP, 406: Verdict.STOP,
+    411: Verdict.STOP, 414: Verdict.STOP, 415: Verdict.STOP, 422: Verdict.STOP,
+}  # fmt: skip
+
+
+def verdict(status: int, provider_id: str | None) -> Verdict:
+    """The class of a complete HTTP answer. 202 counts only with the provider's own id: a cut reply has none."""
+    if status == 202:
+        return Verdict.TAKEN if provider_id else Verdict.UNKNOWN
+    return STATUS.get(status, Verdict.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of one message after an answer."""
+
+    state: M
+    reason: Reason | None = None
+    detail: str = ""
+    not_before: datetime | None = None
+    more_tries: int = 0
+
+
+def fates(answer: Answer, n: int, tries: int, now: datetime, *, held: bool = False) -> list[Fate]:
+    """What becomes of each of the `n` messages of a request that had been refused `tries` times before.
+
+    `held`: the provider was asked to keep them until their time.
+    """
+    match answer.verdict:
+        case Verdict.TAKEN:
+            return [Fate(M.SCHEDULED if held else M.ACCEPTED)] * n
+        case Verdict.UNKNOWN:
+            return [Fate(M.UNKNOWN, detail=answer.detail)] * n
+        case Verdict.TRIED:
+            return [Fate(M.SKIPPED, Reason.SANDBOX, answer.detail)] * n
+        case Verdict.BUSY | Verdict.STOP:
+            again = answer.retry_at or now + BUSY_WAIT
+            return [Fate(M.WAITING, Reason.PROVIDER_BUSY, answer.detail, again)] * n
+        case Verdict.REFUSED:
+            if answer.refused:  # it named them: they alone are refused, the others are offered again at once
+                return [
+                    Fate(M.REFUSED, Reason.REFUSED_BY_PROVIDER, answer.refused[i])
+                    if i in answer.refused
+                    else Fate(M.WAITING, not_before=now)
+                    for i in range(n)
+                ]
+            if n == 1 or tries >= MOST_TRIES:
+                return [Fate(M.REFUSED, Reason.REFUSED_BY_PROVIDER, answer.detail)] * n
+            return [
+                Fate(M.WAITING, not_before=now, more_tries=1)
+            ] * n  # half as many next time: the poison isolates itself
+
+
+def batch_size(most: int, tries: int) -> int:
+    """How many messages the next request carries after `tries` refusals: half each time, at least one."""
+    return max(1, most >> tries)
+
+
+@lru_cache(4096)
+def _opens(now: datetime, hours: Hours, zone: ZoneInfo, country: str | None) -> datetime:
+    """Asked for a thousand readers of a few zones at a time."""
+    return next_in_hours(now, hours, zone, country)
+
+
+def objection(row: Mapping[str, Any], campaign: Campaign | None, now: datetime, *, caps: bool) -> Skip | Wait | None:
+    """What forbids this message at this moment? The last look before it leaves, and `nurture why`.
+
+    `row`: address, market, not_after, suppressed_why, consent, account_stopped_why, country, time_zone, brake (why
+    sending is paused, or None), where there is one the `rest` of a pause in force (why, by, until) and, with `caps`,
+    person_lately and account_today (messages already taken up); `elsewhere` where the same letter was had at another
+    address of the same person.
+    `campaign` is None for mails to sales: they know no hours, caps or consent. With a lead, it is about the moment at
+    which the provider lets the letter go.
+    """
+    if row["suppressed_why"]:
+        return Skip(SUPPRESSED.get(row["suppressed_why"], Reason.STOPPED_BY_PERSON))
+    leaves = now + campaign.lead if campaign else now
+    if leaves > row["not_after"]:
+        return Skip(Reason.EXPIRED)
+    if row["brake"]:
+        return Wait(Reason.PAUSED, f"sending is paused: {row['brake']}", now + BUSY_WAIT)
+    if campaign is None:
+        return None
+    if rest := row.get("rest"):
+        reason = Reason.AWAY if rest.by == AUTOMATIC else Reason.ACCOUNT_PAUSED
+        return Wait(reason, f"{rest.why} ({rest.by})", rest.until)
+    if row["consent"] != Consent.GRANTED:
+        return Skip(Reason.NO_CONSENT)
+    stopped = row["account_stopped_why"]
+    if stopped and campaign.market == Market.B2B and stopped in (*campaign.account.stop_all_on, "owner"):
+        return Skip(Reason.ACCOUNT_STOPPED, f"the account's sequence was stopped ({stopped.replace('_', ' ')})")
+    if row.get("elsewhere"):
+        return Skip(Reason.HAD_ELSEWHERE)
+    zone = zone_of(row["country"], row["time_zone"])
+    country = (row["country"] or "") if campaign.market == Market.B2B else None
+    opens = _opens(leaves, campaign.hours, zone, country)
+    if opens > leaves:
+        return Wait(Reason.OUTSIDE_HOURS, until=opens - campaign.lead)
+    if caps and row["person_lately"] >= campaign.max_per_person:
+        detail = f"has had {row['person_lately']} letters in {campaign.per_days} days"
+        return Wait(Reason.FREQUENCY_CAP, detail, next_in_hours(now + timedelta(days=1), campaign.hours, zone, country))
+    if caps and campaign.market == Market.B2B and row["account_today"] >= campaign.account.max_contacts_per_day:
+        detail = f"{row['account_today']} colleagues are written to today already"
+        tomorrow = next_in_hours(now + timedelta(days=1), campaign.hours, zone, country)
+        return Wait(Reason.ACCOUNT_CAP, detail, tomorrow)
+    return None
+
+
+AGAIN = (  # reasons that may no longer hold; the others were the planner's decision and stay
+    Reason.UNSUBSCRIBED, Reason.COMPLAINED, Reason.BOUNCED, Reason.STOPPED_BY_PERSON, Reason.NO_CONSENT,
+    Reason.ACCOUNT_STOPPED, Reason.EXPIRED, Reason.NOT_RENDERED, Reason.REFUSED_BY_PROVIDER, Reason.SANDBOX,
+)  # fmt: skip
+
+
+def second_chance(row: Mapping[str, Any], campaign: Campaign, now: datetime) -> datetime | None:
+    """Until when a letter that was skipped or refused may leave after all; None if what forbade it still does.
+
+    Whoever asks for this does so knowingly, so an expired letter counts anew; but nobody gets an offer that is over.
+    """
+    until = now + campaign.expires_after
+    if campaign.offer:
+        until = min(until, end_of(campaign.offer.ends_on, zone_of(row["country"], row["time_zone"])))
+    if until <= now or isinstance(
+        objection({**row, "not_after": until, "brake": None}, campaign, now, caps=False), Skip
+    ):
+        return None
+    return until
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """A claimed batch after the last look."""
+
+    go: list[int]
+    skip: dict[int, Skip]
+    wait: dict[int, Wait]
+
+
+def sort_out(
+    rows: Sequence[Mapping[str, Any]], campaign: Campaign | None, now: datetime, *, caps: bool = True
+) -> Sorted:
+    """Ask `objection` of every row of a batch, counting the ones let through against the caps of those after them."""
+    result = Sorted([], {}, {})
+    people: dict[str, int] = {}
+    accounts: dict[int, set[str]] = {}
+    for row in rows:
+        counted, person = row, row.get("person") or row["address"]
+        if caps:
+            again, colleagues = (
+                people.get(person, 0),
+                accounts.get(row["account_id"] or 0, set()) - {row["address"]},
+            )
+            if again or colleagues:
+                more = {"person_lately": again, "account_today": len(colleagues)}
+                counted = {**row, **{key: row[key] + n for key, n in more.items()}}
+                if again and row.get("person"):
+                    counted["elsewhere"] = person  # a batch is one letter, and they have two addresses in it
+        match objection(counted, campaign, now, caps=caps):
+            case Skip() as no:
+                result.skip[row["id"]] = no
+            case Wait() as later:
+                result.wait[row["id"]] = later
+            case None:
+                result.go.append(row["id"])
+                people[person] = people.get(person, 0) + 1
+                if row["account_id"]:
+                    accounts.setdefault(row["account_id"], set()).add(row["address"])
+    return result

@@ -1,0 +1,95 @@
+"""What people write for countries, languages, currencies, yes and no in five languages, and how a name is written."""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from babel import Locale
+from babel.core import UnknownLocaleError
+from babel.numbers import list_currencies
+
+from nurture.rules.intake.cell_parsers import CURRENCY_MARKS, Complaint, Format
+
+SPOKEN = ("en", "es", "ro", "zh", "de", "fr", "it", "nl", "pt", "pl")
+ALSO = {"uk": "GB", "england": "GB", "scotland": "GB", "great britain": "GB", "usa": "US", "u.s.": "US", "u.s.a.": "US",
+        "united states of america": "US", "brd": "DE", "holland": "NL", "czech republic": "CZ", "prc": "CN",
+        "p.r. china": "CN", "mainland china": "CN"}  # fmt: skip
+CONSENT = {
+    **dict.fromkeys(("granted", "yes", "y", "true", "1", "x", "opt-in", "opted in", "optin", "subscribed", "ja", "sí",
+                     "si", "da", "oui", "是", "同意"), "granted"),
+    **dict.fromkeys(("withdrawn", "no", "n", "false", "0", "opt-out", "opted out", "optout", "unsubscribed", "revoked",
+                     "nein", "nu", "non", "baja", "abgemeldet", "dezabonat", "否", "退订"), "withdrawn"),
+    **dict.fromkeys(("unknown", "?", "n/a", "none", "unbekannt", "desconocido", "necunoscut", "未知"), "unknown"),
+}  # fmt: skip
+YES = frozenset(
+    {"yes", "y", "true", "1", "x", "ja", "sí", "si", "da", "oui", "是", "unsubscribed", "opted out", "wahr", "1.0"}
+)
+NO = frozenset({"no", "n", "false", "0", "nein", "nu", "non", "否", "subscribed", "falsch", "-", "0.0"})
+CHINESE = re.compile("[\u3400-\u9fff]")
+
+
+def full_name(first: str | None, last: str | None) -> str:
+    """Zoë O'Brien, but 王秀英: Chinese names begin with the family and have no gap. Empty where we know neither."""
+    first, last = first or "", last or ""
+    return f"{last}{first}" if CHINESE.search(first + last) else f"{first} {last}".strip()
+
+
+@lru_cache(1)
+def _countries() -> dict[str, str]:
+    """Every name of every country in ten languages → its code."""
+    names: dict[str, str] = {}
+    for language in SPOKEN:
+        for code, name in Locale(language).territories.items():
+            if len(code) == 2 and code.isalpha() and code not in ("EU", "EZ", "UN", "ZZ", "QO", "XA", "XB"):
+                names.setdefault(name.casefold(), code)
+                names.setdefault(code.casefold(), code)
+    return names | ALSO
+
+
+@lru_cache(4_000)
+def country(cell: str, form: Format) -> Any:
+    """ISO 3166 alpha-2: DE, from "DE", "Germany", "Deutschland" or "Alemania"."""
+    found = _countries().get(cell.casefold())
+    return found or Complaint('is not a country we know; write its code, e.g. "DE", or name it under [values.country]')
+
+
+@lru_cache(4_000)
+def locale(cell: str, form: Format) -> Any:
+    """A language, or language-REGION: es, es-MX, from "es_MX", "Spanish" or "español"."""
+    try:
+        found = Locale.parse(cell.replace("-", "_").split(".")[0])
+        return f"{found.language}-{found.territory}" if found.territory else found.language
+    except (ValueError, UnknownLocaleError, TypeError):
+        pass
+    for language in SPOKEN:
+        for code, name in Locale(language).languages.items():
+            if name.casefold() == cell.casefold() and len(code) == 2:
+                return code
+    return Complaint('is not a language we know; write its code, e.g. "de" or "es-MX"')
+
+
+@lru_cache(1_000)
+def currency(cell: str, form: Format) -> Any:
+    code = CURRENCY_MARKS.get(cell, cell.upper())
+    return code if code in list_currencies() else Complaint('is not a currency; write its code, e.g. "EUR"')
+
+
+@lru_cache(1_000)
+def consent(cell: str, form: Format) -> Any:
+    found = CONSENT.get(cell.casefold())
+    return found or Complaint(
+        "is neither yes nor no; say in the mapping what it means: "
+        f'[values.consent] "{cell[:30]}" = "granted", "withdrawn" or "unknown"'
+    )
+
+
+@lru_cache(1_000)
+def flag(cell: str, form: Format) -> Any:
+    low = cell.casefold()
+    if low in YES:
+        return True
+    if low in NO:
+        return False
+    if re.match(r"\d{4}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{2}", cell):
+        return True  # the day on which they left
+    return Complaint("is neither yes nor no")

@@ -1,0 +1,1 @@
+"""Decides which letter a lead gets next, and when."""

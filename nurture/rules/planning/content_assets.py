@@ -1,0 +1,154 @@
+"""Which piece of the library is the best for this reader, that they have not had yet? And for whom is there none?"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from models.contact import Market, Stage
+from models.opportunity import Phase
+from nurture.rules.segmentation.title_tables import TitleTables
+from nurture.rules.segmentation.titles import UNKNOWN
+
+STAGES: dict[str, tuple[str, ...]] = {  # how far a reader is, market by market, in this order
+    Market.B2B: ("discovery", "evaluation", "purchase", "loyalty"),
+    Market.B2C: ("awareness", "consideration", "membership"),
+}
+KINDS = (
+    "white paper", "case study", "industry report", "webinar", "ROI sheet", "spec sheet", "tender kit", "training",
+    "upgrade", "guide", "technical note", "checklist", "overview", "sample report", "appointment",
+)  # fmt: skip
+ANYTHING = "anything"  # what a letter asks for that takes the best of any kind
+MOST_AHEAD = 1  # a piece for the stage before or after will do; one for two stages on will not
+READ_AT = {
+    Stage.LEAD: "discovery", Stage.MQL: "evaluation", Stage.SAL: "evaluation", Stage.SQL: "evaluation",
+    Stage.OPPORTUNITY: "evaluation", Stage.CUSTOMER: "loyalty", Stage.RECYCLED: "discovery",
+    Stage.AWARE: "awareness", Stage.CONSIDERING: "consideration", Stage.BUYER: "membership",
+    Stage.MEMBER: "membership", Stage.LAPSED: "consideration",
+}  # fmt: skip
+READ_IN = {Phase.TENDER: "purchase", Phase.EVALUATION: "evaluation", Phase.QUOTE: "purchase",
+           Phase.CONTRACT: "purchase"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One thing in the library. Nobody named in `roles` and `personas`: it is for everybody of its market."""
+
+    slug: str
+    kind: str
+    stages: tuple[str, ...]
+    roles: tuple[str, ...] = ()
+    personas: tuple[str, ...] = ()
+    languages: frozenset[str] = frozenset({"en"})
+
+    def is_for(self, persona: str | None, roles: Collection[str | None]) -> bool:
+        return not (self.roles or self.personas) or persona in self.personas or not set(roles).isdisjoint(self.roles)
+
+
+class Reader(NamedTuple):
+    """Whom a piece is looked for."""
+
+    stage: str  # of STAGES
+    language: str
+    roles: tuple[str | None, ...] = ()  # what they do, and what their title says
+    persona: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What a letter wants from the library: kinds it cannot do without, kinds it can, pieces it names itself."""
+
+    needed: tuple[str, ...] = ()
+    wished: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    price: bool = False  # and from the price list
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return self.needed + self.wished
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Kind asked for → piece; and the first kind of which none is left, although the letter needs it."""
+
+    pieces: dict[str, str] = field(default_factory=dict)
+    lacking: str | None = None
+
+
+def stage_of(market: str, stage: str | None, phase: str | None = None) -> str:
+    """How far a lead is, as the library counts. An open deal that says how far it is knows best."""
+    found = READ_IN.get(phase) or READ_AT.get(stage)  # type: ignore[call-overload]
+    return found if found in STAGES[market] else STAGES[market][0]
+
+
+def choose(library: Sequence[Piece], asks: Asks, reader: Reader, had: Collection[str], default: str = "en") -> Chosen:
+    """The pieces a letter gets for this reader: none twice, none they have had. One question, one answer."""
+    taken = set(had) | set(asks.named)
+    pieces: dict[str, str] = {}
+    for kind in sorted(asks.kinds, key=lambda kind: (kind == ANYTHING, kind not in asks.needed, kind)):
+        found = best(library, reader, taken, kind, default)
+        if found:
+            pieces[kind] = found.slug
+            taken.add(found.slug)
+        elif kind in asks.needed:
+            return Chosen(pieces, kind)
+    return Chosen(pieces)
+
+
+def best(
+    library: Sequence[Piece], reader: Reader, had: Collection[str], kind: str = ANYTHING, default: str = "en"
+) -> Piece | None:
+    """The piece that fits best: nearest to their stage, in their language, meant for their persona, then their role;
+    of equals the one that stands first in the library."""
+    far = {stage: place for place, stage in _around(reader.stage)}
+    fitting = [
+        (min(far.get(stage, 9) for stage in piece.stages), reader.language not in piece.languages,
+         reader.persona not in piece.personas, set(reader.roles).isdisjoint(piece.roles), place, piece)
+        for place, piece in enumerate(library)
+        if piece.slug not in had and kind in (ANYTHING, piece.kind) and piece.is_for(reader.persona, reader.roles)
+        and not piece.languages.isdisjoint((reader.language, default))
+    ]  # fmt: skip
+    nearest = min(fitting, default=None, key=lambda row: row[:-1])
+    return nearest[-1] if nearest and nearest[0] <= MOST_AHEAD else None
+
+
+def _around(stage: str) -> list[tuple[int, str]]:
+    """How far each stage of the same market is from this one."""
+    order = next(order for order in STAGES.values() if stage in order)
+    return [(abs(order.index(one) - order.index(stage)), one) for one in order]
+
+
+class Cell(NamedTuple):
+    """What there is for one persona at one stage in one language. Nothing at all is a hole."""
+
+    persona: str
+    stage: str
+    language: str
+    pieces: tuple[str, ...]  # made for it
+    borrowed: tuple[str, ...]  # in the house's language only
+
+
+def coverage(
+    library: Iterable[Piece], personas: Mapping[str, Collection[str]], stages: Sequence[str], languages: Sequence[str],
+    default: str = "en",
+) -> list[Cell]:  # fmt: skip
+    """The matrix persona × stage × language. `personas`: each with the roles that such people usually have."""
+    pieces = list(library)
+    found = []
+    for persona, roles in personas.items():
+        for stage in stages:
+            fits = [piece for piece in pieces if stage in piece.stages and piece.is_for(persona, roles)]
+            for language in languages:
+                own = tuple(piece.slug for piece in fits if language in piece.languages)
+                others = tuple(p.slug for p in fits if language not in p.languages and default in p.languages)
+                found.append(Cell(persona, stage, language, own, others))
+    return found
+
+
+def usual_roles(tables: TitleTables) -> dict[str, tuple[str, ...]]:
+    """Every persona with the roles its titles lead to, in the order of personas.toml."""
+    found: dict[str, set[str]] = {persona: set() for persona in tables.personas}
+    for (function, seniority, role), rule in tables.persona_of.items():
+        if rule.name in found and role == tables.role_of[function, seniority].name and role != UNKNOWN:
+            found[rule.name].add(role)
+    return {persona: tuple(sorted(roles)) for persona, roles in found.items()}

@@ -1,0 +1,1 @@
+"""Decides how figures of the record are counted and told."""

@@ -1,0 +1,1 @@
+"""Decides how likely a lead or an account is to buy, with reasons."""

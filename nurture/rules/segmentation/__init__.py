@@ -1,0 +1,1 @@
+"""Decides persona, role in the buying group, kind of shopper, and stage."""

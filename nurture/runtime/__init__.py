@@ -1,0 +1,1 @@
+"""What an installation runs on: settings, database, clock, processes."""

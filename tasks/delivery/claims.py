@@ -1,0 +1,191 @@
+"""Taking messages in hand and writing their letters. No request is made here: until one is armed, all can go back."""
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import chain, repeat
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from models import attempt as attempts
+from models import message as messages
+from models.attempt import AttemptState
+from models.queries import person
+from models.queries.recipients import handoffs, recipients
+from nurture.channels.base import Hold, Parcel, Transport
+from nurture.rendering.composer import Desk, Edition
+from nurture.rules.delivery.states import CLAIM_LEASE, Answer, Sorted, batch_size
+from nurture.rules.reasons import Reason, Skip
+from nurture.runtime import database
+from nurture.runtime.clock import Clock
+from tasks.delivery import eligibility
+from tasks.delivery.eligibility import EVERYTHING, Delivered
+
+MOST_CLAIMED = 5_000  # messages in one claim
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Messages in a worker's hands, by attempt: who is likely to share a request shares one. No session is open."""
+
+    edition: Edition
+    tries: int
+    parts: Mapping[str, Sequence[Mapping[str, Any]]]  # attempt → its readers
+    handoffs: Mapping[int, Mapping[str, Any]]
+    put_aside: Delivered
+
+    @property
+    def attempt_id(self) -> str:
+        return next(iter(self.parts))
+
+    def by_attempt(self) -> list["Claimed"]:
+        return [replace(self, parts={i: readers}, put_aside=Delivered()) for i, readers in self.parts.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Letters that will leave in one request, under one attempt that is still only claimed."""
+
+    attempt_id: str
+    edition: Edition
+    tries: int
+    parcel: Parcel
+    hold: Hold | Answer | None = None  # an answer: the provider cannot hold them now, so they are not offered
+
+
+def worker_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def new_id() -> str:
+    """Time-ordered, never met again: a restored database cannot hand out an old attempt's id."""
+    return f"{int(time.time() * 1000):012x}{secrets.token_hex(10)}"
+
+
+def claim(
+    engine: Engine,
+    now: datetime,
+    transport: Transport,
+    desk: Desk,
+    owner: str,
+    most: int = 1_000_000,
+    of_domain: Callable[[str], int] = lambda _: 1_000_000,
+) -> Claimed | None:
+    """Take the oldest due letter's messages and look at everything that could forbid them. None: nothing is due.
+
+    `of_domain`: how many letters a sending domain may still send. A campaign whose domain may send none waits.
+    """
+    with database.reading(engine) as session:  # look first: the write lock is never taken to find nothing
+        if _head(session, now) is None:
+            return None
+    with database.writing(engine) as session:
+        brakes, closed = messages.brakes(session), list[str]()
+        while True:
+            head = _head(session, now, closed)
+            if head is None:
+                return None
+            edition = desk.edition(session, head.campaign, head.version_id)
+            room = 0 if f"domain:{edition.domain}" in brakes else of_domain(edition.domain)
+            if room:
+                break
+            closed.append(head.campaign)
+        # the first time round as much as can leave at once, so that letters of several kinds still fill their requests
+        reach = transport.most * (transport.at_once if head.tries == 0 else 1)
+        ids = messages.pick(session, head, batch_size(min(reach, most, room, MOST_CLAIMED), head.tries), now)
+        if not ids:
+            return None
+        campaign = edition.campaign
+        caps = campaign is not None  # mails to sales know none
+        days = campaign.per_days if campaign else 7
+        persons = caps and person.any_known(session)
+        messages.hold_addresses(session, {"ids": ids}, share=not caps, persons=persons)
+        rows = recipients(session, ids, now, days=days, caps=caps)
+        if persons:
+            person.count_together(session, rows, now - timedelta(days=days))
+        aside = eligibility.look(session, rows, edition, now, caps=True)
+        readers = [row for row in rows if row["goes"]]
+        parts = {
+            new_id(): those[n : n + transport.most]
+            for those in desk.sorted(edition, readers)
+            for n in range(0, len(those), transport.most)
+        }
+        if not parts:
+            return Claimed(edition, head.tries, {}, {}, aside)
+        carried = {attempt_id: [row["id"] for row in those] for attempt_id, those in parts.items()}
+        messages.take(session, carried)
+        attempts.open_attempts(
+            session,
+            {"owner": owner, "state": AttemptState.CLAIMED, "transport": transport.name, "campaign": head.campaign,
+             "version_id": head.version_id, "letter": head.letter, "domain": edition.domain, "claimed_at": now,
+             "lease_until": now + CLAIM_LEASE},
+            carried,
+        )  # fmt: skip
+        spoken_of = handoffs(session, [row["handoff_id"] for row in readers if row["handoff_id"]])
+        return Claimed(edition, head.tries, parts, spoken_of, aside)
+
+
+def _head(session: Session, now: datetime, closed: Sequence[str] = ()) -> Any:
+    brakes = messages.brakes(session)
+    if not EVERYTHING.isdisjoint(brakes):
+        return None
+    return messages.head(session, now, [*(scope.removeprefix("campaign:") for scope in brakes), *closed])
+
+
+def write(
+    engine: Engine, clock: Clock, transport: Transport, desk: Desk, owner: str, claimed: Claimed
+) -> tuple[list[Load], Delivered]:
+    """The letters of a claimed batch, in as few requests as can be. Each request gets an attempt of its own."""
+    loads, done = list[Load](), Delivered()
+    for attempt_id, readers in claimed.parts.items():
+        edition, tries = claimed.edition, claimed.tries
+        envelopes, failures = desk.write(edition, readers, claimed.handoffs, attempt_id, clock())
+        parcels = transport.parcels(envelopes)
+        mine = [
+            Load(attempt_id if first else new_id(), edition, tries, parcel)
+            for first, parcel in zip(chain([True], repeat(False)), parcels, strict=False)
+        ]
+        if failures or len(mine) != 1:
+            mine, aside = _split(engine, clock(), owner, attempt_id, mine, failures)
+            done += aside
+        loads += mine
+    return loads, done
+
+
+def _split(
+    engine: Engine, now: datetime, owner: str, attempt_id: str, loads: list[Load], failures: Mapping[int, str]
+) -> tuple[list[Load], Delivered]:
+    """What was claimed as one leaves in several requests, or not at all."""
+    parts = {load.attempt_id: [e.message_id for e in load.parcel.envelopes] for load in loads}
+    with database.writing(engine) as session:
+        aside = eligibility.put_aside(
+            session, Sorted([], {i: Skip(Reason.NOT_RENDERED, why) for i, why in failures.items()}, {})
+        )
+        if not attempts.split(session, attempt_id, owner, now, now + CLAIM_LEASE, parts):
+            session.rollback()
+            return [], Delivered()  # our lease is over and the rows wait again: somebody else's turn
+        if not loads:
+            attempts.end(session, attempt_id, AttemptState.VOID, now)
+    return loads[:1] + [_readdressed(load) for load in loads[1:]], aside
+
+
+def _readdressed(load: Load) -> Load:
+    """The same letters, carrying the id of their new attempt."""
+    envelopes = [replace(envelope, attempt_id=load.attempt_id) for envelope in load.parcel.envelopes]
+    return replace(load, parcel=Parcel(envelopes, load.parcel.alone))
+
+
+def keep(engine: Engine, now: datetime, owner: str, loads: Sequence[Load | Claimed], until: datetime) -> None:
+    with database.writing(engine) as session:
+        attempts.renew(session, [load.attempt_id for load in loads], owner, now, until)
+
+
+def give_back(engine: Engine, now: datetime, owner: str, attempt_ids: Sequence[str]) -> None:
+    """What was claimed and will not be offered now waits again, at once."""
+    with database.writing(engine) as session:
+        attempts.release(session, attempt_ids, owner, now)

@@ -1,0 +1,105 @@
+"""May these messages leave? The rule is asked about many at once; who may not is put aside with the reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from models import account_pause as pauses
+from models import message as messages
+from models.message import State
+from models.restore_guard import RESTORED
+from nurture.rendering.composer import Edition
+from nurture.rules.delivery.states import Fate, Sorted, objection, sort_out
+from nurture.rules.reasons import Skip, Wait
+
+EVERYTHING = frozenset({"all", RESTORED})  # scopes of brakes that stop all sending
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What one run of the outbox did, in messages (requests and released/doubted: in attempts)."""
+
+    accepted: int = 0
+    scheduled: int = 0  # taken, and held by the provider until their time
+    skipped: int = 0
+    refused: int = 0
+    unknown: int = 0
+    put_off: int = 0  # waiting again: outside hours, a cap, the provider busy
+    requests: int = 0
+    released: int = 0
+    doubted: int = 0
+    stopped: str = ""  # why the sender stopped early, when it did
+
+    def __add__(self, other: "Delivered") -> "Delivered":
+        counts = {key: getattr(self, key) + getattr(other, key) for key in COUNTED}
+        return Delivered(**counts, stopped=self.stopped or other.stopped)
+
+
+COUNTED = tuple(field.name for field in fields(Delivered) if field.name != "stopped")
+
+
+def look(session: Session, rows: list[dict[str, Any]], edition: Edition, now: datetime, *, caps: bool) -> Delivered:
+    """Ask the rule about messages picked (`caps`) or claimed; those that may not leave are put aside with their reason.
+
+    Each row learns whether it `goes`.
+    """
+    rested = _resting(session, rows, now) if edition.campaign else []
+    result = sort_out(
+        _braked(session, edition, rows), edition.campaign, now, caps=caps and edition.campaign is not None
+    )
+    going = set(result.go)
+    for row in rows:
+        row["goes"] = row["id"] in going
+    pauses.prolong(session, [{"id": row["id"], "not_after": row["not_after"] + (row["rest"].until - now)}
+                             for row in rested if row["id"] in result.wait])  # fmt: skip
+    return put_aside(session, result, State.WAITING if caps else State.CLAIMED)
+
+
+def last_look(session: Session, attempt_ids: Sequence[str], edition: Edition, now: datetime) -> Delivered:
+    """About each kind of reader first, and where the rule objects about each of them: a thousand are a few kinds."""
+    messages.hold_addresses(session, {"attempts": attempt_ids}, share=True)
+    if edition.campaign and pauses.touch(session, attempt_ids, now):
+        return look(session, messages.standing(session, attempt_ids), edition, now, caps=False)
+    kinds = _braked(session, edition, messages.alike(session, attempt_ids))
+    if not any(objection(kind, edition.campaign, now, caps=False) for kind in kinds):
+        return Delivered()
+    return look(session, messages.standing(session, attempt_ids), edition, now, caps=False)
+
+
+def _resting(session: Session, rows: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+    """The rows whose account is paused or whose reader is away; each row learns its `rest`."""
+    rests = pauses.rests(session, now)
+    for row in rows:
+        rest = rests.of(row["account_id"], row["address"])
+        row["rest"] = rest if rest and rest.until > now else None
+    return [row for row in rows if row["rest"]]
+
+
+def _braked(session: Session, edition: Edition, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    brakes = messages.brakes(session)
+    scopes = (*EVERYTHING, f"campaign:{edition.slug}", f"domain:{edition.domain}")
+    brake = next((brakes[scope] for scope in scopes if scope in brakes), None)
+    for row in rows:
+        row["brake"] = brake
+    return rows
+
+
+def put_aside(session: Session, result: Sorted, held: State = State.CLAIMED) -> Delivered:
+    rows = [_aside(i, State.SKIPPED, no) for i, no in result.skip.items()]
+    rows += [_aside(i, State.WAITING, later) for i, later in result.wait.items()]
+    messages.put_aside(session, rows, held)
+    return Delivered(skipped=len(result.skip), put_off=len(result.wait))
+
+
+def _aside(message_id: int, state: State, no: Skip | Wait) -> dict[str, Any]:
+    until = no.until if isinstance(no, Wait) else None
+    return {"id": message_id, "state": state, "reason": no.reason, "detail": no.detail or None, "not_before": until}
+
+
+def fated(message_id: int, fate: Fate, now: datetime) -> dict[str, Any]:
+    return {"id": message_id, "state": fate.state, "reason": fate.reason, "detail": fate.detail or None,
+            "not_before": fate.not_before, "more_tries": fate.more_tries,
+            "accepted_at": now if fate.state is State.ACCEPTED else None}  # fmt: skip

@@ -1,0 +1,149 @@
+"""What nobody knew is settled: by a person, or by the provider's own log, never by the passing of time."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import Engine
+
+from models import attempt as attempts
+from models.attempt import AttemptState
+from models.message import State
+from models.queries import reconciliation
+from nurture.rules.delivery.reconciliation import AGAIN, ASKED, AT_ONCE, KEPT, NEAR, SETTLED, Finding, evidence, finding
+from nurture.rules.delivery.scheduled_send import SURELY_OVER, over
+from nurture.runtime import database
+from nurture.runtime.clock import Clock
+from tasks.task import order
+
+
+class Log(Protocol):
+    """A provider's own memory of what it took."""
+
+    def has(self, email: str, attempt_id: str, at: datetime) -> bool:
+        """Is a letter of this attempt to this person in it? Raises RuntimeError when it cannot be asked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What the provider's log proved, in requests."""
+
+    asked: int = 0
+    sent: int = 0
+    not_sent: int = 0
+    held: int = 0
+    trouble: str = ""  # why the log could not be asked
+    said_before: bool = False  # the same trouble as last time
+
+
+class NotInDoubt(LookupError):
+    """This request is not, or no longer, in doubt. `nurture unknown list` shows those that are."""
+
+
+class StillHeld(NotInDoubt):
+    """The provider may hold these letters until their time, and that has not passed: nobody can know that they stay."""
+
+
+def held(engine: Engine) -> list[dict[str, Any]]:
+    """Every request in doubt, oldest first: id, transport, campaign, letter, n, armed_at, status, detail."""
+    with database.reading(engine) as session:
+        return reconciliation.held(session)
+
+
+def settle(engine: Engine, now: datetime, attempt_id: str, sent: bool, by: str) -> int:
+    """Somebody knows: it was sent; or it was not, and its letters wait again. Returns how many letters.
+
+    Raises NotInDoubt, StillHeld.
+    """
+    with database.writing(engine) as session:
+        if (found := reconciliation.lock(session, attempt_id)) is None:
+            raise NotInDoubt(f"request {attempt_id} is not in doubt: see `nurture unknown list`")
+        if not sent and found["send_at"] and not over(found["send_at"], now):
+            until = f"{found['send_at'] + SURELY_OVER:%Y-%m-%d %H:%M} UTC"
+            raise StillHeld(f"request {attempt_id} may be held by the provider and still leave: say so after {until}")
+        ids = reconciliation.doubtful_messages(session, attempt_id)
+        why = f"{by}: it was {'sent' if sent else 'not sent'}"
+        rows = [] if sent else [_waits_again(i, why, now) for i in ids]
+        state = AttemptState.ACCEPTED if sent else AttemptState.REJECTED
+        attempts.finish(session, attempt_id, state, rows, now, detail=f"{found['detail'] or 'unknown'}; {why}")
+        return len(ids)
+
+
+def _waits_again(message_id: int, why: str, now: datetime) -> dict[str, Any]:
+    return {"id": message_id, "state": State.WAITING, "reason": None, "detail": why, "not_before": now, "more_tries": 0,
+            "accepted_at": None}  # fmt: skip
+
+
+@order("reconcile what nobody knows")
+def reconcile(engine: Engine, clock: Clock, transport: str, log: Log) -> Reconciled:
+    """Ask the provider's log about every request in doubt that is old enough, and settle what it proves.
+
+    One letter found proves that the whole request was taken. Nothing found proves the opposite only if letters that
+    surely were taken shortly before and after are found in the same way. No session is open while the log is asked.
+    What it said is kept with the request, for `nurture unknown list`.
+    """
+    counts = dict.fromkeys(Finding, 0)
+    said: dict[str, str] = {}
+    trouble = ""
+    waiting = _to_ask(engine, clock(), transport)
+    for row in waiting:
+        try:
+            found, said[row["id"]] = _look_up(engine, clock, transport, log, row)
+        except RuntimeError as error:
+            trouble = str(error)
+            break
+        counts[found] += 1
+        if found is not Finding.UNKNOWN:
+            try:
+                settle(engine, clock(), row["id"], found is Finding.SENT, "the provider's log")
+            except NotInDoubt:
+                continue  # an event was faster
+    left = {row["id"]: trouble for row in waiting if row["id"] not in said}
+    if waiting:
+        with database.writing(engine) as session:
+            reconciliation.asked(session, said | left, clock())
+    again = any(row["evidence"] == trouble for row in waiting)
+    asked = len(said) + bool(trouble)
+    return Reconciled(
+        asked, counts[Finding.SENT], counts[Finding.NOT_SENT], counts[Finding.UNKNOWN], trouble, bool(trouble) and again
+    )
+
+
+def _to_ask(engine: Engine, now: datetime, transport: str) -> list[dict[str, Any]]:
+    """Those that are ripe and were not asked about lately; the longest unasked first."""
+    with database.reading(engine) as session:
+        rows = reconciliation.held(session, transport)
+    ripe = [
+        row
+        for row in rows
+        if SETTLED <= now - _moments(row)[-1] <= KEPT and (row["asked_at"] is None or now - row["asked_at"] >= AGAIN)
+    ]
+    return sorted(ripe, key=lambda row: row["asked_at"] or row["armed_at"])[:AT_ONCE]
+
+
+def _look_up(engine: Engine, clock: Clock, transport: str, log: Log, row: dict[str, Any]) -> tuple[Finding, str]:
+    moments = _moments(row)
+    with database.reading(engine) as session:
+        people = reconciliation.readers(session, row["id"], ASKED)
+        around = [reconciliation.vouchers(session, transport, at, NEAR) for at in moments]
+        voices = {v["id"]: reconciliation.readers(session, v["id"], 1) for found in around for v in found.values() if v}
+
+    def has(email: str, of: dict[str, Any]) -> bool:
+        return any(log.has(email, of["id"], at) for at in _moments(of))
+
+    def vouched(side: str) -> bool:
+        return all(
+            (v := found[side]) is not None and any(has(email, v) for email in voices[v["id"]]) for found in around
+        )
+
+    before = vouched("before")  # asked first, and the other last: a log that is blind for a moment is found out
+    seen = [has(email, row) for email in people]
+    after = vouched("after")
+    found = finding(seen, before, after, moments[-1], clock())
+    return found, evidence(found, before, after)
+
+
+def _moments(row: dict[str, Any]) -> list[datetime]:
+    """When the log may have noted a request: when it was made and, of held letters, when they left."""
+    return [row["armed_at"], *([row["send_at"]] if row["send_at"] else [])]

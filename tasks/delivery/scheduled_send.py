@@ -1,0 +1,174 @@
+"""Letters that the provider holds are called back when something stops them, or nobody knows whether it has them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from models import account_pause as pauses
+from models import attempt as attempts
+from models.attempt import AttemptState
+from models.message import State, brakes
+from models.queries import scheduled_send
+from nurture.channels.base import Batches, Call, Transport
+from nurture.rendering.composer import Desk
+from nurture.rules.delivery.scheduled_send import in_time, over
+from nurture.rules.delivery.states import objection
+from nurture.rules.reasons import Skip
+from nurture.runtime import database
+from nurture.runtime.clock import Clock
+from tasks.task import order
+
+CALLED_BACK, TOO_LATE = "called back: ", "the call came too late"
+FOR_EVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What became of held letters: requests called back, requests that could not be, letters that wait again since they
+    surely did not leave, letters that left at their time."""
+
+    called_back: int = 0
+    missed: int = 0
+    waiting: int = 0
+    left: int = 0
+    trouble: str = ""  # why some could not be called back
+
+
+@order("call back what may not leave")
+def recall(engine: Engine, clock: Clock, transport: Transport, desk: Desk) -> Recalled:
+    """Cancel held requests while there is time; when their time is over, let what surely did not leave wait again.
+
+    No session is open while the provider is asked. Nothing is held: one short look.
+    """
+    with database.reading(engine) as session:
+        rows = scheduled_send.open_batches(session)
+        wanted = _to_call_back(session, rows, desk, clock()) if rows else {}
+    if not rows:
+        return Recalled()
+    batches = transport.batches
+    called = missed = waiting = 0
+    trouble = ""
+    if batches:
+        mine = [row for row in rows if row["transport"] == transport.name]
+        called, missed, trouble = _call_back(engine, clock, batches, [r for r in mine if r["id"] in wanted], wanted)
+        waiting = sum(_settle(engine, clock(), batches, row) for row in mine if _is_over(row, clock()))
+        for row in mine:
+            if _was_tried(row) and over(row["send_at"], clock()):
+                _ask_about(engine, batches, row)
+        _forget(engine, batches, [row for row in mine if over(row["send_at"], clock())])
+    with database.writing(engine) as session:
+        left = scheduled_send.time_has_come(session, clock())
+    return Recalled(called, missed, waiting, left, trouble)
+
+
+def _to_call_back(session: Session, rows: list[dict[str, Any]], desk: Desk, now: datetime) -> dict[str, str]:
+    """Request → why it may not leave; for those where a call still counts."""
+    open_ = [
+        r
+        for r in rows
+        if r["state"] in scheduled_send.CALLABLE and not r["cancelled_at"] and in_time(r["send_at"], now)
+    ]
+    found = {r["id"]: "nobody knows whether it was taken" for r in open_ if r["state"] == AttemptState.UNKNOWN}
+    found |= {r["id"]: r["evidence"].removeprefix(CALLED_BACK) for r in open_ if _was_tried(r)}
+    by_id = {r["id"]: r for r in open_ if r["state"] == AttemptState.SCHEDULED and r["id"] not in found}
+    pulled = brakes(session)
+    for attempt_id, row in by_id.items():
+        scopes = ("all", "restored", f"campaign:{row['campaign']}", f"domain:{row['domain']}")
+        if why := next((pulled[scope] for scope in scopes if scope in pulled), None):
+            found[attempt_id] = f"sending is paused: {why}"
+    resting = by_id.keys() - found.keys() if by_id and pauses.touch(session, list(by_id), now) else ()
+    for attempt_id in resting:
+        if pauses.touch(session, [attempt_id], now):
+            found[attempt_id] = "somebody in it is away, or their account is paused"
+    for letter in scheduled_send.stopped(session, list(by_id)) if by_id else ():
+        edition = desk.edition(session, letter["campaign"], letter["version_id"])
+        no = objection({**letter, "not_after": FOR_EVER, "brake": None}, edition.campaign, now, caps=False)
+        if isinstance(no, Skip):
+            found.setdefault(letter["attempt_id"], f"somebody in it may not be written to: {no.sentence()}")
+    return found
+
+
+def _call_back(
+    engine: Engine, clock: Clock, batches: Batches, rows: list[dict[str, Any]], why: dict[str, str]
+) -> tuple[int, int, str]:
+    """Those that leave soonest first. Returns how many were called back, how many could not be, and why."""
+    done, trouble = 0, ""
+    for row in rows:
+        because = CALLED_BACK + why[row["id"]]
+        with database.writing(engine) as session:
+            scheduled_send.calling(session, row["id"], because)
+        how, said = batches.cancel(row["batch_id"]) if in_time(row["send_at"], clock()) else (Call.FAILED, TOO_LATE)
+        if how is Call.DONE and not in_time(row["send_at"], clock()):
+            how, said = Call.FAILED, TOO_LATE
+        if how is Call.DONE:
+            with database.writing(engine) as session:
+                done += scheduled_send.cancelled(session, row["id"], clock(), because)
+            continue
+        trouble = trouble or said
+        if how is Call.FULL:
+            with database.writing(engine) as session:
+                scheduled_send.calling(session, row["id"], None)
+            break
+    return done, len(rows) - done, trouble
+
+
+def _is_over(row: dict[str, Any], now: datetime) -> bool:
+    return bool(row["cancelled_at"]) and row["state"] in scheduled_send.CALLABLE and over(row["send_at"], now)
+
+
+def _was_tried(row: dict[str, Any]) -> bool:
+    """A call back was begun, and nobody knows what came of it: its answer was lost, or whoever made it died."""
+    return row["state"] == AttemptState.SCHEDULED and not row["cancelled_at"] and bool(row["evidence"])
+
+
+def _ask_about(engine: Engine, batches: Batches, row: dict[str, Any]) -> None:
+    """Its time is over. If the provider has it noted as cancelled, nobody knows since when: in time or too late?"""
+    noted = batches.cancelled(row["batch_id"])
+    if noted is None:
+        return
+    with database.writing(engine) as session:
+        if noted:
+            scheduled_send.not_cancelled(
+                session, row["id"], f"{row['evidence']}; but nobody knows whether that was in time"
+            )
+        else:
+            scheduled_send.calling(session, row["id"], None)
+
+
+def _settle(engine: Engine, now: datetime, batches: Batches, row: dict[str, Any]) -> int:
+    """Its time is over. If the provider still has it noted as cancelled and tells of no letter, it did not leave.
+
+    Returns how many letters wait again.
+    """
+    stands = batches.cancelled(row["batch_id"])
+    if stands is None:
+        return 0
+    with database.writing(engine) as session:
+        if not stands:
+            scheduled_send.not_cancelled(
+                session, row["id"], f"{row['evidence']}; but the provider has no note of that any more"
+            )
+            return 0
+        ids = scheduled_send.letters(session, row["id"], row["send_at"])
+        if ids is None:
+            return 0
+        again = {"state": State.WAITING, "reason": None, "detail": row["evidence"], "not_before": now, "more_tries": 0,
+                 "accepted_at": None}  # fmt: skip
+        attempts.finish(
+            session, row["id"], AttemptState.REJECTED, [{"id": i, **again} for i in ids], now, attempts.OR_HELD,
+            detail=row["evidence"],
+        )  # fmt: skip
+    return len(ids)
+
+
+def _forget(engine: Engine, batches: Batches, rows: list[dict[str, Any]]) -> None:
+    """What has ended needs no name any more; what was cancelled gives its place to another one."""
+    ended = [row for row in rows if row["state"] in (AttemptState.ACCEPTED, AttemptState.REJECTED)]
+    noted = {row["id"] for row in ended if row["cancelled_at"] or row["evidence"]}
+    done = [row["id"] for row in ended if row["id"] not in noted or batches.forget(row["batch_id"])]
+    if done:
+        with database.writing(engine) as session:
+            scheduled_send.forget(session, done)

@@ -1,0 +1,1 @@
+"""Who enters a campaign, and what each of them gets next."""

@@ -1,0 +1,44 @@
+"""Account-based letters: the buying groups of the audience enter, and every member's next letter is decided."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from models import account_pause as pauses
+from nurture.rules.feedback.out_of_office import back
+from nurture.rules.planning.hours import zone_of
+from nurture.rules.planning.sequences import next_letter
+from nurture.runtime import database
+from tasks.planning.enrolments import Planned, decide_all, enter
+from tasks.task import order
+
+LATELY = timedelta(days=30)  # automatic replies older than that are not read any more
+
+
+@order(run_name="enter {slug}")
+def enrol(engine: Engine, now: datetime, slug: str, version_id: int) -> Planned:
+    note_absences(engine, now)
+    return enter(engine, now, slug, version_id)
+
+
+@order(run_name="plan {slug}, shard {shard} of {shards}")
+def plan(engine: Engine, now: datetime, slug: str, shard: int = 0, shards: int = 1) -> Planned:
+    return decide_all(engine, now, slug, next_letter, shard, shards)
+
+
+@order(run_name="read automatic replies")
+def note_absences(engine: Engine, now: datetime) -> int:
+    """Whoever is away, by an automatic reply, gets nothing until they are back. Returns how many are new."""
+    with database.reading(engine) as session:
+        replies = pauses.auto_replies(session, now - LATELY, now)
+    if not replies:
+        return 0
+    absences = [
+        {
+            "address": row["address"], "at": row["at"], "why": "is out of office", "by": pauses.AUTOMATIC,
+            "until": back(row["detail"], row["at"], zone_of(row["country"], row["time_zone"])),
+        }
+        for row in {(row["address"], row["at"]): row for row in replies}.values()
+    ]  # fmt: skip
+    with database.writing(engine) as session:
+        return pauses.note_absences(session, absences, now)

@@ -1,0 +1,155 @@
+"""Scoring: every lead and every account gets a score, a grade and the reasons."""
+
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine
+
+from models import activity
+from models import order as orders
+from models import score as scores
+from models.account import Account
+from models.bulk_upsert import share
+from models.contact import Contact
+from nurture.rules.scoring import lead_score
+from nurture.rules.scoring.account_score import account_score
+from nurture.rules.scoring.lead_score import Rules
+from nurture.runtime import database
+from tasks.scoring.accounts import known, with_chances
+from tasks.task import order
+
+if TYPE_CHECKING:
+    from nurture.learning.fit.scorer import Scorer
+
+CHUNK = 4_000  # leads in memory at once; an account is never cut
+ACCOUNTS = 2_000
+BEST = frozenset({"A1", "A2", "B1", "B2"})
+
+
+@dataclass(frozen=True)
+class Scored:
+    leads: int
+    active: int  # with any activity that counts
+    best: int  # grade A1, A2, B1 or B2
+    learned: int = 0  # scored by a learned model
+
+    def __add__(self, other: "Scored") -> "Scored":
+        return Scored(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+    @classmethod
+    def of(cls, rows: Sequence[Mapping[str, Any]], learned: int = 0) -> "Scored":
+        active = sum(row["last_activity_at"] is not None for row in rows)
+        return cls(len(rows), active, sum(row["grade"] in BEST for row in rows), learned)
+
+
+@dataclass(frozen=True)
+class AccountsScored:
+    accounts: int
+    complete: int  # every needed role filled
+
+
+@order(run_name="score shard {shard} of {shards}")
+def score(
+    engine: Engine, now: datetime, rules: Rules, models: Path | None = None, shard: int = 0, shards: int = 1
+) -> Scored:
+    """Score one shard's leads as of `now`: nothing later is known. Run again, the same scores.
+
+    `models` is the folder of learned models: a market with a champion there is scored by it, the others by the rules.
+    Without it the rules score everybody.
+    """
+    learned = _champions(models, rules)
+    done = _by_rules(engine, now, rules, [one for one in rules.markets if one not in learned], shard, shards)
+    for scorer in learned.values():
+        from tasks.scoring.learned_scores import score_stretch, stretches
+
+        for stretch in stretches(engine, scorer, shard, shards):
+            with unswept():
+                rows = score_stretch(engine, now, rules, scorer, stretch)
+            done += Scored.of(rows, learned=len(rows))
+    return done
+
+
+def _champions(models: Path | None, rules: Rules) -> dict[str, "Scorer"]:
+    """Nothing is imported for a champion that is not there."""
+    if models is None or not any((models / market / "promotions.jsonl").is_file() for market in rules.markets):
+        return {}
+    from tasks.scoring.learned_scores import champions
+
+    return champions(models, iter(rules.markets))
+
+
+def _by_rules(engine: Engine, now: datetime, rules: Rules, markets: Sequence[str], shard: int, shards: int) -> Scored:
+    done = Scored(0, 0, 0)
+    half_lives = {market: lead_score.half_lives(rules.markets[market]) for market in markets}
+    with database.reading(engine) as session:
+        start, last = share(session, Contact, shard, shards)
+    while markets and start <= last:
+        with unswept():
+            with database.reading(engine) as session:
+                rows = scores.leads(session, start, last, CHUNK, now, markets)
+                if not rows:
+                    break
+                did = activity.deeds(session, {row["id"]: row["market"] for row in rows}, half_lives, now)
+                bought = orders.purchases(session, rows[0]["id"], rows[-1]["id"], now)
+            written = {"version": rules.version, "scored_at": now, "probability": None}
+            found = []
+            for row in rows:
+                row.update(shopping(bought.get(row["id"]), now))
+                verdict = lead_score.score(row, did.get(row["id"], ()), rules, now)
+                found.append({"contact_id": row["id"], **written, **verdict._asdict()})
+            with database.writing(engine) as session:
+                scores.write(session, found)
+        done += Scored.of(found)
+        start = rows[-1]["id"] + 1
+    return done
+
+
+@contextmanager
+def unswept() -> Iterator[None]:
+    """Python looks through a stretch's many small objects for cycles again and again and finds none: 30 % of the
+    time. So it is let off until the stretch is done."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@order(run_name="score accounts, shard {shard} of {shards}")
+def score_accounts(engine: Engine, now: datetime, rules: Rules, shard: int = 0, shards: int = 1) -> AccountsScored:
+    """Score one shard's accounts from their members' scores, roles and last activity, and from what was learned."""
+    accounts = complete = 0
+    with database.reading(engine) as session:
+        first, last = share(session, Account, shard, shards)
+        learned = known(session, rules, now)
+    for start in range(first, last + 1, ACCOUNTS):
+        with database.reading(engine) as session:
+            members = scores.members(session, start, min(start + ACCOUNTS - 1, last), now)
+            found = []
+            for account_id, group in groupby(members, key=itemgetter("account_id")):
+                people = [member for member in group if member["contact_id"]]
+                verdict = account_score(people, rules.account, now, learned.roles.order)
+                row = {"account_id": account_id, "version": rules.version, "scored_at": now, **verdict._asdict()}
+                found.append(row)
+            found = with_chances(session, found, learned, rules, now)
+        with database.writing(engine) as session:
+            scores.write_accounts(session, found)
+        accounts += len(found)
+        complete += sum(row["missing_role"] is None for row in found)
+    return AccountsScored(accounts, complete)
+
+
+def shopping(bought: orders.Purchases | None, now: datetime) -> dict[str, Any]:
+    """The columns a shopper's fit looks at; none without an order."""
+    if bought is None:
+        return {}
+    return {"recency_days": (now - bought.last_at).days, "frequency": bought.lately, "spent": bought.cents // 100}

@@ -1,0 +1,1 @@
+"""What tests share: a whole installation, people, outboxes, invented records."""

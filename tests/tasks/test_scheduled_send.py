@@ -1,0 +1,395 @@
+"""Letters the provider holds until their time: called back when stopped or in doubt, and sent once all the same."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from sqlalchemy import Engine
+
+from models import event
+from models import message as messages
+from models.address import suppress
+from models.campaign import release_brake, set_brake
+from models.queries.scheduled_send import open_batches
+from nurture.channels.base import Call
+from nurture.channels.sendgrid.channel import SendGrid
+from nurture.channels.sendgrid.events import read_events
+from nurture.channels.sendgrid.logs import Logs
+from nurture.config.campaign_file import parse
+from nurture.rules.delivery.states import objection
+from nurture.rules.planning.campaign import Campaign, Hours
+from nurture.rules.reasons import Reason, Skip, Wait
+from nurture.runtime import database
+from nurture.runtime.settings import Settings
+from tasks.delivery import outbox as delivery
+from tasks.delivery.reconciliation import StillHeld, held, reconcile, settle
+from tasks.delivery.scheduled_send import Recalled, recall
+from tests.doubles.sendgrid import SendGridDouble
+from tests.doubles.sendgrid.reactions import delivers
+from tests.support import outbox
+from tests.support.outbox import desk, fill, message, states
+from tests.tasks.test_feedback import hear
+from tests.tasks.test_reconciliation import Time
+
+LEAD = timedelta(minutes=30)
+OVER = LEAD + timedelta(minutes=6)
+
+
+@pytest.fixture(autouse=True)
+def terms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The campaign of tests/support/outbox.py, its letters held for half an hour."""
+    held = outbox.TERMS.replace("[hours]", '[send]\nlead = "PT30M"\n[hours]')
+    monkeypatch.setitem(outbox.FILES, "test/campaign.toml", held)
+
+
+@pytest.fixture
+def clock(now: datetime) -> Time:
+    return Time(now)
+
+
+@pytest.fixture
+def sg(clock: Time) -> Iterator[SendGridDouble]:
+    with SendGridDouble(clock=clock, react=delivers) as double:
+        yield double
+
+
+@pytest.fixture
+def carrier(sg: SendGridDouble) -> SendGrid:
+    ours = Settings(SENDGRID_API_KEY=sg.api_key, SENDGRID_HOST=sg.url, sendgrid_batch=10, sendgrid_requests=1)
+    return SendGrid(ours, deadline=1)
+
+
+@pytest.fixture
+def send(engine: Engine, clock: Time, carrier: SendGrid, tmp_path: Path) -> Callable[..., delivery.Delivered]:
+    office = desk(tmp_path)
+    return lambda most=100: delivery.deliver(engine, clock, carrier, office, most)
+
+
+@pytest.fixture
+def call(engine: Engine, clock: Time, carrier: SendGrid, tmp_path: Path) -> Callable[[], Recalled]:
+    office = desk(tmp_path)
+    return lambda: recall(engine, clock, carrier, office)
+
+
+def pass_time(clock: Time, sg: SendGridDouble, span: timedelta) -> None:
+    until = clock.now + span
+    while clock.now < until:
+        clock.now = min(clock.now + timedelta(minutes=5), until)
+        sg.run_due()
+
+
+def mailed_once(sg: SendGridDouble, n: int) -> bool:
+    return sorted(letter.to for letter in sg.accepted) == sorted(f"p{i}@home.example" for i in range(n))
+
+
+def test_held_letters_leave_at_their_time_and_only_then_count_as_sent(engine, now, sg, clock, send, call) -> None:
+    fill(engine, now, 10)
+    assert send().scheduled == 10
+    assert (states(engine), sg.accepted_count) == ({"scheduled": 10}, 0)
+    assert call() == Recalled()
+    pass_time(clock, sg, LEAD)
+    assert call().left == 10
+    assert (states(engine), mailed_once(sg, 10)) == ({"accepted": 10}, True)
+    pass_time(clock, sg, OVER)
+    call()
+    assert call() == Recalled()  # nothing to remember any more
+    with database.reading(engine) as session:
+        assert open_batches(session) == []
+
+
+@pytest.mark.parametrize("fault", ["accept_then_cut", "read_then_cut", "accept_then_504"])
+def test_a_request_in_doubt_is_called_back_and_mailed_once(engine, now, sg, clock, send, call, fault) -> None:
+    fill(engine, now, 10)
+    sg.faults.script([fault])
+    assert send().unknown == 10
+    assert call().called_back == 1
+    pass_time(clock, sg, timedelta(minutes=20))
+    assert (call().waiting, states(engine)) == (0, {"unknown": 10})  # its time is not over
+    pass_time(clock, sg, OVER)
+    assert (call().waiting, states(engine)) == (10, {"waiting": 10})
+    assert "nobody knows" in message(engine, 0)["detail"]
+    assert send().scheduled == 10
+    pass_time(clock, sg, OVER)
+    call()
+    assert (states(engine), mailed_once(sg, 10)) == ({"accepted": 10}, True)
+    assert sg.batches.status == {}  # its place is free for another one
+
+
+def test_nobody_can_say_that_held_letters_were_not_sent_before_their_time_is_over(engine, now, sg, clock, send) -> None:
+    fill(engine, now, 10)
+    sg.faults.script(["accept_then_cut"])
+    send()
+    [doubt] = held(engine)
+    with pytest.raises(StillHeld, match="after 2026-03-0"):
+        settle(engine, clock.now, doubt["id"], False, "Mia")
+    assert states(engine) == {"unknown": 10}
+    pass_time(clock, sg, OVER)
+    assert settle(engine, clock.now, doubt["id"], False, "Mia") == 10
+
+
+def test_a_call_whose_answer_was_lost_is_not_made_twice_in_vain(engine, now, sg, clock, send, call) -> None:
+    fill(engine, now, 10)
+    sg.faults.script(["accept_then_cut"])
+    send()
+    sg.faults.script(["accept_then_500"], "/v3/user/scheduled_sends")
+    assert (call().missed, states(engine)) == (1, {"unknown": 10})
+    assert call().called_back == 1  # a 400: it has a status already, and that says cancel
+
+
+def test_a_call_that_fails_or_comes_too_late_leaves_it_unknown(engine, now, sg, clock, send, call) -> None:
+    fill(engine, now, 10)
+    sg.faults.script(["accept_then_cut"])
+    send()
+    sg.faults.script(["500"] * 3, "/v3/user/scheduled_sends")
+    done = call()
+    assert (done.missed, "500" in done.trouble) == (1, True)
+    pass_time(clock, sg, LEAD - timedelta(minutes=10))
+    assert call() == Recalled()  # no call counts any more
+    pass_time(clock, sg, timedelta(hours=5))
+    assert (call(), states(engine)) == (Recalled(), {"unknown": 10})
+    assert mailed_once(sg, 10)  # so it was right to wait
+
+
+def test_a_call_that_is_answered_too_late_proves_nothing(
+    engine, now, sg, clock, carrier, send, call, monkeypatch
+) -> None:
+    fill(engine, now, 10)
+    sg.faults.script(["accept_then_cut"])
+    send()
+    clock.now += timedelta(minutes=17)
+    real = carrier.batches.cancel
+
+    def slow(batch_id: str) -> tuple[Call, str]:
+        clock.now += timedelta(minutes=4)
+        return real(batch_id)
+
+    monkeypatch.setattr(carrier.batches, "cancel", slow)
+    done = call()
+    assert (done.called_back, done.missed, "too late" in done.trouble) == (0, 1, True)
+    pass_time(clock, sg, OVER)
+    assert (call().waiting, states(engine)) == (0, {"unknown": 10})
+    assert mailed_once(sg, 10)
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_letters_whose_call_back_has_no_known_end_never_count_as_sent(
+    engine, now, sg, clock, carrier, send, call, monkeypatch, again
+) -> None:
+    """SendGrid throws them away, but its answer was lost, or the run died before it could write it down."""
+    fill(engine, now, 10)
+    send()
+    with database.writing(engine) as session:
+        set_brake(session, "all", "stop", "Mia", now)
+    sg.faults.script(["accept_then_cut"], "/v3/user/scheduled_sends")
+    assert call().missed == 1
+    with database.writing(engine) as session:
+        release_brake(session, "all")
+    if again:  # nothing forbids them any more, but what was begun is ended
+        assert call().called_back == 1
+    pass_time(clock, sg, OVER)
+    assert (call().left, sg.accepted) == (0, [])
+    assert states(engine) == ({"waiting": 10} if again else {"unknown": 10})
+
+
+def test_a_call_back_that_failed_is_asked_about_before_its_letters_count_as_sent(
+    engine, now, sg, clock, send, call
+) -> None:
+    fill(engine, now, 10)
+    send()
+    with database.writing(engine) as session:
+        set_brake(session, "all", "stop", "Mia", now)
+    sg.faults.script(["500"], "/v3/user/scheduled_sends")
+    assert call().missed == 1
+    pass_time(clock, sg, OVER)
+    assert (call().left, states(engine), mailed_once(sg, 10)) == (10, {"accepted": 10}, True)
+
+
+def test_what_somebody_took_back_at_sendgrid_did_leave(engine, now, sg, clock, send, call) -> None:
+    """The positive control: the cancellation must still stand when the time is over."""
+    fill(engine, now, 10)
+    sg.faults.script(["accept_then_cut"])
+    send()
+    call()
+    sg.batches.status.clear()
+    pass_time(clock, sg, OVER)
+    assert (call().waiting, states(engine)) == (0, {"unknown": 10})
+    assert mailed_once(sg, 10)
+    assert call() == Recalled()
+
+
+def test_held_letters_whose_cancellation_is_gone_are_in_doubt_not_believed_sent(
+    engine, now, sg, clock, send, call
+) -> None:
+    fill(engine, now, 10)
+    send()
+    with database.writing(engine) as session:
+        set_brake(session, "all", "stop", "Mia", now)
+    call()
+    sg.batches.status.clear()
+    pass_time(clock, sg, OVER)
+    assert (call().waiting, states(engine)) == (0, {"unknown": 10})
+
+
+def test_an_event_is_believed_more_than_a_cancellation(engine, now, sg, clock, send, call) -> None:
+    fill(engine, now, 10)
+    sg.faults.script(["accept_then_cut"])
+    send()
+    call()
+    attempt = message(engine, 0)["attempt_id"]
+    pass_time(clock, sg, OVER)
+    told = a_word(attempt, now + LEAD)
+    assert hear(engine, clock.now, told).proven == 1
+    assert (call().waiting, states(engine)) == (0, {"accepted": 10})
+
+
+def test_an_event_nobody_has_acted_on_yet_is_looked_at_too(engine, now, sg, clock, send, call) -> None:
+    fill(engine, now, 10)
+    sg.faults.script(["accept_then_cut"])
+    send()
+    call()
+    attempt = message(engine, 0)["attempt_id"]
+    pass_time(clock, sg, OVER)
+    with database.writing(engine) as session:
+        event.keep(session, read_events(orjson.dumps([a_word(attempt, now + LEAD)]), clock.now))
+    assert (call().waiting, states(engine)) == (0, {"unknown": 10})
+
+
+def a_word(attempt: str, at: datetime) -> dict[str, Any]:
+    ids = {"nt_attempt": attempt, "nt_message": "1", "sg_event_id": str(at)}
+    return {"event": "processed", "email": "p0@home.example", "timestamp": int(at.timestamp()), **ids}
+
+
+def test_a_word_before_its_time_proves_only_that_it_is_held(engine, now, sg, clock, send, call) -> None:
+    """Nobody has written down whether SendGrid says "processed" when it takes a held letter or when it lets it go."""
+    fill(engine, now, 10)
+    sg.faults.script(["accept_then_cut"])
+    send()
+    attempt = message(engine, 0)["attempt_id"]
+    assert hear(engine, clock.now, a_word(attempt, now)).proven == 1
+    assert states(engine) == {"scheduled": 10}
+    with database.writing(engine) as session:
+        set_brake(session, "all", "stop", "Mia", now)
+    assert call().called_back == 1
+    pass_time(clock, sg, OVER)
+    late = hear(engine, clock.now, a_word(attempt, now + timedelta(seconds=1)))
+    assert (late.surprises, call().waiting, states(engine)) == (0, 10, {"waiting": 10})
+    assert hear(engine, clock.now, a_word(attempt, now + timedelta(seconds=2))).surprises == 0
+
+
+def test_the_log_is_asked_about_held_letters_at_the_time_they_left(engine, now, sg, clock, carrier, send, call) -> None:
+    """It is not in the log of the minute at which it was handed over, and the controls around that minute are."""
+    fill(engine, now, 30)
+    for fault in ("ok", "accept_then_cut", "ok"):
+        sg.faults.script([fault])
+        send(10)
+        pass_time(clock, sg, timedelta(minutes=25))
+    call()
+    assert states(engine)["unknown"] == 10
+    pass_time(clock, sg, timedelta(hours=2))
+    call()
+    assert reconcile(engine, clock, "sendgrid", Logs(carrier)).sent == 1
+    assert (states(engine), mailed_once(sg, 30)) == ({"accepted": 30}, True)
+
+
+STOPS: dict[str, Callable[[Any, datetime], Any]] = {
+    "the campaign is paused": lambda s, now: set_brake(s, "campaign:test", "a wrong price", "Mia", now),
+    "all is paused": lambda s, now: set_brake(s, "all", "a wrong price", "Mia", now),
+    "its domain is paused": lambda s, now: set_brake(s, "domain:mail.brunnhold.example", "angry", "the brake", now),
+}
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_a_pause_calls_held_letters_back_and_they_leave_after_it(engine, now, sg, clock, send, call, stop) -> None:
+    fill(engine, now, 20)
+    send()
+    with database.writing(engine) as session:
+        STOPS[stop](session, now)
+    assert call().called_back == 2
+    pass_time(clock, sg, OVER)
+    assert (call().waiting, send().requests, states(engine)) == (20, 0, {"waiting": 20})
+    with database.writing(engine) as session:
+        for scope in ("all", "campaign:test", "domain:mail.brunnhold.example"):
+            release_brake(session, scope)
+    send()
+    pass_time(clock, sg, OVER)
+    call()
+    assert (states(engine), mailed_once(sg, 20)) == ({"accepted": 20}, True)
+
+
+def test_who_leaves_meanwhile_gets_nothing_and_the_others_get_it_later(engine, now, sg, clock, send, call) -> None:
+    fill(engine, now, 15)
+    send()
+    with database.writing(engine) as session:
+        suppress(session, ["p3@home.example"], "unsubscribe", "the page", now)
+    assert call().called_back == 1  # the other request has nobody who left
+    pass_time(clock, sg, OVER)
+    call()
+    assert send().skipped + states(engine)["skipped"] >= 1
+    pass_time(clock, sg, OVER)
+    call()
+    assert states(engine) == {"accepted": 14, "skipped": 1}
+    assert (len(sg.accepted), sg.to("p3@home.example")) == (14, [])
+
+
+def test_sendgrid_calls_ten_back_at_a_time_and_the_soonest_first(engine, now, sg, clock, send, call) -> None:
+    fill(engine, now, 120)
+    send(1_000)
+    with database.writing(engine) as session:
+        set_brake(session, "all", "stop", "Mia", now)
+    done = call()
+    assert (done.called_back, done.missed, "ten" in done.trouble) == (10, 2, True)
+    pass_time(clock, sg, OVER)
+    assert (call().waiting, len(sg.accepted)) == (100, 20)
+    assert call().left == 0
+    assert states(engine) == {"waiting": 100, "accepted": 20}
+
+
+def test_without_a_batch_nothing_is_offered(engine, now, sg, clock, send) -> None:
+    fill(engine, now, 10)
+    sg.faults.script(["500"], "/v3/mail/batch")
+    done = send()
+    assert (done.put_off, "no batch" in done.stopped, states(engine)) == (10, True, {"waiting": 10})
+    clock.now += timedelta(minutes=2)
+    sg.faults.script(["401"], "/v3/mail/batch")
+    send()
+    assert (states(engine), sg.scheduled) == ({"waiting": 10}, [])
+    with database.reading(engine) as session:
+        assert "scopes" in messages.brakes(session)["campaign:test"]
+
+
+def test_a_carrier_that_holds_nothing_sends_at_once(engine: Engine, now: datetime, tmp_path: Path) -> None:
+    fill(engine, now, 3)
+    assert delivery.deliver(engine, lambda: now, outbox.Told(), desk(tmp_path)).accepted == 3
+
+
+def test_hours_and_expiry_are_those_of_the_moment_it_leaves(now: datetime) -> None:
+    held = Campaign("a", "A", "b2c", "", "", (), hours=Hours(), lead=timedelta(hours=1))
+    row = {"suppressed_why": None, "not_after": now + timedelta(days=1), "brake": None, "consent": "granted",
+           "account_stopped_why": None, "country": "GB", "time_zone": None}  # fmt: skip
+    at = now.replace(hour=8)
+    assert objection(row, held, at, caps=False) is None
+    assert objection(row, held, at - timedelta(minutes=30), caps=False) == Wait(Reason.OUTSIDE_HOURS, until=at)
+    assert isinstance(objection(row, held, now.replace(hour=16, minute=30), caps=False), Wait)
+    assert objection(row | {"not_after": at + timedelta(minutes=59)}, held, at, caps=False) == Skip(Reason.EXPIRED)
+
+
+@pytest.mark.parametrize(
+    ("lead", "what"), [("PT10M", "between"), ("P3D", "between"), ("P1BD", "plain"), ("30", "dura")]
+)
+def test_a_lead_that_cannot_be_is_named_with_its_line(lead: str, what: str) -> None:
+    text = outbox.TERMS.replace("[hours]", f'[send]\nlead = "{lead}"\n[hours]')
+    campaign, problems = parse(text.replace("PT30M", lead), "test/campaign.toml", "test", frozenset(["offer"]))
+    assert campaign is None
+    assert any(what in p.what and p.mend and text.splitlines()[(p.line or 0) - 1].startswith("lead") for p in problems)
+
+
+def test_no_answer_about_batches_is_an_error(carrier: SendGrid, sg: SendGridDouble) -> None:
+    assert carrier.batches is not None
+    assert carrier.batches.cancel("never made")[0] is Call.FAILED
+    sg.stop_listening()
+    assert carrier.batches.cancelled("x") is None
+    assert carrier.batches.cancel("x")[0] is Call.FAILED
+    assert carrier.batches.forget("x") is False
