@@ -27,7 +27,7 @@ class NotOfThisRecord(Exception):
 
 
 def champions(folder: Path, markets: Iterator[str]) -> dict[str, Scorer]:
-    """The models in charge, by market. Raises what nurture.learning.registry.versions.load raises, and NotOfThisRecord."""
+    """The models in charge, by market. Raises what `versions.load` raises, and NotOfThisRecord."""
     found = {}
     for market in markets:
         if name := versions.champion(folder / market):
