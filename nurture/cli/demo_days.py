@@ -22,9 +22,9 @@ from nurture.rendering.composer import Desk
 from nurture.rules.segmentation.titles import load_tables, read_title
 from nurture.runtime import database
 from nurture.simulation.companies import HOT, WARM
-from nurture.simulation.inbox import Mailbox
+from nurture.simulation.inbox import SimulatedInbox
 from nurture.simulation.provider import Provider
-from nurture.simulation.recipients import Person, keenness, project
+from nurture.simulation.recipients import SimulatedPerson, keenness, project
 from nurture.simulation.simulator import Town
 from tasks.delivery.outbox import deliver
 from tasks.feedback import apply
@@ -74,10 +74,10 @@ def settle(place: Stage, provider: Provider, door: httpx.Client) -> Town:
     """A town of all the people we know, each with a character."""
     with database.reading(place.engine) as session:
         people = {(who.address, who.market): who for who in _people(session)}
-    return Town(SEED, people, Mailbox(place.folder / "mailbox"), provider, door, place.turn_clock)
+    return Town(SEED, people, SimulatedInbox(place.folder / "mailbox"), provider, door, place.turn_clock)
 
 
-def _people(session: Session) -> Iterable[Person]:
+def _people(session: Session) -> Iterable[SimulatedPerson]:
     """Everybody in the files; they know better than we do what they decide and how much they want a pump."""
     tables = load_tables()
     heat = dict.fromkeys(WARM, 1) | dict.fromkeys(HOT, 2)
@@ -91,7 +91,7 @@ def _people(session: Session) -> Iterable[Person]:
     bought = orders.purchases(session, 0, rows[-1].id if rows else 0, FIRST)
     for row in rows:
         ever = bought[row.id].ever if row.id in bought else 0
-        yield Person(
+        yield SimulatedPerson(
             row.address, row.market, row.key,
             role=read_title(row.title or "", tables).role if row.market == Market.B2B else "",
             language=row.locale.partition("-")[0], company=row.account or "", country=row.country or "",

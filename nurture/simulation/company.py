@@ -14,7 +14,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from nurture.simulation.companies import COMPANIES, HOT, LANGUAGE, REPS, WARM, Company
-from nurture.simulation.names import Person, somebody
+from nurture.simulation.names import SimulatedName, somebody
 from nurture.simulation.titles import TITLES
 
 SEED = 2026
@@ -30,11 +30,11 @@ GROUP = ("specifier", "authorizer", "user", "purchaser", "finance")
 
 
 @dataclass
-class Contact:
+class SimulatedContact:
     key: str
     account: str
     company: Company
-    person: Person
+    person: SimulatedName
     email: str
     title: str
     role: str
@@ -50,7 +50,7 @@ class Contact:
 @dataclass
 class Shopper:
     key: str
-    person: Person
+    person: SimulatedName
     email: str
     language: str
     country: str
@@ -65,7 +65,7 @@ class Shopper:
 @dataclass
 class World:
     accounts: list[tuple[str, Company, int]] = field(default_factory=list)  # key, company, heat 0–2
-    contacts: list[Contact] = field(default_factory=list)
+    contacts: list[SimulatedContact] = field(default_factory=list)
     shoppers: list[Shopper] = field(default_factory=list)
     mistyped: frozenset[str] = frozenset()  # keys of people whose rows cannot be imported: nothing is heard of them
 
@@ -85,13 +85,13 @@ def people_of(seed: int = SEED) -> World:
     return world
 
 
-def _buying_group(chance: Random, key: str, company: Company, heat: int) -> list[Contact]:
+def _buying_group(chance: Random, key: str, company: Company, heat: int) -> list[SimulatedContact]:
     language = LANGUAGE[company.country]
     roles = [*GROUP, *chance.sample(["specifier", "user", "gatekeeper", "authorizer"], chance.choice([0, 1, 1, 2, 2]))]
     if not heat and chance.random() < 0.5:  # often somebody is still unknown to us
         roles.remove(chance.choice(["finance", "purchaser", "authorizer"]))
         roles += ["gatekeeper"] if len(roles) < 5 else []
-    group: list[Contact] = []
+    group: list[SimulatedContact] = []
     for role in roles:
         person = somebody(chance, language)
         while any(c.person.mailbox == person.mailbox for c in group):
@@ -102,10 +102,10 @@ def _buying_group(chance: Random, key: str, company: Company, heat: int) -> list
         since = _day(chance, 700, 90)
         email = f"{person.mailbox}@{company.domain}"
         number = f"{key}-{len(group) + 1}"
-        group.append(Contact(number, key, company, person, email, title, role, language, consent, since))
+        group.append(SimulatedContact(number, key, company, person, email, title, role, language, consent, since))
     if company.domain == "foo-soens.example":
         zoe = group[0]
-        zoe.person, zoe.email = Person("Zoë", "O'Brien", "zoe.obrien"), "zoe.obrien@foo-soens.example"
+        zoe.person, zoe.email = SimulatedName("Zoë", "O'Brien", "zoe.obrien"), "zoe.obrien@foo-soens.example"
         zoe.title, zoe.language, zoe.consent = "Head of Maintenance", "en", "yes"
     return group
 
@@ -125,7 +125,7 @@ POST = {
 }
 
 
-def _shoppers(chance: Random, contacts: Sequence[Contact]) -> list[Shopper]:
+def _shoppers(chance: Random, contacts: Sequence[SimulatedContact]) -> list[Shopper]:
     shoppers: list[Shopper] = []
     taken: set[str] = set()
     while len(shoppers) < 2000:

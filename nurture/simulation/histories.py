@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from nurture.simulation.company import TODAY, Contact, Shopper, World, table
+from nurture.simulation.company import TODAY, SimulatedContact, Shopper, World, table
 
 Did = tuple[str, str, str, str, str]  # contact, market, kind, at, detail
 
@@ -53,7 +53,7 @@ def activities(world: World, chance: Random) -> str:
     return table(("contact", "market", "what", "when", "detail"), did)
 
 
-def _at_work(chance: Random, contact: Contact, heat: int) -> list[Did]:
+def _at_work(chance: Random, contact: SimulatedContact, heat: int) -> list[Did]:
     did: list[Did] = []
     habit = HABITS[contact.role]
     for _ in range(chance.choice(VISITS[heat]) // (3 if contact.role == "gatekeeper" else 1)):

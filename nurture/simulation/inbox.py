@@ -73,7 +73,7 @@ def _part(mail: Message, kind: str) -> str:
     return ""
 
 
-class Mailbox:
+class SimulatedInbox:
     """The folder the letters arrive in. Every letter is handed out once."""
 
     def __init__(self, folder: Path) -> None:

@@ -5,7 +5,7 @@ from random import Random
 from typing import NamedTuple
 
 
-class Person(NamedTuple):
+class SimulatedName(NamedTuple):
     first: str
     last: str
     mailbox: str  # "zoe.obrien"
@@ -64,14 +64,14 @@ LETTERS = str.maketrans(
 )
 
 
-def somebody(chance: Random, language: str) -> Person:
+def somebody(chance: Random, language: str) -> SimulatedName:
     if language == "zh":
         last, family = chance.choice(_pairs(CHINESE_LAST))
         first, given = chance.choice(_pairs(CHINESE_FIRST))
-        return Person(first, last, f"{given}.{family}")
+        return SimulatedName(first, last, f"{given}.{family}")
     given_names = FIRST[language].split()  # the first half are hers, the second half his
     first, last = chance.choice(given_names), chance.choice(LAST[language].split())
-    return Person(first, last, f"{latin(first)}.{latin(last)}", given_names.index(first) < len(given_names) // 2)
+    return SimulatedName(first, last, f"{latin(first)}.{latin(last)}", given_names.index(first) < len(given_names) // 2)
 
 
 def latin(name: str) -> str:

@@ -29,7 +29,7 @@ class Deed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SimulatedPerson:
     """Somebody who gets our letters. `keen`, 0 to 1: how much they, or their company, want what we sell.
 
     `wakes`: the day on which a project begins at their company, and everybody there becomes keen.
@@ -45,7 +45,7 @@ class Person:
     keen: float = 0.2
     wakes: date | None = None
 
-    def on(self, day: date) -> "Person":
+    def on(self, day: date) -> "SimulatedPerson":
         """As they are on that day."""
         return replace(self, keen=max(self.keen, AWAKE)) if self.wakes and day >= self.wakes else self
 
@@ -120,12 +120,12 @@ def project(seed: int, company: str, first: date) -> date | None:
     return first + timedelta(days=int(dice.between("begins", 2, 16))) if dice.happens("begins at all", 0.25) else None
 
 
-def reactions(seed: int, letter: Letter, who: Person) -> list[Reaction]:
+def reactions(seed: int, letter: Letter, who: SimulatedPerson) -> list[Reaction]:
     """All that comes of a letter, in order of time: first what mail servers do, then machines, then the reader."""
     return sorted(_reactions(seed, letter, who.on(letter.sent_at.date())), key=lambda reaction: reaction.at)
 
 
-def _reactions(seed: int, letter: Letter, who: Person) -> Iterator[Reaction]:
+def _reactions(seed: int, letter: Letter, who: SimulatedPerson) -> Iterator[Reaction]:
     always, dice = Dice(seed, who.address), Dice(seed, who.address, letter.subject)
     moment = letter.sent_at + SECOND
     yield Reaction(moment, Kind.PROCESSED)
@@ -155,7 +155,7 @@ def _scanner(letter: Letter, delivered: datetime) -> Iterator[Reaction]:
         yield Reaction(delivered + 2 * SECOND, Deed.LOOKED, letter.leave_page)
 
 
-def _reader(dice: Dice, letter: Letter, who: Person, delivered: datetime) -> Iterator[Reaction]:
+def _reader(dice: Dice, letter: Letter, who: SimulatedPerson, delivered: datetime) -> Iterator[Reaction]:
     taste = SHOPPER if who.market == "b2c" else TASTES.get(who.role, NO_ROLE)
     readable = 1.0 if letter.language.partition("-")[0] == who.language else WRONG_LANGUAGE
     opens = taste.opens * (0.6 + 0.8 * who.keen) * readable
@@ -187,7 +187,7 @@ def _reader(dice: Dice, letter: Letter, who: Person, delivered: datetime) -> Ite
         yield Reaction(reads + dice.wait("replies", 3 * HOUR), Kind.REPLIED, detail=words)
 
 
-def _looking(dice: Dice, letter: Letter, who: Person, since: datetime, taste: Taste) -> Iterator[Reaction]:
+def _looking(dice: Dice, letter: Letter, who: SimulatedPerson, since: datetime, taste: Taste) -> Iterator[Reaction]:
     """What somebody at work does on our site after a click: today, and if it interests them, again in a few days."""
     moment = since
     for visit in range(1 + int(who.keen * dice.roll("visits") * 4)):
@@ -195,7 +195,9 @@ def _looking(dice: Dice, letter: Letter, who: Person, since: datetime, taste: Ta
         yield from _visit(dice, who, letter.tracked[0], moment, taste, str(visit))
 
 
-def _visit(dice: Dice, who: Person, page: str, moment: datetime, taste: Taste, name: str) -> Iterator[Reaction]:
+def _visit(
+    dice: Dice, who: SimulatedPerson, page: str, moment: datetime, taste: Taste, name: str
+) -> Iterator[Reaction]:
     yield Reaction(moment, Deed.VISITED, page, detail="page_view")
     for kind, likely, later in (("download", 0.55, 4), ("pricing_view", 0.75, 7), ("webinar", 0.10, 600),
                                 ("form", 0.12, 12), ("demo_request", taste.asks, 20)):  # fmt: skip
@@ -203,7 +205,7 @@ def _visit(dice: Dice, who: Person, page: str, moment: datetime, taste: Taste, n
             yield Reaction(moment + later * MINUTE, Deed.VISITED, PAGES.get(kind, page), detail=kind)
 
 
-def browses(seed: int, who: Person, day: date) -> list[Reaction]:
+def browses(seed: int, who: SimulatedPerson, day: date) -> list[Reaction]:
     """What somebody at work looks at on a weekday with or without a letter, because their project needs a pump."""
     dice, who = Dice(seed, who.address, day, "browses"), who.on(day)
     if who.market != "b2b" or day.isoweekday() > 5 or not dice.happens("browses", 0.15 * who.keen**2):
@@ -214,7 +216,7 @@ def browses(seed: int, who: Person, day: date) -> list[Reaction]:
     )
 
 
-def _shopping(dice: Dice, letter: Letter, who: Person, since: datetime) -> Iterator[Reaction]:
+def _shopping(dice: Dice, letter: Letter, who: SimulatedPerson, since: datetime) -> Iterator[Reaction]:
     """What a shopper does after a click: looks at prices, fills a basket, buys with the letter's code."""
     for number in range(1 + int(dice.roll("looks") * 3)):
         yield Reaction(since + (1 + 3 * number) * MINUTE, Deed.VISITED, letter.tracked[0], detail="pricing_view")
@@ -224,7 +226,7 @@ def _shopping(dice: Dice, letter: Letter, who: Person, since: datetime) -> Itera
             yield _order(dice, since + 15 * MINUTE + dice.wait("thinks it over", 8 * HOUR), letter.code or "")
 
 
-def shops(seed: int, who: Person, day: date) -> Reaction | None:
+def shops(seed: int, who: SimulatedPerson, day: date) -> Reaction | None:
     """What a shopper buys on a day with or without a letter: without this, whoever got none would never buy."""
     dice = Dice(seed, who.address, day)
     if who.market != "b2c" or not dice.happens("shops", 0.0008 + 0.003 * who.keen):

@@ -24,7 +24,7 @@ _LEAD = re.compile(r"^Mail\s+(\S+@\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class SimulatedOffer:
     """What a salesperson takes from the mail about a lead."""
 
     to: str
@@ -34,7 +34,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SimulatedAnswer:
     """What they will say, and when."""
 
     at: datetime
@@ -45,13 +45,13 @@ class Answer:
     cents: int = 0
 
 
-def offer(letter: Letter) -> Offer | None:
+def offer(letter: Letter) -> SimulatedOffer | None:
     """The lead a mail is about; None where it is not about one."""
     page, lead = _PAGE.search(letter.text), _LEAD.search(letter.text)
-    return Offer(letter.to, page[0], lead[1].lower() if lead else "", letter.sent_at) if page else None
+    return SimulatedOffer(letter.to, page[0], lead[1].lower() if lead else "", letter.sent_at) if page else None
 
 
-def answer(seed: int, about: Offer, keen: float) -> Answer | None:
+def answer(seed: int, about: SimulatedOffer, keen: float) -> SimulatedAnswer | None:
     """What they say about a lead, and at which moment of their working hours. None: it is forgotten."""
     dice = Dice(seed, about.to, about.lead, "offer")
     if dice.happens("forgets", 0.1):
@@ -65,12 +65,14 @@ def answer(seed: int, about: Offer, keen: float) -> Answer | None:
     if dice.happens("accepts", 0.5 + 0.35 * keen):
         deal = dice.happens("deal", 0.2 + 0.4 * keen)
         deal_at = _at_the_desk(moment + timedelta(hours=dice.between("deal", 20, 110))) if deal else None
-        return Answer(moment, Decision.ACCEPTED, deal_at=deal_at, cents=int(dice.between("worth", 8, 90)) * 100_000)
+        return SimulatedAnswer(
+            moment, Decision.ACCEPTED, deal_at=deal_at, cents=int(dice.between("worth", 8, 90)) * 100_000
+        )
     if dice.happens("not now", 0.55):
         reason = dice.one_of("why not now", *NOT_NOW)
-        return Answer(moment, Decision.RECYCLED, reason, NOTES.get(reason, ""))
+        return SimulatedAnswer(moment, Decision.RECYCLED, reason, NOTES.get(reason, ""))
     reason = dice.one_of("why not", *NOT_A_FIT)
-    return Answer(moment, Decision.REJECTED, reason, NOTES.get(reason, ""))
+    return SimulatedAnswer(moment, Decision.REJECTED, reason, NOTES.get(reason, ""))
 
 
 def _at_the_desk(moment: datetime) -> datetime:

@@ -21,10 +21,10 @@ import httpx
 
 from models.event import Kind
 from nurture.simulation import recipients, salespeople
-from nurture.simulation.inbox import Letter, Mailbox
+from nurture.simulation.inbox import Letter, SimulatedInbox
 from nurture.simulation.provider import Provider
-from nurture.simulation.recipients import Deed, Person, Reaction
-from nurture.simulation.salespeople import Answer, Offer
+from nurture.simulation.recipients import Deed, SimulatedPerson, Reaction
+from nurture.simulation.salespeople import SimulatedAnswer, SimulatedOffer
 
 EVENTS = "/events/sendgrid"
 FILES = {  # what the site, the shop and sales export, in the columns of examples/data: kind → header, separator
@@ -47,8 +47,8 @@ class Town:
     """
 
     seed: int
-    people: Mapping[tuple[str, str], Person]
-    mailbox: Mailbox
+    people: Mapping[tuple[str, str], SimulatedPerson]
+    mailbox: SimulatedInbox
     provider: Provider
     door: httpx.Client
     turn_clock: Callable[[datetime], None]
@@ -122,7 +122,7 @@ class Town:
         for did in recipients.reactions(self.seed, letter, who):
             self._plan(did.at, self._react, letter, who, did)
 
-    def _react(self, letter: Letter, who: Person, did: Reaction) -> None:
+    def _react(self, letter: Letter, who: SimulatedPerson, did: Reaction) -> None:
         match did.what:
             case Deed.BOUGHT:
                 self._buy(who, did)
@@ -152,11 +152,11 @@ class Town:
             self._seen.add(once)
             self._tally[kind.value] += 1
 
-    def _visit(self, who: Person, did: Reaction) -> None:
+    def _visit(self, who: SimulatedPerson, did: Reaction) -> None:
         self._rows["activities"].append((who.key, who.market, did.detail, _iso(did.at), _page(did.url)))
         self._tally["visits"] += 1
 
-    def _buy(self, who: Person, did: Reaction) -> None:
+    def _buy(self, who: SimulatedPerson, did: Reaction) -> None:
         self._rows["orders"].append(
             (
                 f"X{next(self._numbers):06d}",
@@ -172,7 +172,7 @@ class Town:
 
     # --- what salespeople do ---------------------------------------------------------------------------------------
 
-    def _answer(self, about: Offer, lead: Person | None, said: Answer) -> None:
+    def _answer(self, about: SimulatedOffer, lead: SimulatedPerson | None, said: SimulatedAnswer) -> None:
         """Look at the lead's page first, then press one of its buttons."""
         self._knock("GET", about.page, 200)
         form = {"decision": said.decision.value, "reason": said.reason, "note": said.note}
@@ -181,7 +181,7 @@ class Town:
         if said.deal_at and lead:
             self._plan(said.deal_at, self._deal, lead, said)
 
-    def _deal(self, lead: Person, said: Answer) -> None:
+    def _deal(self, lead: SimulatedPerson, said: SimulatedAnswer) -> None:
         """They met, and it became an opportunity: what the salesperson enters in their own system."""
         assert said.deal_at  # noqa: S101  planned for that moment
         self._rows["activities"].append((lead.key, lead.market, "meeting", _iso(said.deal_at), "first talk"))
@@ -207,7 +207,7 @@ class Town:
             )
 
 
-def _reply(letter: Letter, who: Person, did: Reaction) -> dict[str, Any]:
+def _reply(letter: Letter, who: SimulatedPerson, did: Reaction) -> dict[str, Any]:
     """A reply as the inbound door keeps it: an event of kind REPLIED about our letter."""
     return {
         "key": f"reply-{letter.message_id}", "kind": Kind.REPLIED.value, "at": did.at, "received_at": did.at,

@@ -20,7 +20,7 @@ from nurture.simulation.recipients import (
     AWAKE,
     DEAD,
     Deed,
-    Person,
+    SimulatedPerson,
     Reaction,
     browses,
     keenness,
@@ -49,11 +49,11 @@ def a_letter(**more: object) -> Letter:
     return Letter(**(values | more))  # type: ignore[arg-type]
 
 
-def crowd(n: int, market: str = "b2b", **more: object) -> list[Person]:
-    return [Person(f"p{i}@c{i}.example", market, company=f"c{i}", **more) for i in range(n)]  # type: ignore[arg-type]
+def crowd(n: int, market: str = "b2b", **more: object) -> list[SimulatedPerson]:
+    return [SimulatedPerson(f"p{i}@c{i}.example", market, company=f"c{i}", **more) for i in range(n)]  # type: ignore[arg-type]
 
 
-def fates(people: list[Person], **letter: object) -> list[list[Reaction]]:
+def fates(people: list[SimulatedPerson], **letter: object) -> list[list[Reaction]]:
     return [reactions(SEED, a_letter(to=who.address, **letter), who) for who in people]
 
 
@@ -181,7 +181,8 @@ def test_roles_differ_and_a_reply_is_in_the_letters_language() -> None:
 
 def test_shoppers_buy_without_a_letter_too_but_less() -> None:
     people = [
-        Person(f"s{i}@home.example", "b2c", keen=keenness(SEED, "b2c", f"s{i}@home.example")) for i in range(1_500)
+        SimulatedPerson(f"s{i}@home.example", "b2c", keen=keenness(SEED, "b2c", f"s{i}@home.example"))
+        for i in range(1_500)
     ]
     month = [(NOW + timedelta(days=n)).date() for n in range(21)]
     anyway = sum(any(shops(SEED, who, day) for day in month) for who in people) / 1_500
@@ -200,7 +201,7 @@ def test_heat_makes_a_companys_people_keen() -> None:
 def test_a_project_wakes_a_whole_company_from_its_day_on() -> None:
     begun = [project(SEED, f"c{i}", NOW.date()) for i in range(400)]
     assert 0.15 < sum(day is not None for day in begun) / 400 < 0.35
-    who = Person("zoe@foo.example", "b2b", keen=0.1, wakes=date(2026, 3, 10))
+    who = SimulatedPerson("zoe@foo.example", "b2b", keen=0.1, wakes=date(2026, 3, 10))
     assert (who.on(date(2026, 3, 9)).keen, who.on(date(2026, 3, 10)).keen) == (0.1, AWAKE)
     asleep, awake = (
         sum(
@@ -256,14 +257,17 @@ Everything we know: http://127.0.0.1:8400/h/3.17.abc-_x
 
 def test_a_salesperson_finds_the_lead_and_its_page_in_the_mail() -> None:
     about = salespeople.offer(a_letter(to="sam@seller.example", text=MAIL))
-    assert about == salespeople.Offer(
+    assert about == salespeople.SimulatedOffer(
         "sam@seller.example", "http://127.0.0.1:8400/h/3.17.abc-_x", "hannes.jaeger@foo.example", NOW
     )
     assert salespeople.offer(a_letter(text="Dear Zoë, https://foo.example/here")) is None
 
 
 def test_answers_come_at_the_desk_with_a_reason_and_some_are_late_or_never_come() -> None:
-    offers = [salespeople.Offer("sam@seller.example", f"http://x/h/{i}", f"p{i}@foo.example", NOW) for i in range(400)]
+    offers = [
+        salespeople.SimulatedOffer("sam@seller.example", f"http://x/h/{i}", f"p{i}@foo.example", NOW)
+        for i in range(400)
+    ]
     answers = [salespeople.answer(SEED, about, 0.7) for about in offers]
     assert answers == [salespeople.answer(SEED, about, 0.7) for about in offers]
     given = [answer for answer in answers if answer]
