@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from nurture.simulation.company import TODAY, SimulatedContact, Shopper, World, table
+from nurture.simulation.company import TODAY, Shopper, SimulatedContact, World, table
 
 Did = tuple[str, str, str, str, str]  # contact, market, kind, at, detail
 

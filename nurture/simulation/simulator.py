@@ -23,7 +23,7 @@ from models.event import Kind
 from nurture.simulation import recipients, salespeople
 from nurture.simulation.inbox import Letter, SimulatedInbox
 from nurture.simulation.provider import Provider
-from nurture.simulation.recipients import Deed, SimulatedPerson, Reaction
+from nurture.simulation.recipients import Deed, Reaction, SimulatedPerson
 from nurture.simulation.salespeople import SimulatedAnswer, SimulatedOffer
 
 EVENTS = "/events/sendgrid"
