@@ -9,10 +9,10 @@ COMPILE  := $(BIN)/uv pip compile --system-certs pyproject.toml --quiet --univer
             --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test sure lint contracts types format lock clean hunt
+.PHONY: help setup demo up test sure lint contracts types dependencies format lock clean hunt
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## make .venv: the locked packages and this project, editable
 
@@ -28,7 +28,7 @@ test: $(READY)  ## run the tests (ARGS="-k delivery" to choose)
 hunt: $(READY)  ## random walks after planted mistakes, longer than in the tests: which share finds each? (minutes)
 	@$(BIN)/python -m tests.walks --mutants --share --walks 60 $(ARGS)
 
-sure: lint contracts types test  ## everything a change must pass: format, lint, import contracts, types, tests
+sure: lint contracts types dependencies test  ## everything a change must pass: format, lint, import contracts, types, dependencies, tests
 
 lint: $(READY)  ## formatting and lint, changing nothing
 	@$(BIN)/ruff format --check .
@@ -39,6 +39,9 @@ contracts: $(READY)  ## do imports still point one way?
 
 types: $(READY)  ## mypy
 	@$(BIN)/mypy
+
+dependencies: $(READY)  ## is every package that is imported declared, and every declared one used?
+	@$(BIN)/deptry .
 
 format: $(READY)  ## put the code in shape and fix what can be fixed safely
 	@$(BIN)/ruff check --fix-only --quiet .
