@@ -36,7 +36,7 @@ from models import (
     Segment,
     metadata,
 )
-from models.bulk_insert import pour
+from models.bulk_insert import bulk_insert
 from nurture.config import publish
 from nurture.runtime import database as db
 from nurture.runtime.settings import PROJECT
@@ -60,7 +60,7 @@ def fill(url: str, leads: int) -> None:
         people = range(start + 1, min(start + PART, leads) + 1)
         with db.writing(engine) as session:
             for table, rows in _part(people, chance).items():
-                pour(session, table, rows)
+                bulk_insert(session, table, rows)
     with engine.connect() as connection:
         connection.exec_driver_sql("ANALYZE")
         connection.commit()

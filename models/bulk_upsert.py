@@ -1,8 +1,9 @@
 """Sets, not loops: insert what is new, or insert and update, many rows at once, in either database's words."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, Protocol, cast
 
 from sqlalchemy import Boolean, ColumnElement, Dialect, Text, bindparam, func, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -12,7 +13,47 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import SQLModel
 
-Row = dict[str, Any]
+
+class NamedRow(Protocol):
+    """What every NamedTuple has, so that any of them is a row to write: one field per column, by the column's name."""
+
+    @property
+    def _fields(self) -> tuple[str, ...]: ...
+    def _asdict(self) -> dict[str, Any]: ...
+
+
+class DataclassRow(Protocol):
+    """What every dataclass has, so that any of them is a row to write: one field per column, by the column's name."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+
+TypedRow = NamedRow | DataclassRow
+Row = dict[str, Any]  # retired: give bulk writes typed rows
+
+
+def fields_of(row: TypedRow) -> tuple[str, ...]:
+    """The column names of a typed row, in their order."""
+    if dataclasses.is_dataclass(row):
+        return tuple(field.name for field in dataclasses.fields(row))
+    return row._fields
+
+
+def values_of(rows: Sequence[TypedRow]) -> Sequence[tuple[Any, ...]]:
+    """The values of typed rows of one type, in the order of `fields_of`: named tuples are their own values already."""
+    if not dataclasses.is_dataclass(rows[0]):
+        return cast(Sequence[tuple[Any, ...]], rows)
+    names = fields_of(rows[0])
+    return [tuple([getattr(row, name) for name in names]) for row in rows]
+
+
+def parameters(rows: Sequence[TypedRow | Row]) -> list[Row]:
+    """Typed rows of one type as SQLAlchemy wants them: a dict per row. For INSERT, or UPDATE with bindparam(field)."""
+    if not rows or isinstance(rows[0], dict):
+        return cast(list[Row], rows)
+    typed = cast(Sequence[TypedRow], rows)
+    names = fields_of(typed[0])
+    return [dict(zip(names, values, strict=True)) for values in values_of(typed)]
 
 
 def insert_into(session: Session, model: type[SQLModel]) -> Any:
@@ -20,33 +61,41 @@ def insert_into(session: Session, model: type[SQLModel]) -> Any:
     return (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(model.__table__)  # type: ignore[attr-defined]
 
 
-def add_new(session: Session, model: type[SQLModel], rows: Sequence[Row]) -> int:
-    """Insert rows; one that is there already (by any unique key) changes nothing. Returns how many were new."""
+def add_new(session: Session, model: type[SQLModel], rows: Sequence[TypedRow | Row]) -> int:
+    """Insert rows, all of one type; one that is there already (by any unique key) changes nothing.
+
+    Returns how many were new.
+    """
     if not rows:
         return 0
     statement = insert_into(session, model).on_conflict_do_nothing()
     counted = statement.execution_options(preserve_rowcount=True)  # many rows at once are not counted otherwise
-    return int(session.execute(counted, rows).rowcount)  # type: ignore[attr-defined]
+    return int(session.execute(counted, parameters(rows)).rowcount)  # type: ignore[attr-defined]
 
 
 def upsert(
-    session: Session, model: type[SQLModel], rows: Sequence[Row], key: Sequence[str], keep: Sequence[str] = ()
+    session: Session,
+    model: type[SQLModel],
+    rows: Sequence[TypedRow | Row],
+    key: Sequence[str],
+    keep: Sequence[str] = (),
 ) -> None:
     """Insert rows or, where `key` is there already, overwrite the other columns given, except those in `keep`.
 
-    All rows name the same columns. Two rows with one key in one call: the database decides (PostgreSQL refuses), so
+    All rows are of one type. Two rows with one key in one call: the database decides (PostgreSQL refuses), so
     make them one before.
     """
     if not rows:
         return
+    values = parameters(rows)
     statement = insert_into(session, model)
-    changing = {c: statement.excluded[c] for c in rows[0] if c not in key and c not in keep}
+    changing = {c: statement.excluded[c] for c in values[0] if c not in key and c not in keep}
     statement = (
         statement.on_conflict_do_update(index_elements=list(key), set_=changing)
         if changing
         else statement.on_conflict_do_nothing(index_elements=list(key))
     )
-    session.execute(statement, rows)
+    session.execute(statement, values)
 
 
 def share(session: Session, model: type[SQLModel], shard: int, shards: int) -> tuple[int, int]:

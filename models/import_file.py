@@ -15,7 +15,7 @@ from sqlmodel import Field, Session, SQLModel, col
 
 from models.account import Account
 from models.activity import Activity
-from models.bulk_insert import pour
+from models.bulk_insert import bulk_insert
 from models.bulk_upsert import Row, add_new
 from models.contact import Contact, Market
 from models.opportunity import Opportunity, Outcome
@@ -73,7 +73,7 @@ def accounts_of(session: Session, names: Mapping[str, str], now: datetime) -> di
     ids = _ids(session, names)
     if new := [key for key in names if key not in ids]:
         made = {"traits": {}, "created_at": now, "updated_at": now}
-        pour(
+        bulk_insert(
             session,
             Account,
             [{"key": k, "name": names[k], "domain": k if _is_domain(k) else None, **made} for k in new],
@@ -238,7 +238,7 @@ def save_changes(session: Session, model: type[SQLModel], changed: Sequence[Row]
 def _saved(
     session: Session, model: type[SQLModel], taken: Taken, new: list[Row], changed: list[Row], rows: int
 ) -> Taken:
-    pour(session, model, new)
+    bulk_insert(session, model, new)
     save_changes(session, model, changed)
     taken.created, taken.changed = len(new), len(changed)
     taken.unchanged = rows - len(new) - len(changed)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from models.address import Address, SuppressedBy, suppress
-from models.bulk_insert import pour, pour_names
+from models.bulk_insert import bulk_insert, bulk_insert_names
 from models.bulk_upsert import Row
 from models.contact import Consent, Contact, Market, Stage
 from models.import_file import Taken, accounts_at, accounts_of, difference, save_changes
@@ -142,8 +142,8 @@ def _new(row: Row, now: datetime) -> Row:
 
 
 def _write(session: Session, new: list[Row], changed: list[Row], addresses: Collection[str]) -> None:
-    pour_names(session, Address, "address", addresses)
-    pour(session, Contact, new)
+    bulk_insert_names(session, Address, "address", addresses)
+    bulk_insert(session, Contact, new)
     save_changes(session, Contact, changed)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Table, bindparam, or_, select, update
 from sqlmodel import Session, col
 
 from models.address import Address
-from models.bulk_insert import pour_names
+from models.bulk_insert import bulk_insert_names
 from models.bulk_upsert import among
 from models.message import SALES, TAKEN_UP, State
 from models.message import TABLE as MESSAGE
@@ -28,7 +28,7 @@ def are_one(session: Session, pairs: Iterable[tuple[str, str]]) -> int:
     if not wanted:
         return 0
     named = {address for pair in wanted for address in pair}
-    pour_names(session, Address, "address", named)
+    bulk_insert_names(session, Address, "address", named)
     now = _held(session, named)
     now = _held(session, named, [person for person in now.values() if person])
     group = {address: address for address in now}
