@@ -51,7 +51,7 @@ def delivery(
         called = f". {_words(back)}" if _words(back) else ""
         return Completed(name="Paused", message=f"Nothing leaves: {why}. Go on with `nurture resume`{called}")
 
-    delivered = deliver.task(engine, ours.clock, carrier, desk, most, outside(ours))
+    delivered = deliver.prefect_task(engine, ours.clock, carrier, desk, most, outside(ours))
     if delivered.unknown or delivered.doubted:  # while there is time
         back = _call_back(engine, ours.clock, carrier, desk)
 
@@ -71,7 +71,7 @@ def _call_back(engine: Engine, clock: Clock, carrier: Transport, desk: Desk) -> 
     with database.reading(engine) as session:
         if not open_batches(session):
             return None
-    recalled = recall.task(engine, clock, carrier, desk)
+    recalled = recall.prefect_task(engine, clock, carrier, desk)
     artifacts.table("recall", [asdict(recalled)], "Requests that were called back, and letters whose time has come")
     return recalled
 

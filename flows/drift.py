@@ -31,7 +31,7 @@ def drift(most_late: Minutes = 240, at: At = None) -> State[None]:
     ours, engine, now = settings(), database.here(), moment(at)
     rules = scoring.read(ours.rules / "scoring.toml")
 
-    found = watch.task(engine, now, rules, ours.model_folder)
+    found = watch.prefect_task(engine, now, rules, ours.model_folder)
 
     alarms = [one for one in found if one.moved]
     for one in alarms:

@@ -32,13 +32,13 @@ def feedback(most_late: Minutes = 60, at: At = None) -> State[None]:
         return skipped
 
     engine = database.here()
-    applied = apply.task(engine, moment(at))
+    applied = apply.prefect_task(engine, moment(at))
     settled = _look_up(engine, at)
     ours = settings()
     with database.reading(engine) as session:
         holds = bool(open_batches(session))
     if holds:  # somebody may have left since their letter was handed over
-        recall.task(engine, (lambda: at) if at else ours.clock, choice.transport(ours), Desk(ours))
+        recall.prefect_task(engine, (lambda: at) if at else ours.clock, choice.transport(ours), Desk(ours))
 
     artifacts.table("feedback", [asdict(applied)], "Events that took effect")
     if settled:
@@ -54,7 +54,7 @@ def _look_up(engine: Engine, at: datetime | None) -> Reconciled | None:
     ours = settings()
     if not held(engine) or (log := choice.log(ours)) is None:
         return None
-    return reconcile.task(engine, (lambda: at) if at else ours.clock, ours.transport, log)
+    return reconcile.prefect_task(engine, (lambda: at) if at else ours.clock, ours.transport, log)
 
 
 def _words(settled: Reconciled | None) -> str:

@@ -23,9 +23,9 @@ def handoff(most_late: Minutes = 50, at: At = None) -> State[None]:
         return skipped
     engine, now = database.here(), moment(at)
 
-    rested = recycle.task(engine, now)
-    offered = offer.task(engine, now)
-    late = overdue.task(engine, now)
+    rested = recycle.prefect_task(engine, now)
+    offered = offer.prefect_task(engine, now)
+    late = overdue.prefect_task(engine, now)
 
     counts = asdict(offered) | asdict(late) | asdict(rested)
     artifacts.table("handoff", [counts], "Leads offered to sales, and why the other warm ones were not")

@@ -49,7 +49,7 @@ def intake(
     for file in arrived(inbox, timedelta(seconds=rest)):
         try:
             sheet = mapping.read(mapping_of(file))
-            imported = import_file.task(engine, now, file, sheet, ours.var / "rejects")
+            imported = import_file.prefect_task(engine, now, file, sheet, ours.var / "rejects")
         except Exception as error:  # one file's mistake does not hold the others
             get_run_logger().exception("%s was not imported", file.name)
             troubles.append(f"{file.name}: {in_words(error)}")

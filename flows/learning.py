@@ -37,10 +37,12 @@ def learning(days_b2c: Days = 30, most_late: Minutes = 1_440, at: At = None) -> 
     days = {Market.B2B.value: rules.account.horizon_days, Market.B2C.value: days_b2c}
 
     taught = [
-        learn.task(engine, now, rules, market, within, ours.model_folder / market, ours.mql_score, version("nurture"))
+        learn.prefect_task(
+            engine, now, rules, market, within, ours.model_folder / market, ours.mql_score, version("nurture")
+        )
         for market, within in days.items()
     ]
-    accounts = learn_accounts.task(engine, now, rules)
+    accounts = learn_accounts.prefect_task(engine, now, rules)
 
     for one in taught:
         artifacts.page(

@@ -24,9 +24,9 @@ def reporting(campaign: Slug = None, most_late: Minutes = 240, at: At = None) ->
     if skipped := too_late(most_late, at):
         return skipped
 
-    found = report.task(database.here(), moment(at), campaign)
-    stages = funnel.task(database.here(), moment(at))
-    threshold = in_words.task(database.here(), moment(at))
+    found = report.prefect_task(database.here(), moment(at), campaign)
+    stages = funnel.prefect_task(database.here(), moment(at))
+    threshold = in_words.prefect_task(database.here(), moment(at))
 
     artifacts.page(
         "reporting", f"{found.markdown()}\n\n{threshold}", "The ledger, the funnel and what sales have time for"

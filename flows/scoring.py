@@ -28,7 +28,7 @@ def scoring(shards: Shards = 1, most_late: Minutes = 240, at: At = None) -> Stat
 
     leads = total(over(shards, score, engine, now, rules, settings().model_folder))
     accounts = total(over(shards, score_accounts, engine, now, rules))
-    week = set_threshold.task(engine, now, sales.read(settings().rules)).week
+    week = set_threshold.prefect_task(engine, now, sales.read(settings().rules)).week
 
     artifacts.table("scoring", [{"rules": rules.version, **leads, **accounts}], "Leads and accounts scored")
     if week:

@@ -18,7 +18,7 @@ from models.queries import letter_stops
 from nurture.rules.feedback.reactions import ACTIVITIES, STOPS_ACCOUNT, SUPPRESSES, Heard, machines, outcome
 from nurture.runtime import database
 from tasks.delivery.restore_guard import surprised
-from tasks.task import order
+from tasks.task import task
 
 AT_A_TIME = 500
 PAUSE = 0.02  # seconds. SQLite does not serve its waiting writers in turn: without it the webhook would starve
@@ -44,7 +44,7 @@ class Applied:
         return Applied(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
 
-@order("apply events")
+@task("apply events")
 def apply(engine: Engine, now: datetime) -> Applied:
     """Work through the events nobody has acted on, a few hundred to a transaction."""
     done, last = Applied(), 0

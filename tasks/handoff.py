@@ -20,7 +20,7 @@ from nurture.rules.handoff.qualification import Call, Skip, Terms, WhyNot
 from nurture.rules.intake.addresses import normalise
 from nurture.runtime import database
 from nurture.runtime.settings import settings
-from tasks.task import order
+from tasks.task import task
 
 MAIL_HOLDS = timedelta(days=7)  # a mail to sales that could not leave for so long says nothing new any more
 
@@ -68,7 +68,7 @@ def _agreed(session: Session, now: datetime) -> Terms:
     return replace(terms(), threshold=week["body"]["threshold"]) if week else terms()
 
 
-@order(run_name="offer leads to sales")
+@task(run_name="offer leads to sales")
 def offer(engine: Engine, now: datetime, agreed: Terms | None = None) -> Offered:
     """Offer every lead worth a call to its owner, once: a handoff, a mail in the outbox, the stage mql."""
     with database.writing(engine) as session:
@@ -97,7 +97,7 @@ def offer(engine: Engine, now: datetime, agreed: Terms | None = None) -> Offered
     )
 
 
-@order(run_name="count overdue handoffs")
+@task(run_name="count overdue handoffs")
 def overdue(engine: Engine, now: datetime, agreed: Terms | None = None) -> Overdue:
     """How many handoffs nobody has answered in time. They stay offered: only a person can take a lead from a person."""
     agreed = agreed or terms()
@@ -107,7 +107,7 @@ def overdue(engine: Engine, now: datetime, agreed: Terms | None = None) -> Overd
     return Overdue(len(late), very)
 
 
-@order(run_name="return rested leads")
+@task(run_name="return rested leads")
 def recycle(engine: Engine, now: datetime, agreed: Terms | None = None) -> Recycled:
     """Leads whom sales sent back become leads again when their rest is over, so that campaigns may write to them."""
     agreed = agreed or terms()

@@ -30,7 +30,7 @@ from nurture.files.rejects import Rejects, mended
 from nurture.rules.intake.cell_parsers import ambiguous, shortened
 from nurture.rules.intake.records import DATES, Fault, Kind, RowReader, Sheet
 from nurture.runtime import database
-from tasks.task import order
+from tasks.task import task
 
 CHUNK = 5_000  # rows in one transaction: a second of work at most, so other writers get their turn
 Progress = Callable[[int, int, int], None]  # rows done, bytes done, bytes in all
@@ -68,7 +68,7 @@ class Good(NamedTuple):
     values: dict[str, Any]
 
 
-@order("import a file")
+@task("import a file")
 def import_file(
     engine: Engine, now: datetime, path: Path, sheet: Sheet, rejects_folder: Path, progress: Progress | None = None
 ) -> Imported:

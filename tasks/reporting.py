@@ -13,7 +13,7 @@ from nurture.rules.reporting.ledger import Line, ledger, markdown
 from nurture.rules.segmentation import lifecycle
 from nurture.rules.segmentation.lifecycle import Rung
 from nurture.runtime import database
-from tasks.task import order
+from tasks.task import task
 
 REACTIONS = ("delivered", "opened", "clicked", "replied", "bounced", "complained")
 
@@ -39,7 +39,7 @@ class Report:
         return markdown(self.lines, self.funnel)
 
 
-@order(run_name="report")
+@task(run_name="report")
 def report(engine: Engine, now: datetime, campaign: str | None = None) -> Report:
     """Everything ops want to know in the morning. Reads one snapshot."""
     with database.reading(engine) as session:
@@ -55,7 +55,7 @@ def report(engine: Engine, now: datetime, campaign: str | None = None) -> Report
     return Report(now, lines, funnel, stages)
 
 
-@order(run_name="funnel by stage")
+@task(run_name="funnel by stage")
 def funnel(engine: Engine, now: datetime) -> list[Rung]:
     """How many leads stand in each stage, went on from it, and how long they stayed. From the logged transitions."""
     with database.reading(engine) as session:

@@ -16,7 +16,7 @@ from nurture.rules.handoff.qualification import Terms
 from nurture.rules.planning.hours import zone_of
 from nurture.runtime import database
 from tasks.handoff import in_force, terms, worth_a_call
-from tasks.task import order
+from tasks.task import task
 
 MOST = 10_000  # of the warmest leads that are looked at: many times what anybody can call in a week
 WEEK = timedelta(days=7)
@@ -31,7 +31,7 @@ class Threshold:
     week: Week | None = None
 
 
-@order(run_name="set the threshold")
+@task(run_name="set the threshold")
 def set_threshold(engine: Engine, now: datetime, sales: Capacity | None) -> Threshold:
     """Work out the coming week's threshold and keep it: from then on handoff uses it."""
     found = look(engine, now, sales)
@@ -56,7 +56,7 @@ def look(engine: Engine, now: datetime, sales: Capacity | None) -> Threshold:
     return Threshold(week.threshold, week.sentence, week)
 
 
-@order(run_name="read the threshold")
+@task(run_name="read the threshold")
 def in_words(engine: Engine, now: datetime) -> str:
     """The threshold in force as a part of the report; nothing while the settings say it."""
     with database.reading(engine) as session:

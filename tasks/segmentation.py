@@ -19,7 +19,7 @@ from nurture.rules.segmentation import segments as segmentation
 from nurture.rules.segmentation.segments import SegmentRules
 from nurture.rules.segmentation.titles import TitleTables, load_tables, read_title
 from nurture.runtime import database
-from tasks.task import order
+from tasks.task import task
 
 CHUNK = 4_000
 MONTH = timedelta(days=30)
@@ -39,7 +39,7 @@ def titles() -> TitleTables:
     return load_tables()
 
 
-@order(run_name="segment shard {shard} of {shards}")
+@task(run_name="segment shard {shard} of {shards}")
 def segment(
     engine: Engine,
     now: datetime,

@@ -1,20 +1,20 @@
-"""An order: a plain function for the command line and the tests, and the same as a Prefect task for the flows."""
+"""A task: a plain function for the command line and the tests, and the same as a Prefect task for the flows."""
 
 import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from prefect import Task
+    import prefect
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Order(Generic[P, R]):
-    """Call it and it runs, here and now, with no server. `order.task` is the Prefect task of the same function.
+class Task(Generic[P, R]):
+    """Call it and it runs, here and now, with no server. Its `prefect_task` is the Prefect task of the same function.
 
-    Prefect is imported only when a flow asks for the task: importing it takes 1.5 s, and `nurture why` has ten.
+    Prefect is imported only when a flow asks for that: importing it takes 1.5 s, and `nurture why` has ten.
     No retries and no cache: what is unfinished is in the database, and the next scheduled run finds it there.
     """
 
@@ -27,13 +27,15 @@ class Order(Generic[P, R]):
         return self.function(*args, **kwargs)
 
     @functools.cached_property
-    def task(self) -> "Task[P, R]":
-        from prefect import task
+    def prefect_task(self) -> "prefect.Task[P, R]":
+        """The same function as a task that Prefect runs, shows and logs; made once."""
+        from prefect import task as as_prefect_task
         from prefect.cache_policies import NO_CACHE
 
-        return task(cache_policy=NO_CACHE, persist_result=False, task_run_name=self.run_name)(self.function)
+        made = as_prefect_task(cache_policy=NO_CACHE, persist_result=False, task_run_name=self.run_name)
+        return made(self.function)
 
 
-def order(run_name: str | None = None) -> Callable[[Callable[P, R]], Order[P, R]]:
-    """Make a function an order. `run_name` may use its parameters: ids and counts, never people."""
-    return lambda function: Order(function, run_name)
+def task(run_name: str | None = None) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Make a function a task. `run_name` may use its parameters: ids and counts, never people."""
+    return lambda function: Task(function, run_name)

@@ -12,7 +12,7 @@ from flows.orchestration.flow_factory import Trouble, in_words, over
 from models.campaign import published
 from nurture.runtime import database
 from tasks.planning.enrolments import Planned
-from tasks.task import Order
+from tasks.task import Task
 
 
 def chosen(engine: Engine, market: str, slug: str | None) -> Sequence[RowMapping]:
@@ -27,14 +27,14 @@ def chosen(engine: Engine, market: str, slug: str | None) -> Sequence[RowMapping
 
 def play(
     engine: Engine, now: datetime, campaigns: Sequence[RowMapping], shards: int,
-    enrol: Order[..., Planned], plan: Order[..., Planned],
+    enrol: Task[..., Planned], plan: Task[..., Planned],
 ) -> tuple[list[dict[str, Any]], list[str]]:  # fmt: skip
     """A row per campaign, and what went wrong. One campaign's mistake does not hold the others."""
     rows, troubles = [], []
     for campaign in campaigns:
         slug = campaign["slug"]
         try:
-            entered = enrol.task(engine, now, slug, campaign["version_id"])
+            entered = enrol.prefect_task(engine, now, slug, campaign["version_id"])
             planned = sum(over(shards, plan, engine, now, slug), entered)
         except Exception as error:
             get_run_logger().exception("%s could not be planned", slug)

@@ -30,7 +30,7 @@ from tasks import intake as files
 from tasks.delivery import outbox
 from tasks.planning import promotions, sequences
 from tasks.scoring import scores
-from tasks.task import Order, order
+from tasks.task import Task, task
 
 Counts = dict[str, int]
 SATURDAY = 5
@@ -54,7 +54,7 @@ def _day(at: AwareDatetime) -> dict[str, Counts]:
         at: The moment to act as.
     """
     engine = database.here()
-    done = {noun.function.__name__: noun.task(engine, at) for noun in NOUNS}
+    done = {noun.function.__name__: noun.prefect_task(engine, at) for noun in NOUNS}
     report = reporting.report(engine, at)
     artifacts.table(
         "day", [{"noun": noun, "did": _words(counts)} for noun, counts in done.items()], "What every noun did"
@@ -69,8 +69,8 @@ def _words(counts: Counts) -> str:
     return ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in counts.items() if n) or "nothing to do"
 
 
-def _noun(function: Callable[[Engine, datetime], Counts]) -> Order[[Engine, datetime], Counts]:
-    return order(run_name=function.__name__)(function)
+def _noun(function: Callable[[Engine, datetime], Counts]) -> Task[[Engine, datetime], Counts]:
+    return task(run_name=function.__name__)(function)
 
 
 @_noun

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, Field
 from sqlalchemy.exc import DBAPIError
 
 from nurture.runtime.settings import settings
-from tasks.task import Order
+from tasks.task import Task
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,9 +81,9 @@ def moment(at: datetime | None) -> datetime:
     return at or settings().clock()
 
 
-def over(shards: int, order: Order[..., Result], *args: Any) -> list[Result]:
-    """Give the order once per shard, side by side, and wait for them all."""
-    futures = [order.task.submit(*args, shard=shard, shards=shards) for shard in range(shards)]
+def over(shards: int, task: Task[..., Result], *args: Any) -> list[Result]:
+    """Run the task once per shard, side by side, and wait for them all."""
+    futures = [task.prefect_task.submit(*args, shard=shard, shards=shards) for shard in range(shards)]
     wait(futures)
     return [future.result() for future in futures]
 

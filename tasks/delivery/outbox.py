@@ -23,13 +23,13 @@ from tasks.delivery.claims import Claimed, Load
 from tasks.delivery.concurrency import Senders, seldom_collected
 from tasks.delivery.eligibility import Delivered
 from tasks.delivery.restore_guard import Watchman
-from tasks.task import order
+from tasks.task import task
 
 FEW = 10  # letters: requests this small are armed and written down several at a time …
 MOST_TOGETHER = 20  # … up to so many letters
 
 
-@order(run_name="deliver the outbox (up to {most} messages)")
+@task(run_name="deliver the outbox (up to {most} messages)")
 def deliver(
     engine: Engine, clock: Clock, transport: Transport, desk: Desk, most: int = 100_000, outside: Outside | None = None
 ) -> Delivered:

@@ -14,7 +14,7 @@ from nurture.rules.delivery.reconciliation import AGAIN, ASKED, AT_ONCE, KEPT, N
 from nurture.rules.delivery.scheduled_send import SURELY_OVER, over
 from nurture.runtime import database
 from nurture.runtime.clock import Clock
-from tasks.task import order
+from tasks.task import task
 
 
 class Log(Protocol):
@@ -75,7 +75,7 @@ def _waits_again(message_id: int, why: str, now: datetime) -> dict[str, Any]:
             "accepted_at": None}  # fmt: skip
 
 
-@order("reconcile what nobody knows")
+@task("reconcile what nobody knows")
 def reconcile(engine: Engine, clock: Clock, transport: str, log: Log) -> Reconciled:
     """Ask the provider's log about every request in doubt that is old enough, and settle what it proves.
 

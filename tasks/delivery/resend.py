@@ -9,7 +9,7 @@ from models import message as messages
 from nurture.rendering.composer import Desk
 from nurture.rules.delivery.states import AGAIN, second_chance
 from nurture.runtime import database
-from tasks.task import order
+from tasks.task import task
 
 AT_A_TIME = 1_000  # messages looked at in one transaction when a step is planned again
 
@@ -22,7 +22,7 @@ class Replanned:
     still_out: int = 0  # what forbade them still does
 
 
-@order("send step {step} of version {version_id} to those who are missing")
+@task("send step {step} of version {version_id} to those who are missing")
 def missing(engine: Engine, now: datetime, desk: Desk, version_id: int, step: int) -> Replanned:
     """Plan a step's letter again for those who were left out for a reason that no longer holds.
 

@@ -19,7 +19,7 @@ from nurture.rules.delivery.states import objection
 from nurture.rules.reasons import Skip
 from nurture.runtime import database
 from nurture.runtime.clock import Clock
-from tasks.task import order
+from tasks.task import task
 
 CALLED_BACK, TOO_LATE = "called back: ", "the call came too late"
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
@@ -37,7 +37,7 @@ class Recalled:
     trouble: str = ""  # why some could not be called back
 
 
-@order("call back what may not leave")
+@task("call back what may not leave")
 def recall(engine: Engine, clock: Clock, transport: Transport, desk: Desk) -> Recalled:
     """Cancel held requests while there is time; when their time is over, let what surely did not leave wait again.
 

@@ -6,14 +6,14 @@ from sqlalchemy import Engine
 
 from nurture.rules.planning.promotions import next_offer
 from tasks.planning.enrolments import Planned, decide_all, enter
-from tasks.task import order
+from tasks.task import task
 
 
-@order(run_name="enter {slug}")
+@task(run_name="enter {slug}")
 def enrol(engine: Engine, now: datetime, slug: str, version_id: int) -> Planned:
     return enter(engine, now, slug, version_id)
 
 
-@order(run_name="plan {slug}, shard {shard} of {shards}")
+@task(run_name="plan {slug}, shard {shard} of {shards}")
 def plan(engine: Engine, now: datetime, slug: str, shard: int = 0, shards: int = 1) -> Planned:
     return decide_all(engine, now, slug, next_offer, shard, shards)

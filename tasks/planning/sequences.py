@@ -10,23 +10,23 @@ from nurture.rules.planning.hours import zone_of
 from nurture.rules.planning.sequences import next_letter
 from nurture.runtime import database
 from tasks.planning.enrolments import Planned, decide_all, enter
-from tasks.task import order
+from tasks.task import task
 
 LATELY = timedelta(days=30)  # automatic replies older than that are not read any more
 
 
-@order(run_name="enter {slug}")
+@task(run_name="enter {slug}")
 def enrol(engine: Engine, now: datetime, slug: str, version_id: int) -> Planned:
     note_absences(engine, now)
     return enter(engine, now, slug, version_id)
 
 
-@order(run_name="plan {slug}, shard {shard} of {shards}")
+@task(run_name="plan {slug}, shard {shard} of {shards}")
 def plan(engine: Engine, now: datetime, slug: str, shard: int = 0, shards: int = 1) -> Planned:
     return decide_all(engine, now, slug, next_letter, shard, shards)
 
 
-@order(run_name="read automatic replies")
+@task(run_name="read automatic replies")
 def note_absences(engine: Engine, now: datetime) -> int:
     """Whoever is away, by an automatic reply, gets nothing until they are back. Returns how many are new."""
     with database.reading(engine) as session:

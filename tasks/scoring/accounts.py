@@ -16,7 +16,7 @@ from nurture.rules.scoring import missing_roles
 from nurture.rules.scoring.lead_score import Rules
 from nurture.rules.scoring.missing_roles import Deal, Roles
 from nurture.runtime import database
-from tasks.task import order
+from tasks.task import task
 
 if TYPE_CHECKING:
     from nurture.learning.accounts.model import AccountModel
@@ -55,7 +55,7 @@ class _Look:
     opened: set[int]
 
 
-@order(run_name="learn about accounts")
+@task(run_name="learn about accounts")
 def learn_accounts(engine: Engine, now: datetime, rules: Rules) -> LearnedAccounts:
     """Learn from all opportunities by `now` and keep the lessons: a new version each, or why nothing was learned."""
     import numpy as np

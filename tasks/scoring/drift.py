@@ -14,7 +14,7 @@ from models.learned_parameter import About
 from models.queries import training_history
 from nurture.rules.scoring.lead_score import Rules, Sheet
 from nurture.runtime import database
-from tasks.task import order
+from tasks.task import task
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,7 +49,7 @@ class Watched:
         return f"{self.market}: {' '.join(self.moved)}"
 
 
-@order(run_name="watch the scores")
+@task(run_name="watch the scores")
 def watch(engine: Engine, now: datetime, rules: Rules, models: Path) -> list[Watched]:
     """Compare the leads of today, and what came of those of one horizon ago, with the champions' training. Kept for
     `nurture doctor`. Changes no score."""

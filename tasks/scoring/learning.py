@@ -37,7 +37,7 @@ from tasks.scoring.training_set import (
     apart,
     training_set,
 )
-from tasks.task import order
+from tasks.task import task
 
 CUTS = 12  # moments looked at
 LEAST_JUDGES = 20  # conversions among those kept apart
@@ -66,7 +66,7 @@ class Taught:
         return f"promoted {self.version}" if self.promoted else "as before" if self.version else "nothing learned"
 
 
-@order(run_name="learn who buys, {market}")
+@task(run_name="learn who buys, {market}")
 def learn(
     engine: Engine, now: datetime, rules: Rules, market: str, days: int, folder: Path, mql: float, code: str = ""
 ) -> Taught:

@@ -23,7 +23,7 @@ from nurture.rules.scoring.account_score import account_score
 from nurture.rules.scoring.lead_score import Rules
 from nurture.runtime import database
 from tasks.scoring.accounts import known, with_chances
-from tasks.task import order
+from tasks.task import task
 
 if TYPE_CHECKING:
     from nurture.learning.fit.scorer import Scorer
@@ -55,7 +55,7 @@ class AccountsScored:
     complete: int  # every needed role filled
 
 
-@order(run_name="score shard {shard} of {shards}")
+@task(run_name="score shard {shard} of {shards}")
 def score(
     engine: Engine, now: datetime, rules: Rules, models: Path | None = None, shard: int = 0, shards: int = 1
 ) -> Scored:
@@ -124,7 +124,7 @@ def unswept() -> Iterator[None]:
             gc.enable()
 
 
-@order(run_name="score accounts, shard {shard} of {shards}")
+@task(run_name="score accounts, shard {shard} of {shards}")
 def score_accounts(engine: Engine, now: datetime, rules: Rules, shard: int = 0, shards: int = 1) -> AccountsScored:
     """Score one shard's accounts from their members' scores, roles and last activity, and from what was learned."""
     accounts = complete = 0

@@ -142,7 +142,7 @@ def test_what_moved_is_on_the_board_and_an_event(
     told = "Employees: 1,000 or more for half of the leads now; a tenth in training."
     found = [Watched("b2b", "2026-03-01-1f0c9a3b", 900, 800, (told,)), Watched("b2c", None, 0, 0)]
     events: list[dict[str, Any]] = []
-    monkeypatch.setattr(flows.drift, "watch", SimpleNamespace(task=lambda *_: found))
+    monkeypatch.setattr(flows.drift, "watch", SimpleNamespace(prefect_task=lambda *_: found))
     monkeypatch.setattr(flows.drift, "emit_event", lambda event, **more: events.append({"event": event, **more}))
     state = run("drift")
     assert (state.name, state.message) == ("Completed", f"b2b: {told}")
