@@ -13,7 +13,8 @@ from models.bulk_upsert import among
 from models.contact import Contact
 from models.handoff import Handoff
 from models.message import TABLE as MESSAGE
-from models.message import looked_at, person_lately, plain, written_to_today
+from models.message import plain
+from models.queries.eligibility import addresses_mailed_today, letters_lately, messages_with_facts
 from models.segment import Segment
 
 
@@ -27,7 +28,7 @@ def recipients(
     wanted = {"ids": message_ids, **({"lately": now - timedelta(days=days)} if caps else {})}
     rows = plain(session.execute(CAPPED if caps else READERS, wanted))
     accounts = {row["account_id"] for row in rows if row["account_id"]} if caps else set()
-    today = written_to_today(session, accounts, now)
+    today = addresses_mailed_today(session, accounts, now)
     for row in rows:
         row["account_today"] = len(today[row["account_id"]] - {row["address"]}) if row["account_id"] in today else 0
     return rows
@@ -45,7 +46,7 @@ CONTACT: Table = Contact.__table__  # type: ignore[attr-defined]
 ACCOUNT: Table = Account.__table__  # type: ignore[attr-defined]
 SEGMENT: Table = Segment.__table__  # type: ignore[attr-defined]
 READERS = (
-    looked_at()
+    messages_with_facts()
     .outerjoin(SEGMENT, SEGMENT.c.contact_id == MESSAGE.c.contact_id)
     .add_columns(
         MESSAGE.c.id.label("message_id"),
@@ -76,4 +77,4 @@ READERS = (
     .where(among(MESSAGE.c.id, "ids"))
     .order_by(MESSAGE.c.id)
 )
-CAPPED = READERS.add_columns(person_lately().label("person_lately"))
+CAPPED = READERS.add_columns(letters_lately().label("person_lately"))

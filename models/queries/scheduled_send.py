@@ -11,8 +11,9 @@ from models.attempt import TABLE as ATTEMPT
 from models.attempt import AttemptState
 from models.contact import Consent
 from models.event import Event
-from models.message import ACCOUNT, ADDRESS, CONTACT, State, looked_at, plain
+from models.message import ACCOUNT, ADDRESS, CONTACT, State, plain
 from models.message import TABLE as MESSAGE
+from models.queries.eligibility import messages_with_facts
 
 CALLABLE = (AttemptState.UNKNOWN, AttemptState.SCHEDULED)
 
@@ -32,7 +33,7 @@ def stopped(session: Session, attempt_ids: Collection[str]) -> list[dict[str, An
     might = or_(
         ADDRESS.c.suppressed_at.is_not(None), CONTACT.c.consent != Consent.GRANTED, ACCOUNT.c.stopped_at.is_not(None)
     )
-    question = looked_at().add_columns(MESSAGE.c.attempt_id)
+    question = messages_with_facts().add_columns(MESSAGE.c.attempt_id)
     which = (MESSAGE.c.attempt_id.in_(attempt_ids), MESSAGE.c.state == State.SCHEDULED, might)
     return plain(session.execute(question.where(*which).order_by(MESSAGE.c.id)))
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from models import account_pause as pauses
 from models import message as messages
 from models.message import State
+from models.queries import eligibility as facts
 from models.restore_guard import RESTORED
 from nurture.rendering.composer import Edition
 from nurture.rules.delivery.states import Fate, Sorted, objection, sort_out
@@ -62,11 +63,11 @@ def last_look(session: Session, attempt_ids: Sequence[str], edition: Edition, no
     """About each kind of reader first, and where the rule objects about each of them: a thousand are a few kinds."""
     messages.hold_addresses(session, {"attempts": attempt_ids}, share=True)
     if edition.campaign and pauses.touch(session, attempt_ids, now):
-        return look(session, messages.standing(session, attempt_ids), edition, now, caps=False)
-    kinds = _braked(session, edition, messages.alike(session, attempt_ids))
+        return look(session, facts.facts_by_message(session, attempt_ids), edition, now, caps=False)
+    kinds = _braked(session, edition, facts.facts_by_group(session, attempt_ids))
     if not any(objection(kind, edition.campaign, now, caps=False) for kind in kinds):
         return Delivered()
-    return look(session, messages.standing(session, attempt_ids), edition, now, caps=False)
+    return look(session, facts.facts_by_message(session, attempt_ids), edition, now, caps=False)
 
 
 def _resting(session: Session, rows: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:

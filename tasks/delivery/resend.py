@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from models import message as messages
+from models.queries import eligibility
 from nurture.rendering.composer import Desk
 from nurture.rules.delivery.states import AGAIN, second_chance
 from nurture.runtime import database
@@ -31,7 +32,7 @@ def missing(engine: Engine, now: datetime, desk: Desk, version_id: int, step: in
     waiting = still_out = last = 0
     while True:
         with database.writing(engine) as session:
-            rows = messages.left_out(session, version_id, step, AGAIN, last, AT_A_TIME)
+            rows = eligibility.skipped_or_refused(session, version_id, step, AGAIN, last, AT_A_TIME)
             if not rows:
                 return Replanned(waiting, still_out)
             edition = desk.edition(session, rows[0]["campaign"], version_id)

@@ -1,0 +1,109 @@
+"""Eligibility: all that could forbid a message, asked of the database for many messages at once."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Table, bindparam, func, or_, select
+from sqlalchemy.orm import Session
+
+from models.bulk_upsert import among
+from models.campaign import CampaignVersion
+from models.message import ACCOUNT, ADDRESS, CLAIMED_IN, CONTACT, SALES, TABLE, TAKEN_UP, WORKING_DAY, State, plain
+from models.types import Moment
+
+
+def facts_by_group(session: Session, attempt_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """All that could forbid the claimed messages of some attempts: a row for all who stand alike, with the earliest
+    end of their letters. A thousand readers are three or four rows. Primary keys and `message_attempt`."""
+    return plain(session.execute(FACTS_BY_GROUP, {"attempts": attempt_ids}))
+
+
+def facts_by_message(session: Session, attempt_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The same for each message by itself, in the order of their ids."""
+    return plain(session.execute(FACTS_BY_MESSAGE, {"attempts": attempt_ids}))
+
+
+def messages_with_facts() -> Select[Any]:
+    """Messages with all that could forbid them, but for caps."""
+    t, a, c, k = TABLE.c, ADDRESS.c, CONTACT.c, ACCOUNT.c
+    return (
+        select(
+            t.id, t.campaign, t.version_id, t.letter, t.address, t.contact_id, t.account_id, t.handoff_id, t.state,
+            t.reason, t.not_after, a.suppressed_why, c.consent, c.time_zone,
+            func.coalesce(c.country, k.country).label("country"), k.stopped_why.label("account_stopped_why"),
+        )
+        .join(ADDRESS, a.address == t.address)
+        .outerjoin(CONTACT, c.id == t.contact_id)
+        .outerjoin(ACCOUNT, k.id == t.account_id)
+    )  # fmt: skip
+
+
+def letters_lately() -> ColumnElement[int]:
+    """How many letters somebody has had, or is about to get, since `lately`. Found by `message_address`."""
+    t, other = TABLE.c, OTHER.c
+    return (
+        select(func.count())
+        .where(
+            other.address == t.address,
+            other.id != t.id,
+            other.campaign != SALES,
+            or_(other.accepted_at > bindparam("lately", type_=Moment), other.state.in_(TAKEN_UP)),
+        )
+        .scalar_subquery()
+    )
+
+
+def skipped_or_refused(
+    session: Session, version_id: int, step: int, reasons: Iterable[str], after: int, most: int
+) -> list[dict[str, Any]]:
+    """Messages of a step that were skipped or refused for these reasons, after an id. Reads `message_ledger`."""
+    t = TABLE.c
+    which = (
+        t.campaign == select(VERSION.c.campaign).where(VERSION.c.id == version_id).scalar_subquery(),
+        t.version_id == version_id,
+        t.step == step,
+        t.state.in_((State.SKIPPED, State.REFUSED)),
+        t.reason.in_(list(reasons)),
+        t.id > after,
+    )
+    return plain(session.execute(messages_with_facts().where(*which).order_by(t.id).limit(most)))
+
+
+def addresses_mailed_today(session: Session, accounts: Iterable[int], now: datetime) -> dict[int, set[str]]:
+    """Whom at these accounts we have written to, or taken up, today: each account's messages are looked at once."""
+    found: dict[int, set[str]] = {}
+    wanted = {"accounts": sorted(accounts), "morning": now - WORKING_DAY}
+    for account_id, address in session.execute(TODAY, wanted) if wanted["accounts"] else ():
+        found.setdefault(account_id, set()).add(address)
+    return found
+
+
+VERSION: Table = CampaignVersion.__table__  # type: ignore[attr-defined]
+OTHER = TABLE.alias("other")  # made once: an alias copies all columns
+
+# Made ready once: to put a statement together takes longer than to run it.
+FACTS_BY_MESSAGE = messages_with_facts().where(*CLAIMED_IN).order_by(TABLE.c.id)
+FACTS_BY_GROUP = (
+    FACTS_BY_MESSAGE.with_only_columns(
+        ADDRESS.c.suppressed_why, CONTACT.c.consent, CONTACT.c.time_zone,
+        func.coalesce(CONTACT.c.country, ACCOUNT.c.country).label("country"),
+        ACCOUNT.c.stopped_why.label("account_stopped_why"),
+        func.min(TABLE.c.not_after, type_=Moment).label("not_after"),
+        maintain_column_froms=True,
+    )
+    .order_by(None)
+    .group_by(
+        ADDRESS.c.suppressed_why, CONTACT.c.consent, CONTACT.c.time_zone, CONTACT.c.country, ACCOUNT.c.country,
+        ACCOUNT.c.stopped_why,
+    )
+)  # fmt: skip
+TODAY = (
+    select(TABLE.c.account_id, TABLE.c.address)
+    .distinct()
+    .where(
+        among(TABLE.c.account_id, "accounts"),
+        TABLE.c.campaign != SALES,
+        or_(TABLE.c.accepted_at > bindparam("morning", type_=Moment), TABLE.c.state.in_(TAKEN_UP)),
+    )
+)
