@@ -5,6 +5,8 @@ PYTHONS  := $(PYTHON) python3.13 python3.12 python3.11 python3
 SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 BIN      := .venv/bin
 READY    := .venv/.ready
+WORKERS  ?= 2
+WALKS    ?= 60
 COMPILE  := $(BIN)/uv pip compile --system-certs pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
             --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
@@ -22,11 +24,13 @@ demo: $(READY)  ## a whole nurturing loop on this machine, nothing sent, nothing
 up: $(READY)  ## start Prefect, the web pages and the schedules on this machine
 	@$(BIN)/nurture up
 
-test: $(READY)  ## run the tests (ARGS="-k delivery" to choose)
-	@$(BIN)/pytest $(ARGS)
+test: $(READY)  ## run the tests, on two cores at a time (ARGS="-k delivery" to choose, WORKERS=0 for one process)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
-hunt: $(READY)  ## random walks after planted mistakes, longer than in the tests: which share finds each? (minutes)
-	@$(BIN)/python -m tests.walks --mutants --share --walks 60 $(ARGS)
+hunt: $(READY)  ## the long searches: random walks, the share of walks that find each planted mistake (WALKS=60: minutes)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m hunt $(ARGS) || [ $$? -eq 5 ]  # 5: none of that kind
+	@$(BIN)/python -m tests.walks --walks $(WALKS)
+	@$(BIN)/python -m tests.walks --mutants --share --walks $(WALKS)
 
 sure: lint contracts types dependencies test  ## everything a change must pass: format, lint, import contracts, types, dependencies, tests
 

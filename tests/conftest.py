@@ -30,6 +30,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share something costly stay together on one worker: whole files that say so with `TOGETHER = True`."""
+    for item in items:
+        if getattr(getattr(item, "module", None), "TOGETHER", False):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The address of a real PostgreSQL, started once for the session. It need not survive a power cut: no fsync."""

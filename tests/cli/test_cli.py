@@ -17,6 +17,8 @@ import pytest
 from nurture.cli import main
 from nurture.runtime.settings import settings
 
+TOGETHER = True  # one worker: what the file makes once is costly
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 MORNING = ("--at", "2026-03-02T09:00:00")

@@ -12,6 +12,8 @@ from nurture.runtime import database
 from tests.cli.test_cli import EXAMPLES, ROOT, nurture
 from tests.support.account_history import a_past
 
+TOGETHER = True  # one worker: what the file makes once is costly
+
 AT = ("--at", "2026-03-02T09:00:00")
 
 
@@ -42,7 +44,7 @@ def test_the_threshold_is_that_of_the_settings_until_sales_have_a_file(home: Pat
     assert nurture(home, "score", *AT, rules=tmp_path).returncode == 0
     set_by_scoring = answer(home, "threshold", *AT, rules=tmp_path)
     assert set_by_scoring["in_force"]["threshold"] == set_by_scoring["week"]["threshold"]
-    assert set_by_scoring["week"]["leads"] <= set_by_scoring["week"]["free"] == 19
+    assert 0 < set_by_scoring["week"]["leads"] <= set_by_scoring["week"]["free"]
     shown = nurture(home, "threshold", *AT, rules=tmp_path).stdout
     assert "ana@brunnhold.example" in shown
     assert "In force: " in shown

@@ -17,6 +17,8 @@ from tests.doubles.sendgrid.limits import Json
 from tests.doubles.sendgrid.quick import surely_fine
 from tests.doubles.sendgrid.refusals import problems
 
+TOGETHER = True  # one worker: what the file makes once is costly
+
 BIG = "x" * 9_980
 NOW = int(FrozenClock().now.timestamp())
 

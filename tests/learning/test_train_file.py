@@ -10,6 +10,8 @@ from nurture.learning.fit.train_file import CannotTrain, train_file
 from nurture.learning.registry import versions
 from tests.support.lead_file import LEAKS, leads
 
+TOGETHER = True  # one worker: what the file makes once is costly
+
 NOW = datetime(2026, 6, 30, 9, tzinfo=UTC)
 
 

@@ -28,6 +28,8 @@ from nurture.runtime.settings import Settings
 from tasks.scoring.drift import Watched, watch
 from tests.support.account_history import a_past
 
+TOGETHER = True  # one worker: what the file makes once is costly
+
 RULES = scoring.read(Path(__file__).parents[2] / "templates" / "scoring.toml")
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 TRAINED = int(NOW.timestamp()) // DAY * DAY - 95 * DAY  # the record the model learned from ends here

@@ -23,6 +23,8 @@ from tasks.scoring.learning import Taught, learn
 from tasks.scoring.scores import score
 from tests.support.learnable_record import build
 
+TOGETHER = True  # one worker: what the file makes once is costly
+
 RULES = scoring.read(Path(__file__).parents[2] / "templates" / "scoring.toml")
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 MQL = 70.0

@@ -12,6 +12,8 @@ from nurture.rules.delivery.states import ATTEMPT_NEXT, MESSAGE_NEXT, Verdict
 from tests.walks.walk import Walk, walk
 from tests.walks.world import RECALL_MOODS
 
+TOGETHER = True  # one worker: what the file makes once is costly
+
 SEEDS = [(seed, "hold") for seed in range(10)] + [(seed, "recall") for seed in range(6)]
 MORE = [(seed, policy) for seed in range(10, 72) for policy in ("recall", "hold")]  # walked only until everything was
 # seen, for a change of the code shifts the story of every seed
