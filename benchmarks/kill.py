@@ -158,7 +158,7 @@ def run(url: str, kills: int, seed: int) -> Toll:
         with double(folder, port, seed) as provider:
             town = roles.Town(
                 folder,
-                url or f"sqlite:///{folder / 'nurture.runtime.database'}",
+                url or f"sqlite:///{folder / 'nurture.db'}",
                 port,
                 provider["url"],
                 provider["public_key"],

@@ -254,7 +254,7 @@ def test_nothing_outside_can_send_the_demos_mail_away(tmp_path: Path, monkeypatc
     with stage("", FIRST, tmp_path / "demo") as place:
         assert settings() == place.settings
         assert place.settings.transport == "mailbox"
-        assert place.settings.database == f"sqlite:///{tmp_path / 'demo' / 'nurture.runtime.database'}"
+        assert place.settings.database == f"sqlite:///{tmp_path / 'demo' / 'nurture.db'}"
         assert place.settings.sendgrid_api_key.get_secret_value() == ""
         assert place.settings.clock() == FIRST
     settings.cache_clear()

@@ -84,7 +84,7 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        return self.database_url or f"sqlite:///{self.var.resolve() / 'nurture.runtime.database'}"
+        return self.database_url or f"sqlite:///{self.var.resolve() / 'nurture.db'}"
 
     @property
     def model_folder(self) -> Path:

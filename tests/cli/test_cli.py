@@ -153,7 +153,7 @@ def test_importing_the_same_file_again_changes_nothing_and_rejects_have_an_exit_
 
 
 def test_a_plan_a_funnel_and_a_story_are_told_to_people_and_to_scripts(home: Path) -> None:
-    before = (home / "nurture.runtime.database").read_bytes()
+    before = (home / "nurture.db").read_bytes()
     [plan] = json.loads(nurture(home, "plan", "pump-efficiency", "--json", *MORNING).stdout)
     assert (plan["status"], plan["version"], plan["enter"]["n"]) == ("unchanged", 1, 0)
     assert sum(plan["next_run"]["sends"].values()) + sum(plan["next_run"]["waits"].values()) > 50
@@ -164,7 +164,7 @@ def test_a_plan_a_funnel_and_a_story_are_told_to_people_and_to_scripts(home: Pat
     story = json.loads(nurture(home, "timeline", "A-1001", "--json", *MORNING).stdout)
     assert any(line["kind"] == "letter" for day in story["days"] for line in day["lines"])
     assert "The sequence Pump efficiency begins for" in nurture(home, "timeline", "A-1001", *MORNING).stdout
-    assert (home / "nurture.runtime.database").read_bytes() == before
+    assert (home / "nurture.db").read_bytes() == before
     assert nurture(home, "timeline", "nobody").returncode == 2
 
 
@@ -272,7 +272,7 @@ def test_who_agrees_later_is_sent_what_they_missed_and_nobody_else_again(home: P
     from models import Contact
     from nurture.runtime import database
 
-    engine = database.engine_for(f"sqlite:///{home / 'nurture.runtime.database'}")
+    engine = database.engine_for(f"sqlite:///{home / 'nurture.db'}")
     skipped = json.loads(nurture(home, "ledger", "spring-sale", "--who", "skipped", "--json").stdout)
     person = next(row for row in skipped if row["reason"] == "no_consent")
     with database.writing(engine) as session:
@@ -292,7 +292,7 @@ def test_a_request_in_doubt_is_listed_and_settled_by_a_person(tmp_path: Path, no
     from tasks.delivery import outbox
     from tests.support.outbox import Told, desk, fill, states
 
-    engine = database.engine_for(f"sqlite:///{tmp_path / 'nurture.runtime.database'}")
+    engine = database.engine_for(f"sqlite:///{tmp_path / 'nurture.db'}")
     database.prepare(engine)
     fill(engine, now, 3)
     outbox.deliver(

@@ -21,7 +21,7 @@ AT = ("--at", "2026-03-02T09:00:00")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a database of companies, and none of our settings."""
     folder = tmp_path_factory.mktemp("selling")
-    engine = database.engine_for(f"sqlite:///{folder / 'nurture.runtime.database'}")
+    engine = database.engine_for(f"sqlite:///{folder / 'nurture.db'}")
     database.prepare(engine)
     a_past(engine, datetime(2026, 3, 2, 8, tzinfo=UTC), accounts=150)
     engine.dispose()

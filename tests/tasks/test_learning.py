@@ -34,7 +34,7 @@ MQL = 70.0
 def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Path, Taught]]:
     """A town that was learned from, once for all."""
     folder = tmp_path_factory.mktemp("school")
-    engine = database.engine_for(f"sqlite:///{folder / 'nurture.runtime.database'}")
+    engine = database.engine_for(f"sqlite:///{folder / 'nurture.db'}")
     metadata.create_all(engine)
     build(engine, NOW, companies=220, days=280, each=5)
     yield engine, folder / "b2b", learn(engine, NOW, RULES, "b2b", 60, folder / "b2b", MQL, "1.0")
