@@ -16,7 +16,7 @@ from models.handoff import Decision, Handoff
 from models.import_file import Import
 from models.learned_parameter import About, Lesson
 from models.message import Message, State
-from models.opportunity import Opportunity, Outcome, Phase
+from models.opportunity import Opportunity, OpportunityOutcome, OpportunityStage
 from models.order import Order
 from models.restore_guard import Epoch
 from models.role_change import RoleChange
@@ -52,10 +52,10 @@ __all__ = [
     "Market",
     "Message",
     "Opportunity",
+    "OpportunityOutcome",
+    "OpportunityStage",
     "Order",
-    "Outcome",
     "Pause",
-    "Phase",
     "Role",
     "RoleChange",
     "Score",

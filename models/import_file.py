@@ -18,7 +18,7 @@ from models.activity import Activity
 from models.bulk_insert import bulk_insert
 from models.bulk_upsert import Row, add_new
 from models.contact import Contact, Market
-from models.opportunity import Opportunity, Outcome
+from models.opportunity import Opportunity, OpportunityOutcome
 from models.order import Order
 from models.types import Id, Moment
 
@@ -165,7 +165,7 @@ def take_opportunities(session: Session, rows: Sequence[Row], now: datetime) -> 
         old = known.get(row["key"])
         if old is None:
             said = {c: value for c, value in deal.items() if value is not None}
-            unsaid = {"name": row["key"], "currency": "EUR", "outcome": Outcome.OPEN.value}
+            unsaid = {"name": row["key"], "currency": "EUR", "outcome": OpportunityOutcome.OPEN.value}
             new.append({"key": row["key"]} | dict.fromkeys(columns) | unsaid | said)
         elif after := difference(old, deal, columns):
             changed.append({"b_id": old["id"], **after})

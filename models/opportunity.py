@@ -11,13 +11,13 @@ from sqlmodel import Field, Session, SQLModel, col
 from models.types import Id, Json, Moment
 
 
-class Outcome(StrEnum):
+class OpportunityOutcome(StrEnum):
     OPEN = "open"
     WON = "won"
     LOST = "lost"
 
 
-class Phase(StrEnum):
+class OpportunityStage(StrEnum):
     """How far an open opportunity is, in this order."""
 
     TENDER = "tender"
@@ -32,7 +32,7 @@ class Opportunity(SQLModel, table=True):
     account_id: int = Field(foreign_key="account.id", index=True, sa_type=Id)
     contact_id: int | None = Field(default=None, foreign_key="contact.id", sa_type=Id)
     name: str
-    outcome: str = Field(default=Outcome.OPEN)
+    outcome: str = Field(default=OpportunityOutcome.OPEN)
     stage: str | None = None  # Phase, while it is open
     solution: str | None = None  # a name in solutions.toml
     tender_due_at: datetime | None = Field(default=None, sa_type=Moment)  # answers to the tender are due
@@ -51,7 +51,7 @@ def deals(session: Session, account_ids: Iterable[int | None], now: datetime) ->
     found: dict[int, dict[str, int]] = {}
     wanted = sorted({one for one in account_ids if one is not None})
     closed_later = col(Opportunity.closed_at) > now
-    outcome = case((closed_later, Outcome.OPEN.value), else_=col(Opportunity.outcome)).label("outcome")
+    outcome = case((closed_later, OpportunityOutcome.OPEN.value), else_=col(Opportunity.outcome)).label("outcome")
     for start in range(0, len(wanted), 5_000):
         query = (
             select(col(Opportunity.account_id), outcome, func.count())

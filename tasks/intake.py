@@ -24,11 +24,11 @@ from models.import_file import (
 )
 from models.queries.intake_contacts import take_contacts, withdraw
 from nurture.files import mapping
-from nurture.files.duplicate_index import Seen
-from nurture.files.reader import Opened, Row, open_file
-from nurture.files.rejects import Rejects, mended
+from nurture.files.duplicate_index import DuplicateIndex
+from nurture.files.reader import DataFile, FileRow, open_file
+from nurture.files.rejects import RejectsFile, without_our_columns
 from nurture.rules.intake.cell_parsers import ambiguous, shortened
-from nurture.rules.intake.records import DATES, Fault, Kind, RowReader, Sheet
+from nurture.rules.intake.records import DATES, CellError, FileMapping, Kind, RowParser
 from nurture.runtime import database
 from tasks.task import task
 
@@ -64,19 +64,24 @@ class Imported:
 
 
 class Good(NamedTuple):
-    row: Row
+    row: FileRow
     values: dict[str, Any]
 
 
 @task("import a file")
 def import_file(
-    engine: Engine, now: datetime, path: Path, sheet: Sheet, rejects_folder: Path, progress: Progress | None = None
+    engine: Engine,
+    now: datetime,
+    path: Path,
+    sheet: FileMapping,
+    rejects_folder: Path,
+    progress: Progress | None = None,
 ) -> Imported:
     """Import one file by its mapping. Every row is taken or stands in the rejects file with its reason."""
-    opened = mended(open_file(path, sheet.encoding, sheet.separator, sheet.form.decimal))
+    opened = without_our_columns(open_file(path, sheet.encoding, sheet.separator, sheet.form.decimal))
     mapping.fit(sheet, opened.header)
     _dates_are_plain(sheet, path, opened)
-    work = _Work(engine, now, sheet, opened, Rejects(path, rejects_folder, opened, now))
+    work = _Work(engine, now, sheet, opened, RejectsFile(path, rejects_folder, opened, now))
     with work.rejects:
         for chunk in _chunks(opened.rows()):
             with _undisturbed():
@@ -96,21 +101,25 @@ def import_file(
 class _Work:
     """One file on its way in, a chunk at a time."""
 
-    def __init__(self, engine: Engine, now: datetime, sheet: Sheet, opened: Opened, rejects: Rejects) -> None:
+    def __init__(
+        self, engine: Engine, now: datetime, sheet: FileMapping, opened: DataFile, rejects: RejectsFile
+    ) -> None:
         self.engine, self.now, self.sheet, self.opened, self.rejects = engine, now, sheet, opened, rejects
-        self.read = RowReader(sheet, opened.header)
-        self.seen = Seen()
-        self.bad: list[tuple[Row, list[Fault]]] = []  # of this chunk, until it is written in the order of the file
+        self.read = RowParser(sheet, opened.header)
+        self.seen = DuplicateIndex()
+        self.bad: list[
+            tuple[FileRow, list[CellError]]
+        ] = []  # of this chunk, until it is written in the order of the file
         self.rows = self.rejected = self.repeated = self.incomplete = 0
         self.created = self.changed = self.unchanged = 0
 
-    def take(self, chunk: list[Row]) -> None:
+    def take(self, chunk: list[FileRow]) -> None:
         """Read the rows, tell the good ones to the database in one transaction, write the others to the rejects."""
         self.rows += len(chunk)
         good: list[Good] = []
         for row in chunk:
             if row.broken:
-                self._reject(row, [Fault(row.line, "", shortened(" ".join(row.cells)), row.broken)])
+                self._reject(row, [CellError(row.line, "", shortened(" ".join(row.cells)), row.broken)])
                 continue
             values, faults = self.read(row.line, row.cells)
             if values is None:
@@ -129,7 +138,7 @@ class _Work:
             row, values = fresh[place]
             source = self.sheet.columns.get(name)
             self._reject(
-                row, [Fault(row.line, source.title if source else "", shortened(str(values.get(name, ""))), why)]
+                row, [CellError(row.line, source.title if source else "", shortened(str(values.get(name, ""))), why)]
             )
         for row, faults in sorted(self.bad, key=lambda bad: bad[0].line):
             self.rejects.write(row, faults)
@@ -162,10 +171,10 @@ class _Work:
             if name == "key":
                 why += " or give each its own key"
             value = shortened(str(g.values[name]))
-            self._reject(g.row, [Fault(g.row.line, source.title if source else name, value, why)])
+            self._reject(g.row, [CellError(g.row.line, source.title if source else name, value, why)])
         return fresh, stopped
 
-    def _reject(self, row: Row, faults: list[Fault]) -> None:
+    def _reject(self, row: FileRow, faults: list[CellError]) -> None:
         self.rejected += 1
         self.bad.append((row, faults))
 
@@ -174,7 +183,7 @@ class _Work:
                         self.rejects.name, self.created, self.changed, self.repeated, self.incomplete)  # fmt: skip
 
 
-def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+def _chunks(rows: Iterator[FileRow]) -> Iterator[list[FileRow]]:
     while chunk := list(islice(rows, CHUNK)):
         yield chunk
 
@@ -192,7 +201,7 @@ def _undisturbed() -> Iterator[None]:
             gc.enable()
 
 
-def _dates_are_plain(sheet: Sheet, path: Path, opened: Opened) -> None:
+def _dates_are_plain(sheet: FileMapping, path: Path, opened: DataFile) -> None:
     """Before anything is written: a file whose days and months could be either way round is not guessed at."""
     if sheet.form.dates:
         return

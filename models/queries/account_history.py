@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from models.account import Account
 from models.activity import Activity
 from models.contact import Contact, Market
-from models.opportunity import Opportunity, Outcome
+from models.opportunity import Opportunity, OpportunityOutcome
 from models.score import AccountScore
 from models.segment import Segment
 
@@ -73,7 +73,7 @@ def traits(session: Session, accounts: Collection[int], now: datetime) -> list[d
     found: list[dict[str, Any]] = []
     lost = (
         select(col(Opportunity.account_id), func.count().label("lost"))
-        .where(col(Opportunity.outcome) == Outcome.LOST, col(Opportunity.closed_at) <= now)
+        .where(col(Opportunity.outcome) == OpportunityOutcome.LOST, col(Opportunity.closed_at) <= now)
         .group_by(col(Opportunity.account_id))
         .subquery()
     )
@@ -123,14 +123,14 @@ def opportunities(session: Session, now: datetime) -> list[dict[str, Any]]:
     found = []
     for row in rows.mappings():
         later = row["closed_at"] is not None and row["closed_at"] > now
-        found.append(dict(row) | ({"outcome": Outcome.OPEN.value, "closed_at": None} if later else {}))
+        found.append(dict(row) | ({"outcome": OpportunityOutcome.OPEN.value, "closed_at": None} if later else {}))
     return found
 
 
 def with_opportunity(session: Session, accounts: Collection[int], outcomes: Collection[str], now: datetime) -> set[int]:
     """Those of the accounts that have an opportunity with one of these outcomes as it stood at `now`."""
     later = col(Opportunity.closed_at) > now
-    outcome = case((later, Outcome.OPEN.value), else_=col(Opportunity.outcome))
+    outcome = case((later, OpportunityOutcome.OPEN.value), else_=col(Opportunity.outcome))
     found: set[int] = set()
     for some in _chunks(accounts):
         rows = session.execute(

@@ -14,7 +14,7 @@ from models.bulk_upsert import share
 from models.contact import Contact
 from models.enrolment import ACTIVE, TABLE, Enrolment
 from models.message import LEDGER, Message, State, plain
-from models.opportunity import Opportunity, Outcome
+from models.opportunity import Opportunity, OpportunityOutcome
 from models.segment import Segment
 from models.types import Moment
 
@@ -106,13 +106,13 @@ def deals(session: Session, first: int, last: int, now: datetime) -> dict[int, D
     """Of the accounts `first` to `last`: how many deals are open, and when the last one that is not lost was opened."""
     o = Opportunity.__table__.c  # type: ignore[attr-defined]
     closed_later = o.closed_at > now
-    alive = or_(o.outcome != Outcome.LOST, closed_later)
+    alive = or_(o.outcome != OpportunityOutcome.LOST, closed_later)
     rows = session.execute(
         select(
             o.account_id,
-            func.sum(case((or_(o.outcome == Outcome.OPEN, closed_later), 1), else_=0)),
+            func.sum(case((or_(o.outcome == OpportunityOutcome.OPEN, closed_later), 1), else_=0)),
             func.max(case((alive, o.opened_at)), type_=Moment),
-            func.max(case((and_(o.outcome == Outcome.WON, o.closed_at <= now), o.closed_at)), type_=Moment),
+            func.max(case((and_(o.outcome == OpportunityOutcome.WON, o.closed_at <= now), o.closed_at)), type_=Moment),
         )
         .where(o.account_id.between(first, last), o.opened_at <= now)
         .group_by(o.account_id)

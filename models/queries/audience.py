@@ -13,7 +13,7 @@ from models.account import Account
 from models.activity import Activity
 from models.address import Address
 from models.contact import Contact
-from models.opportunity import Opportunity, Outcome, Phase
+from models.opportunity import Opportunity, OpportunityOutcome, OpportunityStage
 from models.score import AccountScore, Score
 from models.segment import Segment
 from models.types import Moment, days_between
@@ -46,7 +46,7 @@ def _lately(by: Any, now: datetime) -> Subquery:
 
 def _leading(now: datetime) -> Subquery:
     """Of each account's open opportunities the furthest; of two alike the one decided sooner. Reads the open ones."""
-    at = {phase: place for place, phase in enumerate(Phase)}
+    at = {phase: place for place, phase in enumerate(OpportunityStage)}
     far = case(*((col(Opportunity.stage) == phase, place) for phase, place in at.items()), else_=-1)
     soon = func.coalesce(Opportunity.decision_at, Opportunity.tender_due_at)
     place = func.row_number().over(
@@ -65,7 +65,7 @@ def _leading(now: datetime) -> Subquery:
         )
         .where(
             col(Opportunity.opened_at) <= now,
-            or_(col(Opportunity.outcome) == Outcome.OPEN, col(Opportunity.closed_at) > now),
+            or_(col(Opportunity.outcome) == OpportunityOutcome.OPEN, col(Opportunity.closed_at) > now),
         )
         .subquery()
     )
@@ -77,8 +77,8 @@ def audience(now: datetime) -> Select[Any]:
     deals = (
         select(
             col(Opportunity.account_id),
-            func.sum(case((col(Opportunity.outcome) == Outcome.OPEN, 1), else_=0)).label("open"),
-            func.sum(case((col(Opportunity.outcome) == Outcome.WON, 1), else_=0)).label("won"),
+            func.sum(case((col(Opportunity.outcome) == OpportunityOutcome.OPEN, 1), else_=0)).label("open"),
+            func.sum(case((col(Opportunity.outcome) == OpportunityOutcome.WON, 1), else_=0)).label("won"),
         )
         .where(col(Opportunity.opened_at) <= now)
         .group_by(col(Opportunity.account_id))

@@ -11,7 +11,7 @@ from models.account import Account
 from models.activity import Activity
 from models.contact import Contact
 from models.message import LEDGER, SALES, Message, plain
-from models.opportunity import Opportunity, Outcome
+from models.opportunity import Opportunity, OpportunityOutcome
 from models.score import AccountScore, Score
 from models.segment import Segment
 from models.types import Moment
@@ -76,7 +76,7 @@ def deals(session: Session, account_id: int, now: datetime) -> list[dict[str, An
         .where(
             col(Opportunity.account_id) == account_id,
             col(Opportunity.opened_at) <= now,
-            or_(col(Opportunity.outcome) == Outcome.OPEN, col(Opportunity.closed_at) > now),
+            or_(col(Opportunity.outcome) == OpportunityOutcome.OPEN, col(Opportunity.closed_at) > now),
         )
         .order_by(soon.is_(None), soon, col(Opportunity.id))
     )
@@ -110,7 +110,7 @@ def accounts(session: Session, now: datetime, most: int = 100, name: str = "") -
         select(col(Opportunity.account_id), func.count().label("deals"),
                func.min(func.coalesce(Opportunity.decision_at, Opportunity.tender_due_at), type_=Moment).label("soon"))
         .where(col(Opportunity.opened_at) <= now,
-               or_(col(Opportunity.outcome) == Outcome.OPEN, col(Opportunity.closed_at) > now))
+               or_(col(Opportunity.outcome) == OpportunityOutcome.OPEN, col(Opportunity.closed_at) > now))
         .group_by(col(Opportunity.account_id))
         .subquery()
     )  # fmt: skip

@@ -12,7 +12,7 @@ from models.bulk_upsert import among
 from models.contact import Contact
 from models.message import TABLE as MESSAGE
 from models.message import Message, State, plain
-from models.opportunity import Opportunity, Outcome, Phase
+from models.opportunity import Opportunity, OpportunityOutcome, OpportunityStage
 from models.segment import Segment
 
 FOUND = ("download", "webinar", "form", "email_click")  # kinds whose detail is a piece's name or address
@@ -33,13 +33,13 @@ def readers(session: Session, contact_ids: Sequence[int], now: datetime) -> dict
         )
     )  # fmt: skip
     accounts = sorted({row["account_id"] for row in people if row["account_id"]})
-    order = [phase.value for phase in Phase]
+    order = [phase.value for phase in OpportunityStage]
     furthest: dict[int, str] = {}
     deals = select(col(Opportunity.account_id), col(Opportunity.stage)).where(
         among(OPPORTUNITY.c.account_id, "accounts"),
         col(Opportunity.stage).in_(order),
         col(Opportunity.opened_at) <= now,
-        or_(col(Opportunity.outcome) == Outcome.OPEN, col(Opportunity.closed_at) > now),
+        or_(col(Opportunity.outcome) == OpportunityOutcome.OPEN, col(Opportunity.closed_at) > now),
     )
     for account_id, stage in session.execute(deals, {"accounts": accounts}) if accounts else ():
         furthest[account_id] = max(furthest.get(account_id, stage), stage, key=order.index)

@@ -14,7 +14,7 @@ from models.enrolment import Enrolment
 from models.event import Event
 from models.handoff import Decision, Handoff
 from models.message import LEDGER, SALES, Message, State
-from models.opportunity import Opportunity, Outcome
+from models.opportunity import Opportunity, OpportunityOutcome
 from models.order import Order
 
 GROUPS = ("accepted", "skipped", "refused", "unknown", "waiting")
@@ -167,4 +167,6 @@ def deals(session: Session, now: datetime) -> dict[str, Any]:
         .where(col(Opportunity.opened_at) <= now)
         .group_by(col(Opportunity.outcome))
     )
-    return {outcome: {"n": n, "cents": int(cents)} for outcome, n, cents in rows if outcome in tuple(Outcome)}
+    return {
+        outcome: {"n": n, "cents": int(cents)} for outcome, n, cents in rows if outcome in tuple(OpportunityOutcome)
+    }

@@ -21,7 +21,7 @@ from models.contact import Contact
 from models.handoff import Decision, Handoff
 from models.message import SALES, Message, State
 from models.numpy_fetch import numbers, seconds
-from models.opportunity import Opportunity, Outcome
+from models.opportunity import Opportunity, OpportunityOutcome
 from models.order import Order
 from models.segment import Segment
 from models.types import Moment
@@ -29,7 +29,7 @@ from models.types import Moment
 Seconds = npt.NDArray[np.int64]
 
 NOBODY = -1  # instead of NULL in a column of whole numbers
-OUTCOMES = {Outcome.OPEN.value: 0, Outcome.WON.value: 1, Outcome.LOST.value: 2}
+OUTCOMES = {OpportunityOutcome.OPEN.value: 0, OpportunityOutcome.WON.value: 1, OpportunityOutcome.LOST.value: 2}
 DECISIONS = {Decision.ACCEPTED.value: 1, Decision.REJECTED.value: 2}  # "not now" says neither yes nor no
 ACCOUNTS_ONCE, PEOPLE_ONCE = 1_500, 8_000
 WHO = (

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from nurture.files.reader import Opened
+    from nurture.files.reader import DataFile
 
 COLUMNS = ("title", "department", "seniority", "role", "persona", "confidence")
 
@@ -96,7 +96,7 @@ def _of_lead(lead: str, said: dict[str, str], by: str, json: bool, at: "datetime
         out.print(f"{'because':<11} {stands['evidence']}", markup=False)
 
 
-def _cells(opened: "Opened", place: int) -> "Iterator[str]":
+def _cells(opened: "DataFile", place: int) -> "Iterator[str]":
     """The column's cells; in a file of one column, a line left blank between others is an empty cell."""
     with opened.path.open("rb") as file:
         below = 3 if file.read(7).lower().lstrip(b"\xef\xbb\xbf").startswith(b"sep=") else 2  # Excel's own first line

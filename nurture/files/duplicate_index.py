@@ -10,25 +10,25 @@ Names = Sequence[str | None]  # one per row: its key, or its address
 Table = NDArray[np.int64]  # hash of a name, the line it stands in, hash of what that row said; sorted by the first
 
 
-class Earlier(NamedTuple):
+class EarlierRow(NamedTuple):
     line: int
     same: bool  # word for word
     which: int  # which of the row's names was there already
 
 
-class Seen:
+class DuplicateIndex:
     """Sorted arrays instead of a dict: a million names in 24 MB instead of 200."""
 
     def __init__(self) -> None:
         self.big: Table = np.empty((3, 0), np.int64)
         self.recent: Table = np.empty((3, 0), np.int64)
 
-    def meet(self, lines: Sequence[int], names: Sequence[Names], said: Sequence[int]) -> list[Earlier | None]:
+    def meet(self, lines: Sequence[int], names: Sequence[Names], said: Sequence[int]) -> list[EarlierRow | None]:
         """For each row: the earlier one that has one of its names, or None. Those without are remembered.
 
         `names` holds, for each way to name a row, one name per row; `said` is a hash of everything in the row.
         """
-        found: list[Earlier | None] = [None] * len(lines)
+        found: list[EarlierRow | None] = [None] * len(lines)
         hashed = [[hash((which, name)) if name else 0 for name in some] for which, some in enumerate(names)]
         for which, hashes in enumerate(hashed):
             self._before(np.array(hashes, np.int64), said, which, found)
@@ -41,12 +41,14 @@ class Seen:
             self._keep(np.array(columns, np.int64))
         return found
 
-    def _before(self, hashes: NDArray[np.int64], said: Sequence[int], which: int, found: list[Earlier | None]) -> None:
+    def _before(
+        self, hashes: NDArray[np.int64], said: Sequence[int], which: int, found: list[EarlierRow | None]
+    ) -> None:
         for known in (self.big, self.recent):
             if known.shape[1]:
                 at = np.minimum(np.searchsorted(known[0], hashes), known.shape[1] - 1)
                 for i in map(int, np.flatnonzero((known[0][at] == hashes) & (hashes != 0))):
-                    found[i] = Earlier(int(known[1][at[i]]), int(known[2][at[i]]) == said[i], which)
+                    found[i] = EarlierRow(int(known[1][at[i]]), int(known[2][at[i]]) == said[i], which)
 
     def _keep(self, new: Table) -> None:
         self.recent = _sorted(np.hstack([self.recent, new]))
@@ -55,14 +57,14 @@ class Seen:
 
 
 def _among_themselves(
-    hashed: Sequence[Sequence[int]], lines: Sequence[int], said: Sequence[int], found: list[Earlier | None]
+    hashed: Sequence[Sequence[int]], lines: Sequence[int], said: Sequence[int], found: list[EarlierRow | None]
 ) -> None:
     first: dict[int, int] = {}
     for i in range(len(lines)):
         names = [hashes[i] for hashes in hashed]
         for which, name in enumerate(names):
             if found[i] is None and name and name in first:
-                found[i] = Earlier(lines[first[name]], said[first[name]] == said[i], which)
+                found[i] = EarlierRow(lines[first[name]], said[first[name]] == said[i], which)
         if found[i] is None:
             first.update((name, i) for name in names if name)
 

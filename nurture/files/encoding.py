@@ -22,7 +22,7 @@ class FileError(Exception):
 
 
 @dataclass
-class Weighed:
+class FileProbe:
     """What one look at all the bytes tells, before a row is read."""
 
     sha256: str
@@ -34,7 +34,7 @@ class Weighed:
     mixed: bool = False  # some lines are UTF-8 with more than ASCII in them, others are not UTF-8
 
 
-def weigh(path: Path) -> Weighed:
+def probe_file(path: Path) -> FileProbe:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK):
@@ -43,7 +43,7 @@ def weigh(path: Path) -> Weighed:
         file.seek(0)
         head = file.read(8)
     packed = head.startswith(b"\x1f\x8b")
-    weighed = Weighed(digest.hexdigest(), size, packed, head.startswith(b"PAR1"), b"")
+    weighed = FileProbe(digest.hexdigest(), size, packed, head.startswith(b"PAR1"), b"")
     if weighed.parquet:
         return weighed
     try:
@@ -79,7 +79,7 @@ def unpacked(path: Path, packed: bool) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path, "rb")) if packed else path.open("rb")
 
 
-def encoding_of(path: Path, weighed: Weighed, said: str | None) -> str:
+def encoding_of(path: Path, weighed: FileProbe, said: str | None) -> str:
     for bom, encoding in BOMS:
         if weighed.head.startswith(bom):
             return encoding  # whatever the mapping says: a file with this mark can be nothing else

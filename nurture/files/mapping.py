@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from nurture.rules.intake.cell_parsers import Complaint, Format
-from nurture.rules.intake.records import FIELDS, LINE, WITH_TRAITS, Kind, Sheet, Source
+from nurture.rules.intake.cell_parsers import CellFormat, InvalidCell
+from nurture.rules.intake.records import FIELDS, LINE, WITH_TRAITS, ColumnSource, FileMapping, Kind
 
 KNOWN = ("kind", "market", "consent", "traits", "file", "columns", "constants", "values")
 IN_FILE = ("encoding", "separator", "decimal", "dates", "time_zone")
@@ -25,7 +25,7 @@ class MappingError(Exception):
         self.file, self.what, self.mend = file, what, mend
 
 
-def read(path: Path) -> Sheet:
+def read(path: Path) -> FileMapping:
     """The mapping in a TOML file, checked as far as one can without the data."""
     try:
         text = path.read_text("utf-8")
@@ -38,7 +38,7 @@ def read(path: Path) -> Sheet:
     return parse(text, str(path))
 
 
-def parse(text: str, file: str = "the mapping") -> Sheet:
+def parse(text: str, file: str = "the mapping") -> FileMapping:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -67,7 +67,7 @@ def parse(text: str, file: str = "the mapping") -> Sheet:
         _field(n, kind, file): {str(k): _text(v) for k, v in t.items()}
         for n, t in _table(table, "values", file).items()
     }
-    sheet = Sheet(kind, columns, constants, values, _traits(table, kind, file), file=file, **_file(table, file))
+    sheet = FileMapping(kind, columns, constants, values, _traits(table, kind, file), file=file, **_file(table, file))
     _constants_are_good(sheet)
     if kind == "contacts":
         _consent_is_said(sheet)
@@ -80,7 +80,7 @@ def parse(text: str, file: str = "the mapping") -> Sheet:
     return sheet
 
 
-def fit(sheet: Sheet, header: Sequence[str]) -> None:
+def fit(sheet: FileMapping, header: Sequence[str]) -> None:
     """Raise unless the file has every column the mapping names, saying what is there and what may have been meant."""
     for name, source in sheet.columns.items():
         for column in source.columns:
@@ -144,9 +144,9 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _source(name: str, what: Any, file: str) -> Source:
+def _source(name: str, what: Any, file: str) -> ColumnSource:
     if isinstance(what, list) and what and all(isinstance(c, str) for c in what):
-        return Source(tuple(what))
+        return ColumnSource(tuple(what))
     if not isinstance(what, str) or not what:
         raise MappingError(
             file,
@@ -154,8 +154,8 @@ def _source(name: str, what: Any, file: str) -> Source:
             f'Write {name} = "Column name", a list of them, or "{{Column}}@shop.example".',
         )
     if holes := re.findall(r"\{([^{}]+)\}", what):
-        return Source(tuple(h.strip() for h in holes), what)
-    return Source((what,))
+        return ColumnSource(tuple(h.strip() for h in holes), what)
+    return ColumnSource((what,))
 
 
 def _traits(table: dict[str, Any], kind: Kind, file: str) -> Any:
@@ -198,21 +198,21 @@ def _file(table: dict[str, Any], file: str) -> dict[str, Any]:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
         raise MappingError(file, f"[file] time_zone = {zone!r} is unknown", 'Write it like "Europe/Berlin".') from None
-    form = Format(said.get("decimal", ""), "" if dates == "iso" else dates, zone)
+    form = CellFormat(said.get("decimal", ""), "" if dates == "iso" else dates, zone)
     return {"encoding": encoding, "separator": separator, "form": form}
 
 
-def _constants_are_good(sheet: Sheet) -> None:
+def _constants_are_good(sheet: FileMapping) -> None:
     for name, value in sheet.constants.items():
-        if isinstance(found := FIELDS[sheet.kind][name].read(value, sheet.form), Complaint):
+        if isinstance(found := FIELDS[sheet.kind][name].read(value, sheet.form), InvalidCell):
             raise MappingError(sheet.file, f'{name} = "{value}" {found.why}')
     for name, table in sheet.values.items():
         for said, value in table.items():
-            if value and isinstance(found := FIELDS[sheet.kind][name].read(value, sheet.form), Complaint):
+            if value and isinstance(found := FIELDS[sheet.kind][name].read(value, sheet.form), InvalidCell):
                 raise MappingError(sheet.file, f'[values.{name}] "{said}" = "{value}" {found.why}')
 
 
-def _consent_is_said(sheet: Sheet) -> None:
+def _consent_is_said(sheet: FileMapping) -> None:
     if "consent" not in sheet.columns and "consent" not in sheet.constants:
         raise MappingError(
             sheet.file,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import polars
 
-from nurture.files.encoding import BLOCK, FileError, Weighed, encoding_of, unpacked, weigh
+from nurture.files.encoding import BLOCK, FileError, FileProbe, encoding_of, probe_file, unpacked
 
 SEPARATORS = (",", ";", "\t", "|")
 MOST_LINES = 1_000  # in one row; a row that goes on for longer is a quotation mark that was never closed
@@ -25,14 +25,14 @@ NOT_TEXT = {
 csv.field_size_limit(LONGEST_CELL)
 
 
-class Row(NamedTuple):
+class FileRow(NamedTuple):
     line: int  # where it begins, counted as an editor counts
     cells: list[str]
     broken: str = ""  # why it cannot be taken as a row; then `cells` are a best guess, for the rejects file
 
 
 @dataclass
-class Opened:
+class DataFile:
     """A file ready to be read: its header, and its rows one after the other."""
 
     path: Path
@@ -42,7 +42,7 @@ class Opened:
     encoding: str
     separator: str
     unit: str  # "line", or "row" where a file has no lines
-    rows: Callable[[], Iterator[Row]]
+    rows: Callable[[], Iterator[FileRow]]
     place: list[int] = field(default_factory=lambda: [0])  # bytes read so far
 
     @property
@@ -50,11 +50,11 @@ class Opened:
         return min(self.place[0], self.size)
 
 
-def open_file(path: Path, encoding: str | None = None, separator: str | None = None, decimal: str = "") -> Opened:
+def open_file(path: Path, encoding: str | None = None, separator: str | None = None, decimal: str = "") -> DataFile:
     """Look at the file, find out how it is written as far as nobody said, and read its header."""
     if not path.is_file():
         raise FileError(str(path), "there is no such file")
-    weighed = weigh(path)
+    weighed = probe_file(path)
     if weighed.parquet:
         return _parquet(path, weighed, decimal)
     if not weighed.head.strip(b"\0\xff\xfe\xef\xbb\xbf \t\r\n"):
@@ -65,7 +65,7 @@ def open_file(path: Path, encoding: str | None = None, separator: str | None = N
     return _csv(path, weighed, encoding_of(path, weighed, encoding), separator)
 
 
-def _csv(path: Path, weighed: Weighed, encoding: str, separator: str | None) -> Opened:
+def _csv(path: Path, weighed: FileProbe, encoding: str, separator: str | None) -> DataFile:
     suspicious = not weighed.utf8 or encoding not in ("utf-8", "utf-8-sig")
     place = [0]
 
@@ -93,17 +93,17 @@ def _csv(path: Path, weighed: Weighed, encoding: str, separator: str | None) -> 
         first = next(opening, "")
     opening.close()
     separator = separator or _sniff(first)
-    titles = next(_rows(lines, skip, separator, suspicious), Row(1, []))
+    titles = next(_rows(lines, skip, separator, suspicious), FileRow(1, []))
     if titles.broken:
         raise FileError(path.name, f"the header: {titles.broken}")
     header = _titles(titles.cells)
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[FileRow]:
         below_header = _rows(lines, skip, separator, suspicious)
         next(below_header, None)
         return below_header
 
-    return Opened(path, header, weighed.sha256, weighed.size, encoding, separator, "line", rows, place)
+    return DataFile(path, header, weighed.sha256, weighed.size, encoding, separator, "line", rows, place)
 
 
 def _sniff(first: str) -> str:
@@ -126,7 +126,7 @@ def _titles(cells: list[str]) -> list[str]:
     return titles
 
 
-def _rows(lines: Callable[[], Iterator[str]], skip: int, separator: str, suspicious: bool) -> Iterator[Row]:
+def _rows(lines: Callable[[], Iterator[str]], skip: int, separator: str, suspicious: bool) -> Iterator[FileRow]:
     """Rows with the line each begins on. A quotation mark that is never closed costs its own line, not the rest."""
     source = lines()
     again: deque[str] = deque()  # lines to be read once more, after a row that swallowed them
@@ -160,21 +160,21 @@ def _rows(lines: Callable[[], Iterator[str]], skip: int, separator: str, suspici
                 return
             first = taken[0]
             again.extendleft(reversed(taken[1:]))
-            yield Row(line, _guess(first, separator), _why(error))
+            yield FileRow(line, _guess(first, separator), _why(error))
             reader = csv.reader(feed(), delimiter=separator, strict=True)  # the old one is spent
             line += 1
             taken.clear()
             continue
         if cells:
             if suspicious and any(not c.isascii() and _undecodable(c) for c in cells):
-                yield Row(
+                yield FileRow(
                     line,
                     [_repaired(c) for c in cells],
                     "holds bytes that are not in the file's encoding (the row beside is our "
                     "guess): save the file again as UTF-8",
                 )
             else:
-                yield Row(line, cells)
+                yield FileRow(line, cells)
         line += len(taken)
         taken.clear()
 
@@ -206,7 +206,7 @@ def _repaired(cell: str) -> str:
         return raw.decode("cp1252", "replace")
 
 
-def _parquet(path: Path, weighed: Weighed, decimal: str) -> Opened:
+def _parquet(path: Path, weighed: FileProbe, decimal: str) -> DataFile:
     try:
         lazy = polars.scan_parquet(path)
         header = _titles(lazy.collect_schema().names())
@@ -215,13 +215,13 @@ def _parquet(path: Path, weighed: Weighed, decimal: str) -> Opened:
         raise FileError(path.name, f"is not a Parquet file we can read ({str(error).splitlines()[0]})") from None
     place = [0]
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[FileRow]:
         for start in range(0, total, BATCH):
             for n, row in enumerate(lazy.slice(start, BATCH).collect().iter_rows(), start + 1):
-                yield Row(n, [_written(value, decimal) for value in row])
+                yield FileRow(n, [_written(value, decimal) for value in row])
             place[0] = weighed.size * min(start + BATCH, total) // total
 
-    return Opened(path, header, weighed.sha256, weighed.size, "parquet", ",", "row", rows, place)
+    return DataFile(path, header, weighed.sha256, weighed.size, "parquet", ",", "row", rows, place)
 
 
 def _written(value: Any, decimal: str) -> str:

@@ -10,19 +10,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from nurture.files.reader import Opened, Row
-from nurture.rules.intake.records import Fault
+from nurture.files.reader import DataFile, FileRow
+from nurture.rules.intake.records import CellError
 
 OURS = "nurture: "  # how the columns begin that we put before a rejected row
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins with these
 LONGEST = 32_000  # what a spreadsheet takes in one cell
 
 
-class Rejects:
+class RejectsFile:
     """Opened with the first row that is written to it; a file without rejects leaves none. UTF-8 with its mark, so that
     a spreadsheet reads the names right; only its owner may read it, for it names people."""
 
-    def __init__(self, path: Path, folder: Path, opened: Opened, now: datetime) -> None:
+    def __init__(self, path: Path, folder: Path, opened: DataFile, now: datetime) -> None:
         stem = re.sub(r"\.rejects-[\d-]+$", "", re.sub(r"(\.(csv|tsv|txt|parquet))?(\.gz)?$", "", path.name))
         self.opened = opened
         self.folder = folder
@@ -31,7 +31,7 @@ class Rejects:
         self.file: IO[str] | None = None
         self.writer: Any = None
 
-    def __enter__(self) -> "Rejects":
+    def __enter__(self) -> "RejectsFile":
         return self
 
     def __exit__(
@@ -40,7 +40,7 @@ class Rejects:
         if self.file:
             self.file.close()
 
-    def write(self, row: Row, faults: Sequence[Fault]) -> None:
+    def write(self, row: FileRow, faults: Sequence[CellError]) -> None:
         if not self.file:
             self._begin()
         ours = [
@@ -68,7 +68,7 @@ class Rejects:
         self.name = str(path)
 
 
-def mended(opened: Opened) -> Opened:
+def without_our_columns(opened: DataFile) -> DataFile:
     """A rejects file that comes back: our columns are left out, and what we guarded from spreadsheets is itself again.
 
     Its rows keep the lines they had in the file they came from.
@@ -79,12 +79,12 @@ def mended(opened: Opened) -> Opened:
     at = opened.header.index(OURS + "line")
     width = len(opened.header)
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[FileRow]:
         for row in opened.rows():
             cells = row.cells
             line = int(cells[at]) if len(cells) > at and cells[at].isdigit() else row.line
             kept = [unguard(cells[i]) for i in theirs if i < len(cells)]
-            yield Row(line, kept + cells[width:], row.broken)
+            yield FileRow(line, kept + cells[width:], row.broken)
 
     return replace(opened, header=[unguard(opened.header[i]) for i in theirs], rows=rows)
 

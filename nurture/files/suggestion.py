@@ -9,9 +9,9 @@ from itertools import islice
 from pathlib import Path
 
 from nurture.files.reader import open_file
-from nurture.files.rejects import mended
+from nurture.files.rejects import without_our_columns
 from nurture.rules.intake import addresses, names
-from nurture.rules.intake.cell_parsers import SLASHED, Complaint, Format
+from nurture.rules.intake.cell_parsers import SLASHED, CellFormat, InvalidCell
 from nurture.rules.intake.records import FIELDS, WITH_TRAITS, Kind
 
 LOOKED_AT = 1_000  # rows
@@ -27,7 +27,7 @@ TELLING: dict[Kind, tuple[str, ...]] = {  # fields that make a file this kind ra
 
 def suggest(path: Path) -> str:
     """The text of a mapping that fits the file as far as its columns and cells tell; the rest is said in comments."""
-    opened = mended(open_file(path))
+    opened = without_our_columns(open_file(path))
     rows = [row.cells for row in islice(opened.rows(), LOOKED_AT) if len(row.cells) == len(opened.header)]
     cells = {h: [r[i].strip() for r in rows if r[i].strip()] for i, h in enumerate(opened.header)}
     kind = max(FIELDS, key=lambda k: _fits(k, _columns(k, opened.header, cells)))
@@ -102,9 +102,9 @@ def _file(kind: Kind, columns: dict[str, str], cells: dict[str, list[str]], sepa
 def _consent(said: Sequence[str]) -> list[str]:
     lines = ["", '[values.consent]            # "granted", "withdrawn" or "unknown"']
     for word, _ in Counter(said).most_common(12):
-        meant = names.consent(word, Format())
-        lines.append(f'{_quoted(word)} = "{"unknown" if isinstance(meant, Complaint) else meant}"'
-                     + ("   # what does this one mean?" if isinstance(meant, Complaint) else ""))  # fmt: skip
+        meant = names.consent(word, CellFormat())
+        lines.append(f'{_quoted(word)} = "{"unknown" if isinstance(meant, InvalidCell) else meant}"'
+                     + ("   # what does this one mean?" if isinstance(meant, InvalidCell) else ""))  # fmt: skip
     return lines
 
 

@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from models import learned_parameter
 from models.learned_parameter import About
-from models.opportunity import Outcome
+from models.opportunity import OpportunityOutcome
 from models.queries import account_history as history
 from nurture.rules.scoring import missing_roles
 from nurture.rules.scoring.lead_score import Rules
@@ -25,7 +25,7 @@ MOST_MOMENTS = 12  # looks back, a horizon apart
 MOST_QUIET = 40_000  # looks at accounts that opened nothing; beyond it a known share of them
 STRONG = 5  # points from which on the file calls a kind of activity strong
 CHANCE = "chance"  # the part of a reason that is no points
-GONE = (Outcome.OPEN, Outcome.WON)  # an account with one of these opens no first opportunity
+GONE = (OpportunityOutcome.OPEN, OpportunityOutcome.WON)  # an account with one of these opens no first opportunity
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _looks(
             if one["opened_at"] > at:
                 if one["opened_at"] <= at + horizon:
                     opened.add(one["account_id"])
-            elif one["closed_at"] is None or one["closed_at"] > at or one["outcome"] == Outcome.WON:
+            elif one["closed_at"] is None or one["closed_at"] > at or one["outcome"] == OpportunityOutcome.WON:
                 busy.add(one["account_id"])  # under way, or a customer
         free = [account for account in there if account not in busy]
         looks.append(_Look(at, free, opened & set(free)))
@@ -177,9 +177,11 @@ def _kinds(rules: Rules) -> tuple[list[str], list[str]]:
 
 
 def _roles(engine: Engine, opportunities: Sequence[dict[str, Any]], needed: Sequence[str]) -> tuple[Roles, int]:
-    closed = {one["id"]: one for one in opportunities if one["outcome"] in (Outcome.WON, Outcome.LOST)}
+    closed = {
+        one["id"]: one for one in opportunities if one["outcome"] in (OpportunityOutcome.WON, OpportunityOutcome.LOST)
+    }
     with database.reading(engine) as session:
         asked = [(one["id"], one["account_id"], one["opened_at"]) for one in closed.values()]
         there = history.known_roles(session, asked)
-    deals = [Deal(roles, closed[one]["outcome"] == Outcome.WON) for one, roles in there.items()]
+    deals = [Deal(roles, closed[one]["outcome"] == OpportunityOutcome.WON) for one, roles in there.items()]
     return missing_roles.learn(deals, needed), len(deals)

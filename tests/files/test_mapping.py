@@ -7,8 +7,8 @@ import pytest
 from nurture.files import mapping
 from nurture.files.mapping import MappingError
 from nurture.files.suggestion import suggest
-from nurture.rules.intake.cell_parsers import Format
-from nurture.rules.intake.records import RowReader, Source
+from nurture.rules.intake.cell_parsers import CellFormat
+from nurture.rules.intake.records import ColumnSource, RowParser
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 GOOD = 'kind = "contacts"\nmarket = "b2b"\nconsent = "granted"\n'
@@ -30,9 +30,9 @@ def test_a_mapping_says_everything_about_a_file() -> None:
         '[constants]\ncountry = "ES"\n[values.consent]\nclaro = "granted"\n'
     )
     assert (sheet.separator, sheet.encoding, sheet.traits) == ("\t", "cp1252", ("Plan",))
-    assert sheet.form == Format(",", "day-first", "Europe/Madrid")
-    assert sheet.columns["email"] == Source(("id",), "{id}@shop.test")
-    read = RowReader(sheet, ["id", "Nombre", "Apellido", "Boletín", "Plan", "Notas"])
+    assert sheet.form == CellFormat(",", "day-first", "Europe/Madrid")
+    assert sheet.columns["email"] == ColumnSource(("id",), "{id}@shop.test")
+    read = RowParser(sheet, ["id", "Nombre", "Apellido", "Boletín", "Plan", "Notas"])
     values, faults = read(2, ["7", "Ana", "Peña León", "Claro", "3", "-"])
     assert faults == []
     assert values == {"address": "7@shop.test", "email": "7@shop.test", "market": "b2c", "first_name": "Ana",
@@ -46,19 +46,19 @@ def test_a_mapping_says_everything_about_a_file() -> None:
      ("Ana Peña León", "Ana", "Peña León")],
 )  # fmt: skip
 def test_a_full_name_is_taken_apart(name: str, first: str, last: str | None) -> None:
-    read = RowReader(mapping.parse(GOOD + '[columns]\nemail = "E"\nname = "N"\n'), ["E", "N"])
+    read = RowParser(mapping.parse(GOOD + '[columns]\nemail = "E"\nname = "N"\n'), ["E", "N"])
     values, _ = read(2, ["zoe@foo.example", name])
     assert values is not None
     assert (values["first_name"], values.get("last_name")) == (first, last)
 
 
 def test_an_empty_cell_takes_the_constant() -> None:
-    read = RowReader(mapping.parse(GOOD + '[columns]\nemail = "E"\nconsent = "OK"\n'), ["E", "OK"])
+    read = RowParser(mapping.parse(GOOD + '[columns]\nemail = "E"\nconsent = "OK"\n'), ["E", "OK"])
     assert [read(2, ["zoe@foo.example", cell])[0]["consent"] for cell in ("", "no")] == ["granted", "withdrawn"]  # type: ignore[index]
 
 
 def test_a_template_with_a_gap_is_empty() -> None:
-    read = RowReader(mapping.parse(GOOD + '[columns]\nemail = "{a}.{line}@x.test"\n'), ["a"])
+    read = RowParser(mapping.parse(GOOD + '[columns]\nemail = "{a}.{line}@x.test"\n'), ["a"])
     assert read(9, ["z"])[0]["address"] == "z.9@x.test"  # type: ignore[index]
     assert read(9, [" "])[0] is None
 
@@ -122,9 +122,9 @@ def test_a_column_that_is_missing_is_named_with_those_that_are_there(
 
 def test_an_account_needs_only_a_name_or_a_domain() -> None:
     sheet = mapping.parse('kind = "accounts"\n[columns]\nname = "Firma"\n')
-    values, _ = RowReader(sheet, ["Firma"])(2, ["Foo & Søns <GmbH>"])
+    values, _ = RowParser(sheet, ["Firma"])(2, ["Foo & Søns <GmbH>"])
     assert values == {"key": "Foo & Søns <GmbH>", "name": "Foo & Søns <GmbH>"}
-    values, _ = RowReader(mapping.parse('kind = "accounts"\n[columns]\ndomain = "Web"\n'), ["Web"])(
+    values, _ = RowParser(mapping.parse('kind = "accounts"\n[columns]\ndomain = "Web"\n'), ["Web"])(
         2, ["https://www.Foo.example/a"]
     )
     assert values is not None

@@ -6,11 +6,11 @@ from pathlib import Path
 import polars
 import pytest
 
-from nurture.files.reader import FileError, Row, open_file
-from nurture.files.rejects import guard, mended, unguard
+from nurture.files.reader import FileError, FileRow, open_file
+from nurture.files.rejects import guard, unguard, without_our_columns
 
 
-def rows(path: Path, content: bytes, **said: str) -> tuple[list[str], list[Row]]:
+def rows(path: Path, content: bytes, **said: str) -> tuple[list[str], list[FileRow]]:
     path.write_bytes(content)
     opened = open_file(path, **said)
     return opened.header, list(opened.rows())
@@ -25,7 +25,7 @@ def path(tmp_path: Path) -> Path:
 def test_the_encoding_is_found_out(path: Path, encoding: str) -> None:
     header, [row] = rows(path, "Größe;Name\n12;Zoë O’Brien\n".encode(encoding))
     assert header == ["Größe", "Name"]
-    assert row == Row(2, ["12", "Zoë O’Brien"])
+    assert row == FileRow(2, ["12", "Zoë O’Brien"])
 
 
 def test_a_stated_encoding_is_taken_at_its_word(path: Path) -> None:
@@ -53,7 +53,7 @@ def test_the_separator_is_found_out(path: Path, separator: str) -> None:
 
 
 def test_excels_own_first_line_is_no_header(path: Path) -> None:
-    assert rows(path, b"sep=;\na;b\n1;2\n") == (["a", "b"], [Row(3, ["1", "2"])])
+    assert rows(path, b"sep=;\na;b\n1;2\n") == (["a", "b"], [FileRow(3, ["1", "2"])])
 
 
 def test_a_row_has_the_line_an_editor_shows(path: Path) -> None:
@@ -86,13 +86,13 @@ def test_a_stray_quotation_mark_costs_its_own_line_only(path: Path, bad: bytes, 
     assert broken[0].line == 3002
     assert why in broken[0].broken
     assert len([r for r in found if not r.broken]) >= 6000
-    assert found[-1] == Row(3001 + bad.count(b"\n") + 1 + 3000, ["row2999", "2999"])
+    assert found[-1] == FileRow(3001 + bad.count(b"\n") + 1 + 3000, ["row2999", "2999"])
 
 
 def test_a_very_long_cell_is_read_whole(path: Path) -> None:
     _, [row, after] = rows(path, b"a,b\n1," + b"x" * (10 << 20) + b"\n2,y\n")
     assert len(row.cells[1]) == 10 << 20
-    assert after == Row(3, ["2", "y"])
+    assert after == FileRow(3, ["2", "y"])
 
 
 @pytest.mark.parametrize(
@@ -116,13 +116,13 @@ def test_a_header_alone_has_no_rows(path: Path) -> None:
 
 
 def test_a_packed_file_is_read_as_it_is(path: Path) -> None:
-    assert rows(path, gzip.compress("a;b\nZoë;2\n".encode())) == (["a", "b"], [Row(2, ["Zoë", "2"])])
+    assert rows(path, gzip.compress("a;b\nZoë;2\n".encode())) == (["a", "b"], [FileRow(2, ["Zoë", "2"])])
 
 
 def test_the_same_file_can_be_read_twice(path: Path) -> None:
     path.write_bytes(b"a\n1\n")
     opened = open_file(path)
-    assert list(opened.rows()) == list(opened.rows()) == [Row(2, ["1"])]
+    assert list(opened.rows()) == list(opened.rows()) == [FileRow(2, ["1"])]
 
 
 def test_parquet_is_read_as_its_author_would_have_written_it(tmp_path: Path) -> None:
@@ -137,8 +137,8 @@ def test_parquet_is_read_as_its_author_would_have_written_it(tmp_path: Path) -> 
     assert opened.unit == "row"
     assert opened.header == ["name", "n", "x", "day", "at", "yes"]
     assert list(opened.rows()) == [
-        Row(1, ["Zoë", "1", "1.5", "2026-03-02", "2026-03-02 08:00:00", "true"]),
-        Row(2, ["", "2", "", "", "", "false"]),
+        FileRow(1, ["Zoë", "1", "1.5", "2026-03-02", "2026-03-02 08:00:00", "true"]),
+        FileRow(2, ["", "2", "", "", "", "false"]),
     ]
     assert next(open_file(path, decimal=",").rows()).cells[2] == "1,5"
 
@@ -151,6 +151,6 @@ def test_a_guarded_cell_is_itself_again(cell: str) -> None:
 
 def test_a_rejects_file_that_comes_back_keeps_the_lines_it_came_from(path: Path) -> None:
     path.write_bytes(b"nurture: line,nurture: reason,a,b\n7,bad,1,'=2\n")
-    opened = mended(open_file(path))
+    opened = without_our_columns(open_file(path))
     assert opened.header == ["a", "b"]
-    assert list(opened.rows()) == [Row(7, ["1", "=2"])]
+    assert list(opened.rows()) == [FileRow(7, ["1", "=2"])]

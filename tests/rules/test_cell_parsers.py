@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nurture.rules.intake import cell_parsers, names
-from nurture.rules.intake.cell_parsers import Complaint, Format
+from nurture.rules.intake.cell_parsers import CellFormat, InvalidCell
 
-SILENT = Format()
-GERMAN = Format(decimal=",", dates="day-first", time_zone="Europe/Berlin")
+SILENT = CellFormat()
+GERMAN = CellFormat(decimal=",", dates="day-first", time_zone="Europe/Berlin")
 
 
 def why(found: object) -> str:
-    assert isinstance(found, Complaint)
+    assert isinstance(found, InvalidCell)
     return found.why
 
 
@@ -33,16 +33,16 @@ def why(found: object) -> str:
         ("2.3.26 14:05", SILENT, datetime(2026, 3, 2, 14, 5, tzinfo=UTC)),
         ("25/03/2026", SILENT, datetime(2026, 3, 25, tzinfo=UTC)),
         ("03/25/2026", SILENT, datetime(2026, 3, 25, tzinfo=UTC)),
-        ("03/04/2026", Format(dates="month-first"), datetime(2026, 3, 4, tzinfo=UTC)),
-        ("03/04/2026", Format(dates="day-first"), datetime(2026, 4, 3, tzinfo=UTC)),
-        ("03/04/2026 2:30 pm", Format(dates="month-first"), datetime(2026, 3, 4, 14, 30, tzinfo=UTC)),
-        ("12/04/2026 12:15 am", Format(dates="month-first"), datetime(2026, 12, 4, 0, 15, tzinfo=UTC)),
-        ("19970101", Format(dates="%Y%m%d", time_zone="America/New_York"), datetime(1997, 1, 1, 5, tzinfo=UTC)),
-        ("1772438400", Format(dates="unix"), datetime(2026, 3, 2, 8, tzinfo=UTC)),
-        ("1772438400000", Format(dates="unix"), datetime(2026, 3, 2, 8, tzinfo=UTC)),
+        ("03/04/2026", CellFormat(dates="month-first"), datetime(2026, 3, 4, tzinfo=UTC)),
+        ("03/04/2026", CellFormat(dates="day-first"), datetime(2026, 4, 3, tzinfo=UTC)),
+        ("03/04/2026 2:30 pm", CellFormat(dates="month-first"), datetime(2026, 3, 4, 14, 30, tzinfo=UTC)),
+        ("12/04/2026 12:15 am", CellFormat(dates="month-first"), datetime(2026, 12, 4, 0, 15, tzinfo=UTC)),
+        ("19970101", CellFormat(dates="%Y%m%d", time_zone="America/New_York"), datetime(1997, 1, 1, 5, tzinfo=UTC)),
+        ("1772438400", CellFormat(dates="unix"), datetime(2026, 3, 2, 8, tzinfo=UTC)),
+        ("1772438400000", CellFormat(dates="unix"), datetime(2026, 3, 2, 8, tzinfo=UTC)),
     ],
 )
-def test_a_moment_is_read(cell: str, form: Format, moment: datetime) -> None:
+def test_a_moment_is_read(cell: str, form: CellFormat, moment: datetime) -> None:
     assert cell_parsers.moment(cell, form) == moment
 
 
@@ -52,7 +52,7 @@ def test_a_moment_is_read(cell: str, form: Format, moment: datetime) -> None:
         ("31.02.2026", SILENT, "February 2026 has 28 days"),
         ("2026-02-30", SILENT, "February 2026 has 28 days"),
         ("2026-13-01", SILENT, "there is no month 13"),
-        ("25/03/2026", Format(dates="month-first"), "there is no month 25"),
+        ("25/03/2026", CellFormat(dates="month-first"), "there is no month 25"),
         ("03/04/2026", SILENT, "could be two days"),
         ("46083", SILENT, "Excel's number for a day"),
         ("0001-01-01", SILENT, "lies in the year 1"),
@@ -61,11 +61,11 @@ def test_a_moment_is_read(cell: str, form: Format, moment: datetime) -> None:
         ("2026-03-02 25:00", SILENT, "is not a time of that day"),
         ("02.03.2026 14:61", SILENT, "is not a time of that day"),
         ("yesterday", SILENT, "is not a date we can read"),
-        ("soon", Format(dates="unix"), "seconds since 1970"),
-        ("1997-01-01", Format(dates="%Y%m%d"), "%Y%m%d"),
+        ("soon", CellFormat(dates="unix"), "seconds since 1970"),
+        ("1997-01-01", CellFormat(dates="%Y%m%d"), "%Y%m%d"),
     ],
 )
-def test_an_impossible_moment_is_refused_in_plain_words(cell: str, form: Format, says: str) -> None:
+def test_an_impossible_moment_is_refused_in_plain_words(cell: str, form: CellFormat, says: str) -> None:
     assert says in why(cell_parsers.moment(cell, form))
 
 
@@ -86,11 +86,11 @@ def test_what_could_be_two_days(cell: str, ambiguous: bool) -> None:
         ("1.234,56", SILENT, "1234.56"), ("1,234.56", SILENT, "1234.56"), ("12,5", SILENT, "12.5"),
         ("1.234.567", SILENT, "1234567"), ("€ 1.234,56", SILENT, "1234.56"), ("12.00 EUR", SILENT, "12"),
         ("1'234.50", SILENT, "1234.5"), ("1 234,50", SILENT, "1234.5"), ("(12.00)", SILENT, "-12"),
-        ("1.234", GERMAN, "1234"), ("1,234", GERMAN, "1.234"), ("1,234", Format(decimal="."), "1234"),
+        ("1.234", GERMAN, "1234"), ("1,234", GERMAN, "1.234"), ("1,234", CellFormat(decimal="."), "1234"),
         ("11.770000000000001", SILENT, "11.770000000000001"),
     ],
 )  # fmt: skip
-def test_a_number_is_read_whatever_its_country(cell: str, form: Format, value: str) -> None:
+def test_a_number_is_read_whatever_its_country(cell: str, form: CellFormat, value: str) -> None:
     assert cell_parsers.number(cell, form) == Decimal(value)
 
 
@@ -107,7 +107,7 @@ def test_a_number_is_read_whatever_its_country(cell: str, form: Format, value: s
         ("", SILENT, "is not a number"),
     ],
 )
-def test_a_number_that_is_none_or_two_is_refused(cell: str, form: Format, says: str) -> None:
+def test_a_number_that_is_none_or_two_is_refused(cell: str, form: CellFormat, says: str) -> None:
     assert says in why(cell_parsers.number(cell, form))
 
 
@@ -122,7 +122,9 @@ def test_money_is_counted_in_hundredths() -> None:
 def test_money_survives_both_ways_of_writing_it(amount: Decimal) -> None:
     english = f"{amount:,.2f}"
     german = english.replace(",", " ").replace(".", ",").replace(" ", ".")
-    assert cell_parsers.cents(english, Format(decimal=".")) == cell_parsers.cents(german, GERMAN) == int(amount * 100)
+    assert (
+        cell_parsers.cents(english, CellFormat(decimal=".")) == cell_parsers.cents(german, GERMAN) == int(amount * 100)
+    )
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from models.address import suppress
 from models.import_file import Import
 from nurture.files import mapping
 from nurture.files.mapping import MappingError
-from nurture.rules.intake.records import Sheet
+from nurture.rules.intake.records import FileMapping
 from nurture.runtime import database
 from tasks.intake import Imported, import_file
 
@@ -49,7 +49,9 @@ Bring = Callable[..., Imported]
 def bring(engine: Engine, now: datetime, tmp_path: Path) -> Bring:
     """Import a text as a file, by a mapping."""
 
-    def bring(text: str | bytes, sheet: str | Sheet = PEOPLE, name: str = "leads.csv", at: datetime = now) -> Imported:
+    def bring(
+        text: str | bytes, sheet: str | FileMapping = PEOPLE, name: str = "leads.csv", at: datetime = now
+    ) -> Imported:
         path = tmp_path / name
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return import_file(

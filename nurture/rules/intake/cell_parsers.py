@@ -14,14 +14,14 @@ SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
+class InvalidCell:
     """Why a cell has no value: said to the person who made the file."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class CellFormat:
     """How this file writes numbers and dates, as far as its mapping says so."""
 
     decimal: str = ""  # "." or ","; empty: whatever cannot be misread
@@ -37,11 +37,11 @@ def shortened(value: str) -> str:
     return flat if len(value) <= SHOWN else f"{flat[:SHOWN]}… ({len(value):,} characters)"
 
 
-def text(cell: str, form: Format) -> Any:
+def text(cell: str, form: CellFormat) -> Any:
     if len(cell) > LONGEST:
-        return Complaint(f"is {len(cell):,} characters long; the longest we take is {LONGEST:,}")
+        return InvalidCell(f"is {len(cell):,} characters long; the longest we take is {LONGEST:,}")
     if "\0" in cell:
-        return Complaint("contains a NUL character: the file was damaged or is not a text file")
+        return InvalidCell("contains a NUL character: the file was damaged or is not a text file")
     return cell
 
 
@@ -55,25 +55,25 @@ ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}")
 EARLIEST = 1900
 
 
-def moment(cell: str, form: Format) -> Any:
+def moment(cell: str, form: CellFormat) -> Any:
     """An aware UTC moment. A day alone is its midnight in the file's time zone."""
     return _day(cell, form) if len(cell) <= 10 else _moment(cell, form)
 
 
 @lru_cache(10_000)
-def _day(cell: str, form: Format) -> Any:
+def _day(cell: str, form: CellFormat) -> Any:
     """Days repeat, moments seldom do."""
     return _moment(cell, form)
 
 
-def _moment(cell: str, form: Format) -> Any:
+def _moment(cell: str, form: CellFormat) -> Any:
     if form.dates == "unix":
         return _unix(cell)
     if "%" in form.dates:
         try:
             found = datetime.strptime(cell, form.dates)  # noqa: DTZ007  the zone is added by _placed
         except ValueError:
-            return Complaint(f'does not read as a date written like "{form.dates}"')
+            return InvalidCell(f'does not read as a date written like "{form.dates}"')
         return _placed(found, form)
     try:
         return _placed(datetime.fromisoformat(cell), form)
@@ -82,15 +82,17 @@ def _moment(cell: str, form: Format) -> Any:
     if parts := SLASHED.fullmatch(cell):
         return _slashed(parts, form)
     if cell.isdigit() and len(cell) == 5:
-        return Complaint("looks like Excel's number for a day: format the column as a date before saving")
+        return InvalidCell("looks like Excel's number for a day: format the column as a date before saving")
     if ISO_DAY.match(cell):
-        return _impossible(int(cell[:4]), cell[4:].replace("-", "")[:2], cell[4:].replace("-", "")[2:4]) or Complaint(
+        return _impossible(int(cell[:4]), cell[4:].replace("-", "")[:2], cell[4:].replace("-", "")[2:4]) or InvalidCell(
             "is not a time of that day; write it as 2026-03-02 14:30"
         )
-    return Complaint('is not a date we can read; write it as 2026-03-02 or say how under [file] dates, e.g. "%d %b %Y"')
+    return InvalidCell(
+        'is not a date we can read; write it as 2026-03-02 or say how under [file] dates, e.g. "%d %b %Y"'
+    )
 
 
-def ambiguous(cell: str, form: Format) -> bool:
+def ambiguous(cell: str, form: CellFormat) -> bool:
     """Could be two different days, and the mapping does not say which: 03/02/2026."""
     parts = None if form.dates else SLASHED.fullmatch(cell)
     if not parts or parts[2] == "." or len(parts[1]) > 2:  # dots are day-first everywhere
@@ -98,7 +100,7 @@ def ambiguous(cell: str, form: Format) -> bool:
     return parts[1] != parts[3] and 1 <= int(parts[1]) <= 12 and 1 <= int(parts[3]) <= 12
 
 
-def _slashed(parts: re.Match[str], form: Format) -> Any:
+def _slashed(parts: re.Match[str], form: CellFormat) -> Any:
     first, second, third = int(parts[1]), int(parts[3]), int(parts[4])
     if len(parts[1]) == 4:
         year, month, day = first, second, third
@@ -107,7 +109,7 @@ def _slashed(parts: re.Match[str], form: Format) -> Any:
         month, day = (first, second) if month_first else (second, first)
         year = third if len(parts[4]) == 4 else 2000 + third if third < 70 else 1900 + third
         if ambiguous(parts[0], form):
-            return Complaint('could be two days; say [file] dates = "day-first" or "month-first" in the mapping')
+            return InvalidCell('could be two days; say [file] dates = "day-first" or "month-first" in the mapping')
     if impossible := _impossible(year, month, day):
         return impossible
     hour = minute = second_ = 0
@@ -115,7 +117,7 @@ def _slashed(parts: re.Match[str], form: Format) -> Any:
     if parts[5]:
         clock = CLOCK.fullmatch(parts[5].strip())
         if not clock or int(clock[1]) > 23 or int(clock[2]) > 59 or int(clock[3] or 0) > 59:
-            return Complaint("is not a time of that day; write it as 14:30")
+            return InvalidCell("is not a time of that day; write it as 14:30")
         hour, minute, second_ = int(clock[1]), int(clock[2]), int(clock[3] or 0)
         if clock[4]:
             hour = hour % 12 + (12 if clock[4][0] in "pP" else 0)
@@ -126,9 +128,9 @@ def _slashed(parts: re.Match[str], form: Format) -> Any:
     return _placed(found, form)
 
 
-def _placed(found: datetime, form: Format) -> Any:
+def _placed(found: datetime, form: CellFormat) -> Any:
     if found.year < EARLIEST or found.year > 9000:
-        return Complaint(f"lies in the year {found.year}: an empty date of the program that wrote the file?")
+        return InvalidCell(f"lies in the year {found.year}: an empty date of the program that wrote the file?")
     if found.tzinfo is None:
         found = found.replace(tzinfo=zone_of(form.time_zone))
     return found.astimezone(UTC)
@@ -137,24 +139,24 @@ def _placed(found: datetime, form: Format) -> Any:
 def _unix(cell: str) -> Any:
     try:
         seconds = float(cell)
-        return _placed(datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC), Format())
+        return _placed(datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC), CellFormat())
     except (ValueError, OverflowError, OSError):
-        return Complaint("is not a number of seconds since 1970, as the mapping says")
+        return InvalidCell("is not a number of seconds since 1970, as the mapping says")
 
 
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
           "December")  # fmt: skip
 
 
-def _impossible(year: int, month: int | str, day: int | str) -> Complaint | None:
+def _impossible(year: int, month: int | str, day: int | str) -> InvalidCell | None:
     month, day = int(month or 0), int(day or 0)
     if not 1 <= month <= 12:
-        return Complaint(
+        return InvalidCell(
             f"is no date: there is no month {month}. Day and month swapped? "
             'Say [file] dates = "month-first" or "day-first"'
         )
     if not 1 <= day <= (days := monthrange(max(year, 1), month)[1]):
-        return Complaint(f"is no date: {MONTHS[month - 1]} {year} has {days} days")
+        return InvalidCell(f"is no date: {MONTHS[month - 1]} {year} has {days} days")
     return None
 
 
@@ -164,11 +166,11 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 @lru_cache(2_000)
-def time_zone(cell: str, form: Format) -> Any:
+def time_zone(cell: str, form: CellFormat) -> Any:
     try:
         return ZoneInfo(cell).key
     except (KeyError, ValueError, OSError):
-        return Complaint('is not a time zone we know; write it like "Europe/Berlin"')
+        return InvalidCell('is not a time zone we know; write it like "Europe/Berlin"')
 
 
 # numbers
@@ -179,7 +181,7 @@ UNSIGNED = re.compile(r"[\d.,' \u00a0\u202f\u2009]+")
 FOLLOWING_CODE = re.compile(r"[A-Za-z]{3}")
 
 
-def number(cell: str, form: Format) -> Any:
+def number(cell: str, form: CellFormat) -> Any:
     """A Decimal. Where point and comma could be read two ways and the mapping is silent, a complaint."""
     if not form.decimal and PLAIN_NUMBER.fullmatch(cell) and not re.fullmatch(r"-?\d{1,3}\.\d{3}", cell):
         return Decimal(cell)
@@ -190,22 +192,22 @@ def number(cell: str, form: Format) -> Any:
     negative = bare.startswith(("-", "−", "(")) or bare.endswith("-")
     bare = bare.strip("-−()+ ")
     if not bare or not UNSIGNED.fullmatch(bare) or not any(c.isdigit() for c in bare):
-        return Complaint("is not a number")
+        return InvalidCell("is not a number")
     bare = re.sub(r"[' \u00a0\u202f\u2009]", "", bare)
     decimal = form.decimal or _decimal_of(bare)
     if not decimal:
-        return Complaint(
+        return InvalidCell(
             'could be read two ways: is that a thousand or a fraction? Say [file] decimal = "," or "." in the mapping'
         )
     thousands = "." if decimal == "," else ","
     whole, _, fraction = bare.partition(decimal)
     if thousands in whole and not re.fullmatch(rf"\d{{1,3}}(?:\{thousands}\d{{3}})+", whole):
-        return Complaint(
+        return InvalidCell(
             f'is not a number when "{decimal}" separates the decimals; '
             f'say [file] decimal = "{thousands}" if it does not'
         )
     if not (whole or fraction) or thousands in fraction or decimal in fraction:
-        return Complaint("is not a number")
+        return InvalidCell("is not a number")
     value = Decimal(f"{whole.replace(thousands, '') or '0'}.{fraction or '0'}")
     return -value if negative else value
 
@@ -224,29 +226,29 @@ def _decimal_of(bare: str) -> str:
     return "" if len(groups[1]) == 3 and len(groups[0]) <= 3 and groups[0] != "0" else mark
 
 
-def cents(cell: str, form: Format) -> Any:
+def cents(cell: str, form: CellFormat) -> Any:
     """Money in hundredths of its unit."""
     value = number(cell, form)
-    if value.__class__ is Complaint:
+    if value.__class__ is InvalidCell:
         return value
     hundredths = int((value * 100).to_integral_value(ROUND_HALF_EVEN))
-    return hundredths if abs(hundredths) < 10**15 else Complaint("is more money than there is")
+    return hundredths if abs(hundredths) < 10**15 else InvalidCell("is more money than there is")
 
 
-def whole(cell: str, form: Format) -> Any:
+def whole(cell: str, form: CellFormat) -> Any:
     """A count of people: 250, 1.200, "51-200" (the middle), "10,000+"."""
     if cell.isascii() and cell.isdigit() and len(cell) < 10:
         return int(cell)
     if span := re.fullmatch(r"([\d.,']+)\s*(?:-|–|to|bis|a|la)\s*([\d.,']+)", cell):
         low, high = (int(re.sub(r"\D", "", end) or 0) for end in span.groups())
-        return (low + high) // 2 if max(low, high) < 10**9 else Complaint("is not a number of people")
+        return (low + high) // 2 if max(low, high) < 10**9 else InvalidCell("is not a number of people")
     digits = re.sub(r"[.,'\s](?=\d{3}(?:\D|$))", "", cell.rstrip("+ ").lstrip("><~≈ca. "))
     if digits.isdigit() and len(digits) < 10:
         return int(digits)
     value = number(cell, form)
     if isinstance(value, Decimal) and value == value.to_integral_value() and 0 <= value < 10**9:
         return int(value)
-    return Complaint("is not a whole number; write it as 250")
+    return InvalidCell("is not a whole number; write it as 250")
 
 
 def trait(cell: str) -> str | int | float:

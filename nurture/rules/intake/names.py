@@ -8,7 +8,7 @@ from babel import Locale
 from babel.core import UnknownLocaleError
 from babel.numbers import list_currencies
 
-from nurture.rules.intake.cell_parsers import CURRENCY_MARKS, Complaint, Format
+from nurture.rules.intake.cell_parsers import CURRENCY_MARKS, CellFormat, InvalidCell
 
 SPOKEN = ("en", "es", "ro", "zh", "de", "fr", "it", "nl", "pt", "pl")
 ALSO = {"uk": "GB", "england": "GB", "scotland": "GB", "great britain": "GB", "usa": "US", "u.s.": "US", "u.s.a.": "US",
@@ -47,14 +47,16 @@ def _countries() -> dict[str, str]:
 
 
 @lru_cache(4_000)
-def country(cell: str, form: Format) -> Any:
+def country(cell: str, form: CellFormat) -> Any:
     """ISO 3166 alpha-2: DE, from "DE", "Germany", "Deutschland" or "Alemania"."""
     found = _countries().get(cell.casefold())
-    return found or Complaint('is not a country we know; write its code, e.g. "DE", or name it under [values.country]')
+    return found or InvalidCell(
+        'is not a country we know; write its code, e.g. "DE", or name it under [values.country]'
+    )
 
 
 @lru_cache(4_000)
-def locale(cell: str, form: Format) -> Any:
+def locale(cell: str, form: CellFormat) -> Any:
     """A language, or language-REGION: es, es-MX, from "es_MX", "Spanish" or "español"."""
     try:
         found = Locale.parse(cell.replace("-", "_").split(".")[0])
@@ -65,26 +67,26 @@ def locale(cell: str, form: Format) -> Any:
         for code, name in Locale(language).languages.items():
             if name.casefold() == cell.casefold() and len(code) == 2:
                 return code
-    return Complaint('is not a language we know; write its code, e.g. "de" or "es-MX"')
+    return InvalidCell('is not a language we know; write its code, e.g. "de" or "es-MX"')
 
 
 @lru_cache(1_000)
-def currency(cell: str, form: Format) -> Any:
+def currency(cell: str, form: CellFormat) -> Any:
     code = CURRENCY_MARKS.get(cell, cell.upper())
-    return code if code in list_currencies() else Complaint('is not a currency; write its code, e.g. "EUR"')
+    return code if code in list_currencies() else InvalidCell('is not a currency; write its code, e.g. "EUR"')
 
 
 @lru_cache(1_000)
-def consent(cell: str, form: Format) -> Any:
+def consent(cell: str, form: CellFormat) -> Any:
     found = CONSENT.get(cell.casefold())
-    return found or Complaint(
+    return found or InvalidCell(
         "is neither yes nor no; say in the mapping what it means: "
         f'[values.consent] "{cell[:30]}" = "granted", "withdrawn" or "unknown"'
     )
 
 
 @lru_cache(1_000)
-def flag(cell: str, form: Format) -> Any:
+def flag(cell: str, form: CellFormat) -> Any:
     low = cell.casefold()
     if low in YES:
         return True
@@ -92,4 +94,4 @@ def flag(cell: str, form: Format) -> Any:
         return False
     if re.match(r"\d{4}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{2}", cell):
         return True  # the day on which they left
-    return Complaint("is neither yes nor no")
+    return InvalidCell("is neither yes nor no")

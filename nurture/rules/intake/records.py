@@ -6,119 +6,119 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from models.contact import Consent, Market, Stage
-from models.opportunity import Outcome, Phase
+from models.opportunity import OpportunityOutcome, OpportunityStage
 from nurture.rules.intake import addresses, cell_parsers, names
-from nurture.rules.intake.cell_parsers import Complaint, Format, shortened
+from nurture.rules.intake.cell_parsers import CellFormat, InvalidCell, shortened
 
-PLAIN = Format()
+PLAIN = CellFormat()
 MOST_KNOWN = 10_000  # different cells of one column that are remembered, so that none is read twice
 Kind = Literal["accounts", "contacts", "activities", "orders", "opportunities"]
-Read = Callable[[str, Format], Any]
+CellParser = Callable[[str, CellFormat], Any]
 LINE = "line"  # {line} in a template: the row's line in the file
 
 
-class Field(NamedTuple):
-    read: Read
+class FieldSpec(NamedTuple):
+    read: CellParser
     needed: bool = False  # a row without it is not imported
     strict: bool = False  # a bad cell stops the row; otherwise the row is imported without this value
 
 
-def _one_of(words: Sequence[str], also: Mapping[str, str] | None = None) -> Read:
+def _one_of(words: Sequence[str], also: Mapping[str, str] | None = None) -> CellParser:
     table = {word: word for word in words} | dict(also or {})
     known = ", ".join(words)
 
-    def read(cell: str, form: Format) -> Any:
-        return table.get(cell.casefold()) or Complaint(
+    def read(cell: str, form: CellFormat) -> Any:
+        return table.get(cell.casefold()) or InvalidCell(
             f"is none of {known}; translate it under [values.…] in the mapping"
         )
 
     return read
 
 
-def email(cell: str, form: Format) -> Any:
+def email(cell: str, form: CellFormat) -> Any:
     found = addresses.normalise(cell)
     if found is None:
-        return Complaint(addresses.why_not(cell))
+        return InvalidCell(addresses.why_not(cell))
     if addresses.nobody_reads(found):
-        return Complaint("is an address nobody reads")
+        return InvalidCell("is an address nobody reads")
     return found
 
 
-def domain(cell: str, form: Format) -> Any:
+def domain(cell: str, form: CellFormat) -> Any:
     """foo.example from foo.example, www.foo.example, https://foo.example/about or someone@foo.example."""
     host = re.sub(r"^[a-z]+://", "", cell.lower()).rpartition("@")[2]
     host = re.split(r"[/?#:]", host)[0].removeprefix("www.").strip(".")
     found = addresses.normalise(f"x@{host}")
-    return found.partition("@")[2] if found else Complaint("is not a domain; write it as foo.example")
+    return found.partition("@")[2] if found else InvalidCell("is not a domain; write it as foo.example")
 
 
-def kind_of_activity(cell: str, form: Format) -> Any:
+def kind_of_activity(cell: str, form: CellFormat) -> Any:
     word = re.sub(r"[^a-z0-9]+", "_", cell.lower()).strip("_")
     return (
         word
         if 0 < len(word) <= 40
-        else Complaint("is not a kind of activity; write it as page_view, download, webinar …")
+        else InvalidCell("is not a kind of activity; write it as page_view, download, webinar …")
     )
 
 
-def percent(cell: str, form: Format) -> Any:
+def percent(cell: str, form: CellFormat) -> Any:
     """12.5 from "12.5", "12,5 %" or "+12.5%"; "-3" is a decline."""
     found = cell_parsers.number(cell.strip().rstrip("%").lstrip("+").strip(), form)
-    return found if isinstance(found, Complaint) else float(found)
+    return found if isinstance(found, InvalidCell) else float(found)
 
 
-TEXT = Field(cell_parsers.text)
+TEXT = FieldSpec(cell_parsers.text)
 MARKETS = _one_of([m.value for m in Market], {"business": "b2b", "consumer": "b2c", "private": "b2c"})
 OUTCOMES = _one_of(
-    [o.value for o in Outcome],
+    [o.value for o in OpportunityOutcome],
     {"closed won": "won", "closedwon": "won", "gewonnen": "won", "ganada": "won", "1": "won", "true": "won",
      "closed lost": "lost", "closedlost": "lost", "loss": "lost", "verloren": "lost", "perdida": "lost", "0": "lost",
      "false": "lost", "offen": "open", "abierta": "open"},
 )  # fmt: skip
 
 PHASES = _one_of(
-    [p.value for p in Phase],
+    [p.value for p in OpportunityStage],
     dict.fromkeys(("rfp", "rfq", "ausschreibung", "licitación", "concurso", "licitație", "招标"), "tender")
     | dict.fromkeys(("review", "shortlist", "bewertung", "evaluación", "evaluare", "评估", "评审"), "evaluation")
     | dict.fromkeys(("quotation", "proposal", "offer", "angebot", "oferta", "cotización", "ofertă", "报价"), "quote")
     | dict.fromkeys(("negotiation", "verhandlung", "vertrag", "contrato", "negociación", "合同", "谈判"), "contract"),
 )
 
-FIELDS: dict[Kind, dict[str, Field]] = {
+FIELDS: dict[Kind, dict[str, FieldSpec]] = {
     "accounts": {
-        "key": Field(cell_parsers.text, needed=True), "name": Field(cell_parsers.text, needed=True),
-        "domain": Field(domain),
-        "industry": TEXT, "country": Field(names.country), "employees": Field(cell_parsers.whole), "tier": TEXT,
-        "channel": TEXT, "volume": Field(cell_parsers.whole), "group_volume": Field(cell_parsers.whole),
-        "growth": Field(percent),
-        "owner_email": Field(email), "owner_name": TEXT,
+        "key": FieldSpec(cell_parsers.text, needed=True), "name": FieldSpec(cell_parsers.text, needed=True),
+        "domain": FieldSpec(domain),
+        "industry": TEXT, "country": FieldSpec(names.country), "employees": FieldSpec(cell_parsers.whole), "tier": TEXT,
+        "channel": TEXT, "volume": FieldSpec(cell_parsers.whole), "group_volume": FieldSpec(cell_parsers.whole),
+        "growth": FieldSpec(percent),
+        "owner_email": FieldSpec(email), "owner_name": TEXT,
     },
     "contacts": {
-        "email": Field(email, needed=True), "key": TEXT, "market": Field(MARKETS, needed=True),
+        "email": FieldSpec(email, needed=True), "key": TEXT, "market": FieldSpec(MARKETS, needed=True),
         "account": TEXT, "account_name": TEXT, "first_name": TEXT, "last_name": TEXT, "name": TEXT, "title": TEXT,
-        "phone": TEXT, "locale": Field(names.locale), "country": Field(names.country),
-        "time_zone": Field(cell_parsers.time_zone), "consent": Field(names.consent, strict=True),
-        "consent_at": Field(cell_parsers.moment), "consent_source": TEXT,
-        "unsubscribed": Field(names.flag, strict=True),
-        "stage": Field(_one_of([s.value for s in Stage])), "created_at": Field(cell_parsers.moment),
-        "alias": Field(email),
+        "phone": TEXT, "locale": FieldSpec(names.locale), "country": FieldSpec(names.country),
+        "time_zone": FieldSpec(cell_parsers.time_zone), "consent": FieldSpec(names.consent, strict=True),
+        "consent_at": FieldSpec(cell_parsers.moment), "consent_source": TEXT,
+        "unsubscribed": FieldSpec(names.flag, strict=True),
+        "stage": FieldSpec(_one_of([s.value for s in Stage])), "created_at": FieldSpec(cell_parsers.moment),
+        "alias": FieldSpec(email),
     },
     "activities": {
-        "contact": Field(cell_parsers.text, needed=True), "market": Field(MARKETS, strict=True),
-        "kind": Field(kind_of_activity, needed=True), "at": Field(cell_parsers.moment, needed=True), "detail": TEXT,
+        "contact": FieldSpec(cell_parsers.text, needed=True), "market": FieldSpec(MARKETS, strict=True),
+        "kind": FieldSpec(kind_of_activity, needed=True), "at": FieldSpec(cell_parsers.moment, needed=True), "detail": TEXT,
         "campaign": TEXT, "key": TEXT,
     },
     "orders": {
-        "contact": Field(cell_parsers.text, needed=True), "market": Field(MARKETS, strict=True), "key": TEXT,
-        "at": Field(cell_parsers.moment, needed=True), "amount": Field(cell_parsers.cents, needed=True),
-        "currency": Field(names.currency, strict=True), "product": TEXT, "code": TEXT,
+        "contact": FieldSpec(cell_parsers.text, needed=True), "market": FieldSpec(MARKETS, strict=True), "key": TEXT,
+        "at": FieldSpec(cell_parsers.moment, needed=True), "amount": FieldSpec(cell_parsers.cents, needed=True),
+        "currency": FieldSpec(names.currency, strict=True), "product": TEXT, "code": TEXT,
     },
     "opportunities": {
-        "key": Field(cell_parsers.text, needed=True), "account": Field(cell_parsers.text, needed=True), "contact": TEXT,
-        "name": TEXT, "outcome": Field(OUTCOMES, strict=True), "amount": Field(cell_parsers.cents),
-        "currency": Field(names.currency, strict=True), "opened_at": Field(cell_parsers.moment, needed=True),
-        "closed_at": Field(cell_parsers.moment), "stage": Field(PHASES), "solution": TEXT,
-        "tender_due_at": Field(cell_parsers.moment), "decision_at": Field(cell_parsers.moment), "criteria": TEXT,
+        "key": FieldSpec(cell_parsers.text, needed=True), "account": FieldSpec(cell_parsers.text, needed=True), "contact": TEXT,
+        "name": TEXT, "outcome": FieldSpec(OUTCOMES, strict=True), "amount": FieldSpec(cell_parsers.cents),
+        "currency": FieldSpec(names.currency, strict=True), "opened_at": FieldSpec(cell_parsers.moment, needed=True),
+        "closed_at": FieldSpec(cell_parsers.moment), "stage": FieldSpec(PHASES), "solution": TEXT,
+        "tender_due_at": FieldSpec(cell_parsers.moment), "decision_at": FieldSpec(cell_parsers.moment), "criteria": TEXT,
     },
 }  # fmt: skip
 WITH_TRAITS = ("accounts", "contacts", "opportunities")
@@ -126,7 +126,7 @@ DATES = frozenset(f for fields in FIELDS.values() for f, how in fields.items() i
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ColumnSource:
     """Where a cell comes from: one column, several joined by a space, or a template like "{id}@shop.example"."""
 
     columns: tuple[str, ...]
@@ -138,22 +138,22 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class FileMapping:
     """A mapping as a value: what each column of a file means. Read from TOML by nurture.mapping."""
 
     kind: Kind
-    columns: dict[str, Source]
+    columns: dict[str, ColumnSource]
     constants: dict[str, str] = field(default_factory=dict)  # for a field without a column, or with an empty cell
     values: dict[str, dict[str, str]] = field(default_factory=dict)  # field → {what the file says: what we say}
     traits: tuple[str, ...] | Literal["rest"] = "rest"
     encoding: str | None = None
     separator: str | None = None
-    form: Format = PLAIN
+    form: CellFormat = PLAIN
     file: str = "the mapping"  # where it stands, for error messages
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class CellError:
     """One cell that could not be used. `fatal`: the row was not imported; else it was, without this value."""
 
     line: int
@@ -167,7 +167,7 @@ class _Step(NamedTuple):
     name: str
     place: int  # of the column; -1: it is made of several, or of none
     made: Callable[[int, list[str]], str] | None
-    read: Read
+    read: CellParser
     strict: bool
     needed: bool
     default: str
@@ -175,10 +175,10 @@ class _Step(NamedTuple):
     known: dict[str, Any] | None  # what earlier cells said; None where hardly any two are alike
 
 
-class RowReader:
+class RowParser:
     """A mapping applied to one header: made once per file, called once per row."""
 
-    def __init__(self, sheet: Sheet, header: Sequence[str]) -> None:
+    def __init__(self, sheet: FileMapping, header: Sequence[str]) -> None:
         self.sheet = sheet
         self.form = sheet.form
         self.width = len(header)
@@ -217,12 +217,12 @@ class RowReader:
         """The cells that this mapping reads: two rows that agree in them say the same."""
         return tuple([row[place] for place in self.places])
 
-    def __call__(self, line: int, row: list[str]) -> tuple[dict[str, Any] | None, list[Fault]]:
+    def __call__(self, line: int, row: list[str]) -> tuple[dict[str, Any] | None, list[CellError]]:
         """The row's values, and what was wrong with it. No values: the row is not imported."""
         if len(row) != self.width:
             if len(row) < self.width:
                 return None, [
-                    Fault(
+                    CellError(
                         line,
                         "",
                         shortened(" ".join(row)),
@@ -231,9 +231,9 @@ class RowReader:
                 ]
             if any(row[self.width :]):
                 why = f"the row has {len(row)} cells, the header {self.width}: quote a cell that has a separator inside"
-                return None, [Fault(line, "", shortened(row[self.width]), why)]
+                return None, [CellError(line, "", shortened(row[self.width]), why)]
         values: dict[str, Any] = {}
-        faults: list[Fault] = []
+        faults: list[CellError] = []
         fatal = False
         form = self.form
         whole = "".join(row)
@@ -243,7 +243,7 @@ class RowReader:
             if not cell:
                 if needed:
                     fatal = True
-                    faults.append(Fault(line, title, "", f"is empty; {WITHOUT.get(name, 'this row needs it')}"))
+                    faults.append(CellError(line, title, "", f"is empty; {WITHOUT.get(name, 'this row needs it')}"))
                 continue
             if known is None:
                 value = cell if plain and read is TEXT.read else read(cell, form)
@@ -251,9 +251,9 @@ class RowReader:
                 value = read(cell, form)
                 if len(known) < MOST_KNOWN:
                     known[cell] = value
-            if value.__class__ is Complaint:
+            if value.__class__ is InvalidCell:
                 fatal = fatal or strict
-                faults.append(Fault(line, title, shortened(cell), value.why, strict))
+                faults.append(CellError(line, title, shortened(cell), value.why, strict))
             else:
                 values[name] = value
                 if name == "email":
@@ -264,7 +264,7 @@ class RowReader:
                 if cell := row[index].strip():
                     if not plain and (len(cell) > cell_parsers.LONGEST or "\0" in cell):
                         faults.append(
-                            Fault(line, name, shortened(cell), cell_parsers.text(cell, form).why, fatal=False)
+                            CellError(line, name, shortened(cell), cell_parsers.text(cell, form).why, fatal=False)
                         )
                     else:
                         traits[name] = cell_parsers.trait(cell)
@@ -283,7 +283,7 @@ WITHOUT = {
 }
 
 
-def _joined(source: Source, at: dict[str, int]) -> Callable[[int, list[str]], str]:
+def _joined(source: ColumnSource, at: dict[str, int]) -> Callable[[int, list[str]], str]:
     indexes = [at[c] for c in source.columns if c in at]
     if source.template is None:
         return lambda line, row: " ".join(filter(None, (row[i].strip() for i in indexes)))
@@ -297,7 +297,7 @@ def _joined(source: Source, at: dict[str, int]) -> Callable[[int, list[str]], st
     return fill
 
 
-def _translated(table: dict[str, str], read: Read) -> Read:
+def _translated(table: dict[str, str], read: CellParser) -> CellParser:
     words = {k.casefold(): v for k, v in table.items()}
     return lambda cell, form: read(words.get(cell.casefold(), cell), form)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from models.contact import Market, Stage
-from models.opportunity import Phase
+from models.opportunity import OpportunityStage
 from nurture.rules.segmentation.title_tables import TitleTables
 from nurture.rules.segmentation.titles import UNKNOWN
 
@@ -25,8 +25,8 @@ READ_AT = {
     Stage.AWARE: "awareness", Stage.CONSIDERING: "consideration", Stage.BUYER: "membership",
     Stage.MEMBER: "membership", Stage.LAPSED: "consideration",
 }  # fmt: skip
-READ_IN = {Phase.TENDER: "purchase", Phase.EVALUATION: "evaluation", Phase.QUOTE: "purchase",
-           Phase.CONTRACT: "purchase"}  # fmt: skip
+READ_IN = {OpportunityStage.TENDER: "purchase", OpportunityStage.EVALUATION: "evaluation", OpportunityStage.QUOTE: "purchase",
+           OpportunityStage.CONTRACT: "purchase"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
