@@ -105,8 +105,8 @@ FIELDS: dict[Kind, dict[str, FieldSpec]] = {
     },
     "activities": {
         "contact": FieldSpec(cell_parsers.text, needed=True), "market": FieldSpec(MARKETS, strict=True),
-        "kind": FieldSpec(kind_of_activity, needed=True), "at": FieldSpec(cell_parsers.moment, needed=True), "detail": TEXT,
-        "campaign": TEXT, "key": TEXT,
+        "kind": FieldSpec(kind_of_activity, needed=True), "at": FieldSpec(cell_parsers.moment, needed=True),
+        "detail": TEXT, "campaign": TEXT, "key": TEXT,
     },
     "orders": {
         "contact": FieldSpec(cell_parsers.text, needed=True), "market": FieldSpec(MARKETS, strict=True), "key": TEXT,
@@ -114,11 +114,13 @@ FIELDS: dict[Kind, dict[str, FieldSpec]] = {
         "currency": FieldSpec(names.currency, strict=True), "product": TEXT, "code": TEXT,
     },
     "opportunities": {
-        "key": FieldSpec(cell_parsers.text, needed=True), "account": FieldSpec(cell_parsers.text, needed=True), "contact": TEXT,
-        "name": TEXT, "outcome": FieldSpec(OUTCOMES, strict=True), "amount": FieldSpec(cell_parsers.cents),
+        "key": FieldSpec(cell_parsers.text, needed=True), "account": FieldSpec(cell_parsers.text, needed=True),
+        "contact": TEXT, "name": TEXT, "outcome": FieldSpec(OUTCOMES, strict=True),
+        "amount": FieldSpec(cell_parsers.cents),
         "currency": FieldSpec(names.currency, strict=True), "opened_at": FieldSpec(cell_parsers.moment, needed=True),
         "closed_at": FieldSpec(cell_parsers.moment), "stage": FieldSpec(PHASES), "solution": TEXT,
-        "tender_due_at": FieldSpec(cell_parsers.moment), "decision_at": FieldSpec(cell_parsers.moment), "criteria": TEXT,
+        "tender_due_at": FieldSpec(cell_parsers.moment), "decision_at": FieldSpec(cell_parsers.moment),
+        "criteria": TEXT,
     },
 }  # fmt: skip
 WITH_TRAITS = ("accounts", "contacts", "opportunities")

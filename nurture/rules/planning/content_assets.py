@@ -25,8 +25,8 @@ READ_AT = {
     Stage.AWARE: "awareness", Stage.CONSIDERING: "consideration", Stage.BUYER: "membership",
     Stage.MEMBER: "membership", Stage.LAPSED: "consideration",
 }  # fmt: skip
-READ_IN = {OpportunityStage.TENDER: "purchase", OpportunityStage.EVALUATION: "evaluation", OpportunityStage.QUOTE: "purchase",
-           OpportunityStage.CONTRACT: "purchase"}  # fmt: skip
+READ_IN = {OpportunityStage.TENDER: "purchase", OpportunityStage.EVALUATION: "evaluation",
+           OpportunityStage.QUOTE: "purchase", OpportunityStage.CONTRACT: "purchase"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
