@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that nurture.db hands over."""
+"""Alembic's entry: runs the migrations on the connection that nurture.runtime.database hands over."""
 
 from typing import Any, Literal
 
