@@ -21,7 +21,7 @@ from models import metadata
 from nurture.runtime import database
 
 if TYPE_CHECKING:
-    from tests.support.installation import House
+    from tests.support.installation import Installation
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -145,10 +145,10 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def house(engine: Engine, tmp_path: Path, now: datetime) -> Iterator["House"]:
+def installation(engine: Engine, tmp_path: Path, now: datetime) -> Iterator["Installation"]:
     """All of nurture on one database, with people at the other ends of the wires."""
-    from tests.support.installation import House
+    from tests.support.installation import Installation
 
-    house = House(engine, tmp_path, now)
-    with house.web:
-        yield house
+    installation = Installation(engine, tmp_path, now)
+    with installation.web:
+        yield installation

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from tests.support.installation import House, link
+from tests.support.installation import Installation, link
 
 ACCOUNTS = """account,name,industry,employees,country,owner
 foo,Foo & Søns <GmbH>,Manufacturing,500,DE,sam@seller.example
@@ -11,44 +11,51 @@ CONTACTS = """email,account,first,last,title
 zoe@foo.example,foo,Zoë,O'Brien,Head of Maintenance
 not an address,foo,Bo,Lund,CEO
 """
-VISITS = "email,what,when\n" + "".join(
-    f"zoe@foo.example,{what},2026-03-0{day}T10:00:00Z\n"
-    for what, day in (("pricing_view", 2), ("pricing_view", 3), ("pricing_view", 4), ("demo_request", 4))
-)
+VISITS = """email,what,when
+zoe@foo.example,pricing_view,2026-03-02T10:00:00Z
+zoe@foo.example,pricing_view,2026-03-03T10:00:00Z
+zoe@foo.example,pricing_view,2026-03-04T10:00:00Z
+zoe@foo.example,demo_request,2026-03-04T10:00:00Z
+"""
+ZOE, SAM = "zoe@foo.example", "sam@seller.example"  # the lead, and her account's salesperson
 
 
-def test_one_lead_from_a_file_to_a_salesperson_and_back(house: House, now: datetime) -> None:
-    # intake: good rows are taken, a bad one is kept with its reason
-    house.receives("accounts", ACCOUNTS)
-    assert house.receives("contacts", CONTACTS).rejected == 1
+def test_one_lead_from_a_file_to_a_salesperson_and_back(installation: Installation, now: datetime) -> None:
+    # intake: good rows are imported, a bad one is kept with its reason
+    installation.import_csv("accounts", ACCOUNTS)
+    assert installation.import_csv("contacts", CONTACTS).rejected == 1
 
-    # segmentation and scoring put her into the audience of a campaign; it is planned, and the outbox leaves once
-    house.scores()
-    house.publishes("pump-efficiency")
-    assert house.plans("pump-efficiency").planned == 1
-    assert (house.delivers().accepted, house.delivers().accepted) == (1, 0)
-    [letter] = house.inbox("zoe@foo.example")
+    # segmentation and scoring put her into a campaign's audience; her letter is planned, and leaves the outbox once
+    installation.score()
+    installation.publish("pump-efficiency")
+    assert installation.plan("pump-efficiency").planned == 1
+    assert installation.deliver().accepted == 1
+    assert installation.deliver().accepted == 0
+    [letter] = installation.inbox(ZOE)
     assert "Zoë" in letter.get_body(("plain",)).get_content()
-    assert house.why("zoe@foo.example", "pump-efficiency").startswith("Zoë O'Brien was sent 'why-now' on 2 March 2026")
+    assert installation.why(ZOE, "pump-efficiency").startswith("Zoë O'Brien was sent 'why-now' on 2 March 2026")
 
     # feedback: she clicks, comes back to the prices, and her score says so
-    house.at(now + timedelta(days=2, hours=3))
-    assert house.provider_tells("click", letter, url="https://seller.example/roi") == 204
-    house.receives("activities", VISITS)
-    house.scores()
+    installation.set_time(now + timedelta(days=2, hours=3))
+    assert installation.post_event("click", letter, url="https://seller.example/roi") == 204
+    installation.import_csv("activities", VISITS)
+    installation.score()
 
     # handoff: her salesperson gets a mail with the reasons, opens the page (which decides nothing) and says yes
-    assert house.hands_over().offered == 1
-    house.delivers()
-    [call] = house.inbox("sam@seller.example")
-    assert "pricing" in call.get_body(("plain",)).get_content()
-    assert "Zoë O&#39;Brien" in house.opens(link(call, "choice=accept"))
-    house.answers(link(call, "choice=accept").partition("?")[0], decision="accepted")
+    assert installation.hand_over().offered == 1
+    installation.deliver()
+    [offer] = installation.inbox(SAM)
+    assert "pricing" in offer.get_body(("plain",)).get_content()
+    yes = link(offer, "choice=accept")
+    assert "Zoë O&#39;Brien" in installation.open_page(yes)
+    installation.press_button(yes.partition("?")[0], decision="accepted")
 
-    # while she is with sales no letter follows; when she has had enough, none ever does; and the ledger adds up
-    house.at(now + timedelta(days=10))
-    assert house.plans("pump-efficiency").planned == 0
-    house.answers(letter["List-Unsubscribe"].strip("<>"), **{"List-Unsubscribe": "One-Click"})
-    assert house.plans("pump-efficiency").planned == 0
-    assert house.ledger().adds_up
-    assert [line["accepted"] for line in house.ledger().ledger] == [1, 1]  # the mail to sales, and her letter
+    # while she is with sales no letter follows; once she has unsubscribed, none ever does
+    installation.set_time(now + timedelta(days=10))
+    assert installation.plan("pump-efficiency").planned == 0
+    installation.press_button(letter["List-Unsubscribe"].strip("<>"), **{"List-Unsubscribe": "One-Click"})
+    assert installation.plan("pump-efficiency").planned == 0
+
+    # reporting: the ledger adds up, a line per step: the mail to sales, and her letter
+    assert installation.ledger().adds_up
+    assert [line.accepted for line in installation.ledger().lines] == [1, 1]

@@ -1,4 +1,4 @@
-"""A whole nurture in a test: its database, desk, mailbox and web pages, and people at the other ends of the wires."""
+"""A whole installation in a test: database, composer, mailbox, web app, and the people who write, read and click."""
 
 import email
 import re
@@ -28,7 +28,7 @@ from tasks.planning import sequences
 from tasks.scoring import scores as scoring
 from tests.doubles.sendgrid.webhook import Signer, wire_form
 
-PROVIDER = Signer("the walk's provider")
+PROVIDER = Signer("the installation's provider")
 MAPPINGS = {
     "accounts": """
         kind = "accounts"
@@ -54,7 +54,9 @@ MAPPINGS = {
 
 
 @dataclass
-class House:
+class Installation:
+    """nurture on one database and in one folder. Marketing's verbs come first, then those of everybody outside."""
+
     engine: Engine
     folder: Path
     now: datetime
@@ -73,27 +75,31 @@ class House:
         self.desk, self.mailbox = Desk(self.settings), Mailbox(self.folder / "mailbox")
         self.web = TestClient(create_app(self.settings, self.engine))
 
-    def at(self, moment: datetime) -> None:
-        """Time passes."""
+    def set_time(self, moment: datetime) -> None:
+        """Make it this moment for everything here, the web app too."""
         self.now = moment
         (self.folder / "clock").write_text(moment.isoformat())
 
-    # --- marketing ops
-    def receives(self, kind: str, csv: str) -> intake.Imported:
+    # --- what marketing and sales do
+    def import_csv(self, kind: str, csv: str) -> intake.Imported:
+        """Import a file of this kind, given as its text."""
         file = self.folder / f"{kind}.csv"
         file.write_text(csv, "utf-8")
         return intake.import_file(self.engine, self.now, file, mapping.parse(MAPPINGS[kind]), self.folder / "rejects")
 
-    def scores(self) -> None:
+    def score(self) -> None:
+        """Segment and score every lead and account, as the nightly flows do."""
         rules = scoring_rules.read(PROJECT / "templates" / "scoring.toml")
         segmentation.segment(self.engine, self.now)
         scoring.score(self.engine, self.now, rules)
         scoring.score_accounts(self.engine, self.now, rules)
 
-    def publishes(self, slug: str) -> None:
+    def publish(self, slug: str) -> None:
+        """Publish a campaign of templates/ as it is."""
         publish.publish(self.engine, PROJECT / "templates", slug, "Mia of marketing", self.now)
 
-    def plans(self, slug: str) -> Any:
+    def plan(self, slug: str) -> Any:
+        """Let the audience enter a published campaign, and decide everybody's next letter."""
         with database.reading(self.engine) as session:
             from models import campaign
 
@@ -101,28 +107,32 @@ class House:
         entered = sequences.enrol(self.engine, self.now, slug, version)
         return entered + sequences.plan(self.engine, self.now, slug)
 
-    def delivers(self) -> outbox.Delivered:
+    def deliver(self) -> outbox.Delivered:
+        """Let the outbox leave, into the mailbox."""
         return outbox.deliver(self.engine, lambda: self.now, self.mailbox, self.desk)
 
-    def hands_over(self) -> handoff.Offered:
+    def hand_over(self) -> handoff.Offered:
+        """Offer the leads that are ready to their salespeople."""
         return handoff.offer(self.engine, self.now)
 
     def ledger(self) -> reporting.Report:
+        """The ledger and the funnel as they are now."""
         return reporting.report(self.engine, self.now)
 
     def why(self, address: str, slug: str) -> str:
+        """The answer of `nurture why`."""
         with database.reading(self.engine) as session:
             return why(session, self.now, address, slug).sentence
 
-    # --- the others
+    # --- what everybody else does
     def inbox(self, address: str) -> list[EmailMessage]:
         """The mails that reached an address, oldest first."""
         files = sorted(self.mailbox.folder.glob("*/*.eml"), key=lambda file: int(file.stem))
         mails = [email.message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
         return [mail for mail in mails if address in mail["To"]]  # type: ignore[misc]
 
-    def provider_tells(self, what: str, mail: EmailMessage, **more: Any) -> int:
-        """SendGrid posts a signed event about a mail; then we act on it."""
+    def post_event(self, what: str, mail: EmailMessage, **more: Any) -> int:
+        """SendGrid posts a signed event about a mail, and feedback applies it. Returns the answer's status."""
         said = {
             "event": what,
             "email": mail["To"].addresses[0].addr_spec,
@@ -140,12 +150,12 @@ class House:
         feedback.apply(self.engine, self.now)
         return answer.status_code
 
-    def opens(self, link: str) -> str:
-        """Somebody follows a link of ours and reads the page."""
+    def open_page(self, link: str) -> str:
+        """Somebody follows a link of ours. Returns the page."""
         return self.web.get(link).raise_for_status().text
 
-    def answers(self, link: str, **form: str) -> str:
-        """Somebody presses a button on a page of ours."""
+    def press_button(self, link: str, **form: str) -> str:
+        """Somebody presses a button on a page of ours, which posts this form."""
         return self.web.post(link, data=form).raise_for_status().text
 
 

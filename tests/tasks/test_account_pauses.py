@@ -10,7 +10,7 @@ from models import account_pause as pauses
 from nurture.explain.why import why
 from nurture.runtime import database
 from tests.support import plain_campaigns
-from tests.support.installation import House
+from tests.support.installation import Installation
 from tests.support.people import add
 from tests.test_walk import ACCOUNTS
 
@@ -22,32 +22,38 @@ def rest(engine: Engine, account: int, until: datetime, now: datetime) -> int:
         return pauses.pause(session, account, until, "tender under way", "Sam", now)
 
 
-def test_a_paused_account_is_not_written_to_and_goes_on_by_itself(house: House, now: datetime) -> None:
-    house.receives("accounts", ACCOUNTS)
-    house.receives("contacts", "email,account,first,last,title\nzoe@foo.example,foo,Zoë,O'Brien,Head of Maintenance\n")
-    house.scores()
-    house.publishes("pump-efficiency")
-    assert house.plans("pump-efficiency").planned == 1
-    assert rest(house.engine, 1, now + 20 * DAY, now) == 1  # the letter that waited waits for the end of the pause
-    assert house.delivers().accepted == 0
+def test_a_paused_account_is_not_written_to_and_goes_on_by_itself(installation: Installation, now: datetime) -> None:
+    installation.import_csv("accounts", ACCOUNTS)
+    installation.import_csv(
+        "contacts", "email,account,first,last,title\nzoe@foo.example,foo,Zoë,O'Brien,Head of Maintenance\n"
+    )
+    installation.score()
+    installation.publish("pump-efficiency")
+    assert installation.plan("pump-efficiency").planned == 1
+    assert (
+        rest(installation.engine, 1, now + 20 * DAY, now) == 1
+    )  # the letter that waited waits for the end of the pause
+    assert installation.deliver().accepted == 0
     for days in (1, 10, 19):
-        house.at(now + days * DAY)
-        assert (house.delivers().accepted, house.delivers().skipped) == (0, 0)
-    house.at(now + 21 * DAY)  # a Monday; three times as long as letters live: a pause loses nothing
-    assert house.delivers().accepted == 1
-    assert house.ledger().adds_up
+        installation.set_time(now + days * DAY)
+        assert (installation.deliver().accepted, installation.deliver().skipped) == (0, 0)
+    installation.set_time(now + 21 * DAY)  # a Monday; three times as long as letters live: a pause loses nothing
+    assert installation.deliver().accepted == 1
+    assert installation.ledger().adds_up
 
 
-def test_a_pause_of_this_very_moment_holds_a_letter_already_planned(house: House, now: datetime) -> None:
-    house.receives("accounts", ACCOUNTS)
-    house.receives("contacts", "email,account,first,last,title\nzoe@foo.example,foo,Zoë,O'Brien,Head of Maintenance\n")
-    house.scores()
-    house.publishes("pump-efficiency")
-    house.plans("pump-efficiency")
+def test_a_pause_of_this_very_moment_holds_a_letter_already_planned(installation: Installation, now: datetime) -> None:
+    installation.import_csv("accounts", ACCOUNTS)
+    installation.import_csv(
+        "contacts", "email,account,first,last,title\nzoe@foo.example,foo,Zoë,O'Brien,Head of Maintenance\n"
+    )
+    installation.score()
+    installation.publish("pump-efficiency")
+    installation.plan("pump-efficiency")
     row = {"account_id": 1, "at": now, "until": now + 20 * DAY, "why": "tender", "by": "Sam"}
-    add(house.engine, Pause, row)  # committed between planning and claiming: nobody has told the outbox
-    assert (house.delivers().put_off, house.delivers().accepted) == (1, 0)
-    assert plain_campaigns.letters(house.engine, "reason", "not_before", "not_after") == [
+    add(installation.engine, Pause, row)  # committed between planning and claiming: nobody has told the outbox
+    assert (installation.deliver().put_off, installation.deliver().accepted) == (1, 0)
+    assert plain_campaigns.letters(installation.engine, "reason", "not_before", "not_after") == [
         ("account_paused", now + 20 * DAY, now + 27 * DAY)
     ]
 
