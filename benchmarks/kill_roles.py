@@ -25,7 +25,7 @@ from models import attempt as attempts
 from models import campaign as kept
 from models import message as messages
 from models.bulk_upsert import add_new
-from models.queries import letter_stops
+from models.queries import suppression
 from nurture.channels.sendgrid.channel import SendGrid
 from nurture.config import campaigns
 from nurture.rendering.composer import Desk
@@ -262,7 +262,9 @@ def leaver(town: Town, chance: random.Random) -> None:
                 return  # the web app is dead at this moment: nothing was promised
         else:
             with database.writing(engine) as session:
-                letter_stops.suppress_once(session, letter_stops.Stop(address, town.clock(), "person", "benchmark"))
+                suppression.record_once(
+                    session, suppression.SuppressionEntry(address, town.clock(), "person", "benchmark")
+                )
         town.log("stopped", address=address)
 
     until_killed(town, leave, 0.04)

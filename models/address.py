@@ -1,10 +1,9 @@
 """Address: one row per mailbox, never deleted. A committed suppression here is our promise not to write again."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
-from sqlmodel import Field, Session, SQLModel
+from sqlmodel import Field, SQLModel
 
 from models.types import Id, Moment
 
@@ -19,6 +18,8 @@ class Address(SQLModel, table=True):
 
 
 class SuppressedBy(StrEnum):
+    """Why an address must never be mailed."""
+
     UNSUBSCRIBE = "unsubscribe"
     COMPLAINT = "complaint"
     BOUNCE = "bounce"
@@ -29,7 +30,10 @@ LIFTED = "lifted"  # in the record only: they took their unsubscribe back
 
 
 class Suppression(SQLModel, table=True):
-    """The record behind a suppressed address: who said stop, when, and where we heard it. Append-only."""
+    """The record behind a suppressed address: who said stop, when, and where we heard it. Append-only.
+
+    `models.queries.suppression` writes it and works out what stands.
+    """
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
     address: str = Field(index=True)
@@ -37,17 +41,3 @@ class Suppression(SQLModel, table=True):
     why: str
     heard_from: str  # "unsubscribe page", "sendgrid event", "import", a person's name
     campaign: str | None = None
-
-
-def suppress(
-    session: Session, addresses: Iterable[str], why: str, heard_from: str, now: datetime, campaign: str | None = None
-) -> int:
-    """Write no more to these (normalised) addresses, from this commit on; their waiting messages are skipped.
-
-    Returns how many were free before. `models.queries.letter_stops` does it, and takes it back.
-    """
-    from models.queries import letter_stops  # stops know messages, and messages know addresses
-
-    return letter_stops.suppress(
-        session, [letter_stops.Stop(address, now, why, heard_from, campaign) for address in addresses]
-    )

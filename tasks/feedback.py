@@ -14,7 +14,9 @@ from sqlmodel import Session
 from models import activity, attempt, event, message, restore_guard
 from models.address import SuppressedBy
 from models.event import Kind
-from models.queries import letter_stops
+from models.queries import account_stop, suppression
+from models.queries.account_stop import AccountStop
+from models.queries.suppression import SuppressionEntry
 from nurture.rules.feedback.reactions import ACTIVITIES, STOPS_ACCOUNT, SUPPRESSES, Heard, machines, outcome
 from nurture.runtime import database
 from tasks.delivery.restore_guard import surprised
@@ -62,7 +64,9 @@ def apply(engine: Engine, now: datetime) -> Applied:
     if meetings:
         with database.writing(engine) as session:
             done += Applied(
-                stopped=letter_stops.stop_accounts(session, {i: (at, STOPS_ACCOUNT[kind]) for i, kind, at in meetings})
+                stopped=account_stop.stop_accounts(
+                    session, {i: AccountStop(at, STOPS_ACCOUNT[kind]) for i, kind, at in meetings}
+                )
             )
     return done
 
@@ -111,7 +115,7 @@ def _apply(session: Session, news: Sequence[dict[str, Any]], now: datetime) -> A
         machines=sum(e["key"] in machine for e in news),
         outcomes=message.came_to(session, _changed(messages, histories, machine)),
         activities=_activities(session, news, messages, machine),
-        suppressed=letter_stops.suppress(session, _stops(news, messages)),
+        suppressed=suppression.record(session, _suppressions(news, messages)),
         stopped=_stop_who_replied(session, news, messages),
     )
     event.applied(session, [e["id"] for e in news if not _too_early(e, now)], now)
@@ -186,7 +190,7 @@ def _dedupe(key: str) -> int:
     return int.from_bytes(sha256(f"event {key}".encode()).digest()[:8], "big", signed=True)
 
 
-def _stops(news: Sequence[Mapping[str, Any]], messages: Mapping[int, RowMapping]) -> list[letter_stops.Stop]:
+def _suppressions(news: Sequence[Mapping[str, Any]], messages: Mapping[int, RowMapping]) -> list[SuppressionEntry]:
     """Bounces long after delivery come without our ids, so the address alone must be enough."""
     stops = []
     for e in news:
@@ -196,20 +200,20 @@ def _stops(news: Sequence[Mapping[str, Any]], messages: Mapping[int, RowMapping]
         if e["kind"] == Kind.DROPPED and e["stop"]:
             why, by = SuppressedBy(e["stop"]), "the provider's own list, for which it dropped a letter"
         if address and why:
-            stops.append(letter_stops.Stop(address, e["at"], why, by, to["campaign"] if to else None))
+            stops.append(SuppressionEntry(address, e["at"], why, by, to["campaign"] if to else None))
     return stops
 
 
 def _stop_who_replied(session: Session, news: Sequence[Mapping[str, Any]], messages: Mapping[int, RowMapping]) -> int:
-    accounts: dict[int, tuple[datetime, str]] = {}
+    accounts: dict[int, AccountStop] = {}
     contacts: dict[int, datetime] = {}
     for e in sorted((e for e in news if e["kind"] == Kind.REPLIED), key=lambda e: e["at"], reverse=True):
         to = messages.get(e["message_id"])
         if not to or to["campaign"] == message.SALES:  # a salesperson's answer is no lead's
             continue
         if to["account_id"]:
-            accounts[to["account_id"]] = (e["at"], STOPS_ACCOUNT["reply"])
+            accounts[to["account_id"]] = AccountStop(e["at"], STOPS_ACCOUNT["reply"])
         elif to["contact_id"]:
             contacts[to["contact_id"]] = e["at"]
-    letter_stops.stop_contacts(session, contacts)
-    return letter_stops.stop_accounts(session, accounts)
+    account_stop.stop_contacts(session, contacts)
+    return account_stop.stop_accounts(session, accounts)

@@ -7,12 +7,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from models.address import Address, SuppressedBy, suppress
+from models.address import Address, SuppressedBy
 from models.bulk_insert import bulk_insert, bulk_insert_names
 from models.bulk_upsert import Row
 from models.contact import Consent, Contact, Market, Stage
 from models.import_file import Taken, accounts_at, accounts_of, difference, save_changes
 from models.queries.person import are_one
+from models.queries.suppression import suppress
 
 HEARD_FROM = "import"
 FIRST_STAGE = {Market.B2B: Stage.LEAD.value, Market.B2C: Stage.AWARE.value}

@@ -12,8 +12,8 @@ from nurture.rendering.links import links_for
 from nurture.runtime import database
 from nurture.runtime.settings import Settings
 from nurture.web import events, groups, library, mailbox, sales, unsubscribe
-from nurture.web.dependencies import Hall
-from nurture.web.middleware import HEADERS, Doorman, at_home
+from nurture.web.dependencies import Dependencies
+from nurture.web.middleware import HEADERS, SecurityHeadersMiddleware, is_local
 from nurture.web.pages import Pages
 
 log = logging.getLogger("nurture.web")
@@ -22,19 +22,19 @@ log = logging.getLogger("nurture.web")
 def create_app(settings: Settings, engine: Engine) -> FastAPI:
     """The doors on this database. The mailbox is one of them only while mail goes to the mailbox."""
     app = FastAPI(title="nurture", openapi_url=None, docs_url=None, redoc_url=None)
-    hall = Hall(settings, engine, settings.clock, links_for(settings), Pages(settings))
-    app.include_router(events.routes(hall))
-    app.include_router(unsubscribe.routes(hall))
-    app.include_router(sales.routes(hall))
-    app.include_router(groups.routes(hall))
-    app.include_router(library.routes(hall))
+    web = Dependencies(settings, engine, settings.clock, links_for(settings), Pages(settings))
+    app.include_router(events.routes(web))
+    app.include_router(unsubscribe.routes(web))
+    app.include_router(sales.routes(web))
+    app.include_router(groups.routes(web))
+    app.include_router(library.routes(web))
     if settings.transport == "mailbox":
-        app.include_router(mailbox.routes(hall))
+        app.include_router(mailbox.routes(web))
 
     @app.api_route("/", methods=["GET", "HEAD"])
     def home(request: Request) -> Response:
         doors = {"mailbox": settings.transport == "mailbox", "prefect_port": settings.prefect_port}
-        return hall.pages.page("home.html", {"at_home": at_home(request), **doors})
+        return web.pages.page("home.html", {"is_local": is_local(request), **doors})
 
     @app.api_route("/health", methods=["GET", "HEAD"])
     def health() -> Response:
@@ -61,9 +61,9 @@ def create_app(settings: Settings, engine: Engine) -> FastAPI:
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Response:
         text = "Something went wrong here, and nothing was changed. Please try again in a minute."
-        return PlainTextResponse(text, 500, headers=HEADERS)  # made outside the doorman
+        return PlainTextResponse(text, 500, headers=HEADERS)  # made outside the middleware
 
-    app.add_middleware(Doorman)
+    app.add_middleware(SecurityHeadersMiddleware)
     return app
 
 

@@ -1,4 +1,4 @@
-"""The hall behind every door: settings, database, clock, links and pages, in one hand."""
+"""What every route of the web app needs: settings, database, clock, links and pages."""
 
 import logging
 from collections.abc import Callable
@@ -23,7 +23,9 @@ log = logging.getLogger("nurture.web")
 
 
 @dataclass(frozen=True, slots=True)
-class Hall:
+class Dependencies:
+    """Given to every `routes(web)`: one set for the whole app."""
+
     settings: Settings
     engine: Engine
     clock: Clock
@@ -31,9 +33,11 @@ class Hall:
     pages: Pages
 
     def now(self) -> datetime:
+        """The moment as the installation's clock has it, aware UTC."""
         return self.clock()
 
     def reading(self) -> AbstractContextManager[Session]:
+        """A session that only reads."""
         return database.reading(self.engine)
 
     def write(self, work: Callable[[Session], T]) -> T:

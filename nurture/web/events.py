@@ -7,16 +7,16 @@ from fastapi.concurrency import run_in_threadpool
 
 from models import event
 from nurture.channels.sendgrid.events import SIGNATURE, TIMESTAMP, NotEvents, genuine, public_keys, read_events
-from nurture.web.dependencies import Hall
+from nurture.web.dependencies import Dependencies
 from nurture.web.request_body import read_body
 
 MOST_BYTES = 4_000_000  # SendGrid posts up to 768 kB
 log = logging.getLogger("nurture.web")
 
 
-def routes(hall: Hall) -> APIRouter:
+def routes(web: Dependencies) -> APIRouter:
     router = APIRouter()
-    keys = public_keys(hall.settings.sendgrid_webhook_key)
+    keys = public_keys(web.settings.sendgrid_webhook_key)
     if not keys:
         log.warning("SENDGRID_WEBHOOK_KEY is empty: events from SendGrid are refused until it is set")
 
@@ -33,10 +33,10 @@ def routes(hall: Hall) -> APIRouter:
         if not genuine(keys, signature, timestamp, body):
             return 403
         try:
-            rows = read_events(body, hall.now())
+            rows = read_events(body, web.now())
         except NotEvents:
             return 400
-        new = hall.write(lambda session: event.keep(session, rows))
+        new = web.write(lambda session: event.keep(session, rows))
         log.info("%d events, %d of them new", len(rows), new)
         return 204
 

@@ -20,8 +20,8 @@ from nurture.rules.segmentation.solution_group import Solution
 from nurture.rules.segmentation.solution_group import buying_group as seated
 from nurture.rules.segmentation.titles import ROLES
 from nurture.web import account_pause
-from nurture.web.dependencies import Hall
-from nurture.web.middleware import at_home
+from nurture.web.dependencies import Dependencies
+from nurture.web.middleware import is_local
 from nurture.web.request_body import form_of, read_body
 
 MOST_BYTES = 16_000
@@ -29,43 +29,43 @@ HERE = "somebody at this machine"  # who speaks on a page that marketing opened
 EVERYTHING = Solution("", "Everything", ())
 
 
-def routes(hall: Hall) -> APIRouter:
+def routes(web: Dependencies) -> APIRouter:
     router = APIRouter()
 
     def gone() -> Response:
-        return hall.pages.page("sales_gone.html", {}, 404)
+        return web.pages.page("sales_gone.html", {}, 404)
 
     def whose(door: str, token: str) -> tuple[int, str] | None:
         """The account a link opens, and in whose name it speaks."""
         if door == "g":
-            account_id = hall.links.read(GROUP, token, hall.now())
+            account_id = web.links.read(GROUP, token, web.now())
             return (account_id, HERE) if account_id else None
-        handoff_id = hall.links.read(HANDOFF, token, hall.now())
-        with hall.reading() as session:
+        handoff_id = web.links.read(HANDOFF, token, web.now())
+        with web.reading() as session:
             lead = handoff.lead(session, handoff_id) if handoff_id else None
         return (lead["account_id"], lead["owner_email"]) if lead and lead["account_id"] else None
 
     def show(door: str, token: str, wanted: str, complaint: str = "", status: int = 200) -> Response:
         of = whose(door, token)
-        with hall.reading() as session:
+        with web.reading() as session:
             account = buying_group.account(session, of[0]) if of else None
             if account is None:
                 return gone()
-            known = solutions.read(hall.settings.rules)
-            context = group_page(session, account["id"], known, wanted, hall.now())
-            context |= account_pause.standing(session, account["id"], hall.now())
+            known = solutions.read(web.settings.rules)
+            context = group_page(session, account["id"], known, wanted, web.now())
+            context |= account_pause.standing(session, account["id"], web.now())
         here = f"/h/{token}/group" if door == "h" else f"/g/{token}"
         back = f"/h/{token}" if door == "h" else "/groups"
-        return hall.pages.page(
+        return web.pages.page(
             "group.html",
             context | {"account": account, "here": here, "back": back, "door": door, "complaint": complaint,
-                       "roles": ROLES, "now": hall.now()},
+                       "roles": ROLES, "now": web.now()},
             status,
         )  # fmt: skip
 
     def rest(door: str, token: str, form: Mapping[str, str], of: tuple[int, str]) -> Response:
-        zone = ZoneInfo(hall.settings.sales_zone)
-        wrong = hall.write(lambda session: account_pause.do(session, form, *of, zone, hall.now()))
+        zone = ZoneInfo(web.settings.sales_zone)
+        wrong = web.write(lambda session: account_pause.do(session, form, *of, zone, web.now()))
         if wrong:
             return show(door, token, "", f"Nothing was changed: {wrong}.", 422)
         return RedirectResponse(f"/h/{token}/group" if door == "h" else f"/g/{token}", 303)
@@ -84,13 +84,13 @@ def routes(hall: Hall) -> APIRouter:
         def write(session: Session) -> bool:
             mine = {str(person["id"]): person["id"] for person in buying_group.people(session, of[0])}
             if contact in mine:
-                confirmation.confirm(session, mine[contact], said, of[1], hall.now())
+                confirmation.confirm(session, mine[contact], said, of[1], web.now())
             return contact in mine
 
-        if not hall.write(write):
+        if not web.write(write):
             return show(door, token, wanted, "Nothing was changed: this person is not at this account any more.", 422)
         here = f"/h/{token}/group" if door == "h" else f"/g/{token}"
-        known = {one.slug for one in solutions.read(hall.settings.rules)}
+        known = {one.slug for one in solutions.read(web.settings.rules)}
         return RedirectResponse(here + (f"?solution={wanted}" if wanted in known else "") + f"#p{contact}", 303)
 
     @router.api_route("/g/{token}", methods=["GET", "HEAD"])
@@ -113,14 +113,14 @@ def routes(hall: Hall) -> APIRouter:
 
     @router.api_route("/groups", methods=["GET", "HEAD"])
     def groups(request: Request, name: str = "") -> Response:
-        if not at_home(request):
+        if not is_local(request):
             raise HTTPException(403, "This list can only be read on the machine it is on, at http://127.0.0.1.")
         name = name.replace("\0", "").strip()[:100]
-        with hall.reading() as session:
-            rows = [dict(row) for row in buying_group.accounts(session, hall.now(), name=name)]
+        with web.reading() as session:
+            rows = [dict(row) for row in buying_group.accounts(session, web.now(), name=name)]
         for row in rows:
-            row["link"] = "/" + hall.links.group(row["id"], hall.now()).split("/", 3)[3]
-        return hall.pages.page("groups.html", {"accounts": rows, "name": name, "now": hall.now()})
+            row["link"] = "/" + web.links.group(row["id"], web.now()).split("/", 3)[3]
+        return web.pages.page("groups.html", {"accounts": rows, "name": name, "now": web.now()})
 
     return router
 

@@ -9,18 +9,18 @@ from models.contact import Market
 from nurture.checks import content_coverage
 from nurture.rendering.translations import read_words
 from nurture.rules.planning.content_assets import STAGES
-from nurture.web.dependencies import Hall
-from nurture.web.middleware import at_home
+from nurture.web.dependencies import Dependencies
+from nurture.web.middleware import is_local
 
 
-def routes(hall: Hall) -> APIRouter:
+def routes(web: Dependencies) -> APIRouter:
     router = APIRouter()
 
     @router.api_route("/content", methods=["GET", "HEAD"])
     def look(request: Request, stage: str = "") -> Response:
-        if not at_home(request):
+        if not is_local(request):
             raise HTTPException(403, "This page can only be read on the machine it is on, at http://127.0.0.1.")
-        return hall.pages.page("content.html", matrix_page(content_coverage.shared(hall.settings.templates), stage))
+        return web.pages.page("content.html", matrix_page(content_coverage.shared(web.settings.templates), stage))
 
     return router
 

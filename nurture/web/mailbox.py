@@ -13,8 +13,8 @@ from fastapi.responses import HTMLResponse
 
 from models import message
 from nurture.channels.mailbox import path
-from nurture.web.dependencies import Hall
-from nurture.web.middleware import at_home
+from nurture.web.dependencies import Dependencies
+from nurture.web.middleware import is_local
 from nurture.web.pages import LANGUAGES
 
 A_PAGE = 50
@@ -28,15 +28,15 @@ NAMES = {"en": "English", "es": "Español", "ro": "Română", "zh": "中文", "d
 
 def only_here(request: Request) -> None:
     """These pages show people's mail."""
-    if not at_home(request):
+    if not is_local(request):
         raise HTTPException(
             403, "The mailbox can only be read on the machine it is on, at http://127.0.0.1, without a proxy."
         )
 
 
-def routes(hall: Hall) -> APIRouter:
+def routes(web: Dependencies) -> APIRouter:
     router = APIRouter(dependencies=[Depends(only_here)])
-    folder = hall.settings.var / "mailbox"
+    folder = web.settings.var / "mailbox"
 
     def file_of(message_id: str) -> Path:
         file = path(folder, int(message_id)) if re.fullmatch(r"[1-9][0-9]{0,17}", message_id) else None
@@ -49,7 +49,7 @@ def routes(hall: Hall) -> APIRouter:
         given = {"campaign": campaign, "address": address.strip().lower(), "language": language, "text": text}
         wanted = {name: value.replace("\0", "")[:254] for name, value in given.items()}
         number = int(page) if re.fullmatch(r"[1-9][0-9]{0,5}", page) else 1
-        with hall.reading() as session:
+        with web.reading() as session:
             rows, total = message.posted(session, wanted, (number - 1) * A_PAGE, A_PAGE)
             campaigns = message.campaigns_posted(session)
         context = {
@@ -61,7 +61,7 @@ def routes(hall: Hall) -> APIRouter:
             "newer": _page(wanted, number - 1) if number > 1 else None,
             "older": _page(wanted, number + 1) if number * A_PAGE < total else None,
         }
-        return hall.pages.page("mailbox.html", context)
+        return web.pages.page("mailbox.html", context)
 
     @router.api_route("/mailbox/{message_id}", methods=["GET", "HEAD"])
     def letter(message_id: str) -> Response:
@@ -72,7 +72,7 @@ def routes(hall: Hall) -> APIRouter:
             "headers": [(name, str(mail[name])) for name in SHOWN if mail[name]],
             "text": _part(mail, "plain"),
         }
-        return hall.pages.page("letter.html", context)
+        return web.pages.page("letter.html", context)
 
     @router.api_route("/mailbox/{message_id}/html", methods=["GET", "HEAD"])
     def html(message_id: str) -> Response:

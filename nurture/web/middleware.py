@@ -1,4 +1,4 @@
-"""The doorman: what every answer carries, what the log may know, and who is from this machine."""
+"""The middleware: which headers every answer carries, what the access log may know, and who is on this machine."""
 
 import logging
 import re
@@ -29,14 +29,14 @@ def masked(path: str) -> str:
     return _TOKEN.sub(r"/\1/…", path.encode("unicode_escape").decode("ascii"))
 
 
-def at_home(request: Request) -> bool:
+def is_local(request: Request) -> bool:
     """Is this somebody at this very machine? A name that points here from outside, or a proxy, is not."""
     forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-forwarded-host", "via"))
     return not forwarded and bool(_LOOPBACK.fullmatch(request.headers.get("host", "")))
 
 
-class Doorman:
-    """ASGI around everything. Pure ASGI, so that a streamed body is not held up."""
+class SecurityHeadersMiddleware:
+    """Adds our security headers to every answer and writes the access log. Pure ASGI, so that no body is held up."""
 
     def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self.app = app

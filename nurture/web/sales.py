@@ -17,7 +17,7 @@ from models.queries import call_list
 from nurture.rendering.links import HANDOFF, SALES
 from nurture.rules.feedback.reactions import NOT_A_FIT, NOT_NOW
 from nurture.rules.intake.names import full_name
-from nurture.web.dependencies import Hall
+from nurture.web.dependencies import Dependencies
 from nurture.web.request_body import form_of, read_body
 
 MOST_BYTES = 64_000
@@ -46,15 +46,15 @@ DEEDS = {
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def routes(hall: Hall) -> APIRouter:
+def routes(web: Dependencies) -> APIRouter:
     router = APIRouter()
 
     def gone() -> Response:
-        return hall.pages.page("sales_gone.html", {}, 404)
+        return web.pages.page("sales_gone.html", {}, 404)
 
     def show(handoff_id: int, token: str, choice: str, complaint: str = "", status: int = 200) -> Response:
-        now = hall.now()
-        with hall.reading() as session:
+        now = web.now()
+        with web.reading() as session:
             lead = handoff.lead(session, handoff_id)
             if lead is None:
                 return gone()
@@ -63,14 +63,14 @@ def routes(hall: Hall) -> APIRouter:
             "choice": choice,
             "complaint": complaint,
             "here": f"/h/{token}",
-            "mine": _path(hall.links.sales(handoff_id, now)),
+            "mine": _path(web.links.sales(handoff_id, now)),
         }
-        return hall.pages.page("lead.html", context | answer, status)
+        return web.pages.page("lead.html", context | answer, status)
 
     @router.api_route("/h/{token}", methods=["GET", "HEAD"])
     def look(token: str, choice: str = "") -> Response:
         """Links in the mail bring their answer along as `choice`: it is preselected, never decided."""
-        handoff_id = hall.links.read(HANDOFF, token, hall.now())
+        handoff_id = web.links.read(HANDOFF, token, web.now())
         return show(handoff_id, token, CHOICES.get(choice, "")) if handoff_id else gone()
 
     @router.post("/h/{token}")
@@ -81,7 +81,7 @@ def routes(hall: Hall) -> APIRouter:
         return await run_in_threadpool(_decide, token, body)
 
     def _decide(token: str, body: bytes) -> Response:
-        handoff_id = hall.links.read(HANDOFF, token, hall.now())
+        handoff_id = web.links.read(HANDOFF, token, web.now())
         if not handoff_id:
             return gone()
         form = form_of(body)
@@ -92,22 +92,22 @@ def routes(hall: Hall) -> APIRouter:
             return show(handoff_id, token, decision, "Please say why: it teaches the score.", 422)
         note = _CONTROLS.sub(" ", form.get("note", "")).strip()[:LONGEST_NOTE]
         why = ": ".join(part for part in (reason, note) if part) or None
-        hall.write(lambda session: handoff.decide(session, handoff_id, decision, why, hall.now()))
+        web.write(lambda session: handoff.decide(session, handoff_id, decision, why, web.now()))
         return RedirectResponse(f"/h/{token}", 303)  # shows what stands, which may be an earlier answer
 
     @router.api_route("/sales/{token}", methods=["GET", "HEAD"])
     def mine(token: str) -> Response:
-        now = hall.now()
-        handoff_id = hall.links.read(SALES, token, now)
-        with hall.reading() as session:
+        now = web.now()
+        handoff_id = web.links.read(SALES, token, now)
+        with web.reading() as session:
             one = handoff.lead(session, handoff_id) if handoff_id else None
             if one is None:
                 return gone()
             leads = [dict(lead) for lead in handoff.open_leads(session, one["owner_email"])]
         for lead in leads:
-            lead |= {"name": _name(lead), "link": _path(hall.links.handoff(lead["id"], now))}
+            lead |= {"name": _name(lead), "link": _path(web.links.handoff(lead["id"], now))}
         owner = one["owner_name"] or one["owner_email"]
-        return hall.pages.page("sales.html", {"leads": leads, "owner": owner, "now": now})
+        return web.pages.page("sales.html", {"leads": leads, "owner": owner, "now": now})
 
     return router
 

@@ -49,7 +49,7 @@ def test_before_during_and_after_the_letter(installed: Installation, now: dateti
 
 
 def test_who_was_held_back_hears_why(installed: Installation, now: datetime) -> None:
-    from models.address import suppress
+    from models.queries.suppression import suppress
 
     installed.plan("pump-efficiency")
     with database.writing(installed.engine) as session:

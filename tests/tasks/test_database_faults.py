@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from models import attempt as attempts
 from models import metadata
-from models.address import suppress
+from models.queries.suppression import suppress
 from nurture.rules.delivery.states import ARMED_LEASE, Answer, Verdict
 from nurture.runtime import database
 from tasks.delivery import outbox

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, insert, select, update
 
 from models import Account, Activity, Address, Attempt, Enrolment, Event, Message, Suppression, event
-from models.address import SuppressedBy, suppress
+from models.address import SuppressedBy
 from models.event import Kind
 from models.queries import letter_stops
+from models.queries.suppression import resubscribe, suppress
 from nurture.channels.sendgrid.events import read_events
 from nurture.rules.feedback.reactions import OUTCOMES, Heard, machine_agent, machines, outcome
 from nurture.rules.reasons import SUPPRESSED, Reason
@@ -276,7 +277,7 @@ def test_only_an_unsubscribe_can_be_taken_back(house: Engine, now: datetime) -> 
                 assert suppress(session, [address], why, "test", now) == (why == whys[0])
     later = now + timedelta(minutes=1)
     with database.writing(house) as session:
-        assert [letter_stops.lift(session, a, "test", later) for a in (ZOE, RUTH, IVAN, NOBODY)] == [
+        assert [resubscribe(session, a, "test", later) for a in (ZOE, RUTH, IVAN, NOBODY)] == [
             True,
             False,
             False,
@@ -294,25 +295,25 @@ def test_only_an_unsubscribe_can_be_taken_back(house: Engine, now: datetime) -> 
 def test_taking_it_back_in_the_same_moment_counts_as_after(house: Engine, now: datetime) -> None:
     with database.writing(house) as session:
         suppress(session, [ZOE], SuppressedBy.UNSUBSCRIBE, "test", now)
-        assert letter_stops.lift(session, ZOE, "test", now)
+        assert resubscribe(session, ZOE, "test", now)
 
 
 def test_a_letter_whose_time_was_over_keeps_its_old_reason(house: Engine, now: datetime) -> None:
     with database.writing(house) as session:
         suppress(session, [ZOE], SuppressedBy.UNSUBSCRIBE, "test", now)
     with database.writing(house) as session:
-        letter_stops.lift(session, ZOE, "test", now + timedelta(days=1))
+        resubscribe(session, ZOE, "test", now + timedelta(days=1))
     with database.writing(house) as session:
         suppress(session, [ZOE], SuppressedBy.BOUNCE, "test", now + timedelta(days=90))
     assert row(house, Message, id=11)["reason"] == Reason.UNSUBSCRIBED
 
 
 def test_the_reasons_of_the_tables_are_the_reasons_of_the_rules() -> None:
-    assert {str(why): reason for why, reason in letter_stops.SKIPS.items()} == {
+    assert {str(why): reason for why, reason in letter_stops.REASON_OF.items()} == {
         why: str(reason) for why, reason in SUPPRESSED.items()
     }
     assert letter_stops.ACCOUNT_STOPPED == Reason.ACCOUNT_STOPPED
-    assert set(SuppressedBy) == set(letter_stops.SKIPS)
+    assert set(SuppressedBy) == set(letter_stops.REASON_OF)
 
 
 # --- the rules alone -------------------------------------------------------------------------------------------------

@@ -20,8 +20,8 @@ from models import (
     Order,
     Suppression,
 )
-from models.address import suppress
 from models.import_file import Import
+from models.queries.suppression import suppress
 from nurture.files import mapping
 from nurture.files.mapping import MappingError
 from nurture.rules.intake.records import FileMapping

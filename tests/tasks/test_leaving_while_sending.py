@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from models import message as messages
 from models.address import SuppressedBy
-from models.queries import letter_stops
+from models.queries import suppression
 from nurture.runtime import database
 from tasks.delivery import outbox
 from tests.support.outbox import Told, desk, fill, message, states
@@ -29,10 +29,10 @@ def test_the_unsubscribe_and_the_claim_both_succeed(
     def leave() -> None:
         try:
             with database.writing(engine) as session:
-                letter_stops._hold(session, ["p0@home.example"])
+                suppression._lock(session, ["p0@home.example"])
                 holds_the_address.set()
-                said = letter_stops.Stop("p0@home.example", now, SuppressedBy.UNSUBSCRIBE, "page")
-                letter_stops.suppress_once(session, said)
+                said = suppression.SuppressionEntry("p0@home.example", now, SuppressedBy.UNSUBSCRIBE, "page")
+                suppression.record_once(session, said)
         except Exception as error:  # told below: a failed thread fails nothing
             failures.append(error)
 

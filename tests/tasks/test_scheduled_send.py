@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 
 from models import event
 from models import message as messages
-from models.address import suppress
 from models.campaign import release_brake, set_brake
 from models.queries.scheduled_send import open_batches
+from models.queries.suppression import suppress
 from nurture.channels.base import Call
 from nurture.channels.sendgrid.channel import SendGrid
 from nurture.channels.sendgrid.events import read_events

@@ -12,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 from models import Activity, Address, Contact, Message, Order, Segment
 from models import message as messages
 from models.queries import person
-from models.queries.letter_stops import Stop, suppress
 from models.queries.recipients import recipients
+from models.queries.suppression import suppress
 from nurture.config import audience_predicate
 from nurture.files import mapping
 from nurture.rendering import context
@@ -119,7 +119,7 @@ def test_an_unsubscribe_stays_with_its_address(engine: Engine, now: datetime, tm
     fill(engine, now, 2)
     are_one(engine, (0, 1))
     with database.writing(engine) as session:
-        suppress(session, [Stop(at(0), now, "unsubscribe", "unsubscribe page")])
+        suppress(session, [at(0)], "unsubscribe", "unsubscribe page", now)
     assert run(engine, now, tmp_path) == [at(1)]
 
 

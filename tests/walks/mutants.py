@@ -20,7 +20,7 @@ from models import Attempt, Message
 from models import attempt as attempts
 from models.attempt import AttemptState
 from models.message import State
-from models.queries import letter_stops, scheduled_send
+from models.queries import scheduled_send, suppression
 from nurture.channels.base import Call
 from nurture.channels.sendgrid import events
 from nurture.channels.sendgrid.batches import Batches
@@ -162,16 +162,14 @@ def event_id_is_the_key(patch: Patch) -> None:
 
 def suppresses_only_waiting(patch: Patch) -> None:
     """A stop takes waiting rows out of the outbox and leaves no mark on the address."""
-    real = letter_stops._settle
+    real = suppression._settle
 
-    def settle(session: Any, addresses: Sequence[str], held: Any) -> None:
-        real(session, addresses, held)
+    def settle(session: Any, addresses: Sequence[str]) -> None:
+        real(session, addresses)
         none: dict[str, Any] = {"suppressed_at": None, "suppressed_why": None}
-        session.execute(
-            update(letter_stops.Address).where(col(letter_stops.Address.address).in_(addresses)).values(none)
-        )
+        session.execute(update(suppression.Address).where(col(suppression.Address.address).in_(addresses)).values(none))
 
-    patch.setattr(letter_stops, "_settle", settle)
+    patch.setattr(suppression, "_settle", settle)
 
 
 def untouched(patch: Patch) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from models import event, message
 from models.campaign import release_brake, set_brake
-from models.queries import letter_stops
+from models.queries import account_stop, suppression
 from nurture.channels.sendgrid.channel import SendGrid
 from nurture.channels.sendgrid.events import read_events
 from nurture.channels.sendgrid.logs import AROUND
@@ -413,13 +413,15 @@ class World:
         address, why = self._somebody(), self.chance.choice(["unsubscribe", "person"])
         self.tell(f"{address} leaves ({why})")
         self._write(
-            lambda session: letter_stops.suppress_once(session, letter_stops.Stop(address, self.now, why, "the walk"))
+            lambda session: suppression.record_once(
+                session, suppression.SuppressionEntry(address, self.now, why, "the walk")
+            )
         )
         self.witness.stopped(address)
 
     def move_return(self) -> None:
         address = self.chance.choice(self.witness.people)
-        if self._write(lambda session: letter_stops.lift(session, address, "the walk", self.now)):
+        if self._write(lambda session: suppression.resubscribe(session, address, "the walk", self.now)):
             self.tell(f"{address} is back")
             self.witness.free(address)
 
@@ -435,7 +437,9 @@ class World:
         """A colleague replies: the whole account is left alone."""
         account = self.chance.choice([1, 2])
         self.tell(f"account {account} replies")
-        self._write(lambda session: letter_stops.stop_accounts(session, {account: (self.now, "reply")}))
+        self._write(
+            lambda session: account_stop.stop_accounts(session, {account: account_stop.AccountStop(self.now, "reply")})
+        )
         self.witness.stopped(account)
 
     def move_a_day(self) -> None:

@@ -130,7 +130,7 @@ def test_health_tells_whether_the_tables_are_current(web: TestClient, engine: En
 def test_a_fault_of_ours_says_nothing_about_us(
     web: TestClient, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nurture.web.unsubscribe.letter_stops.reader", lambda *_: 1 / 0)
+    monkeypatch.setattr("nurture.web.unsubscribe.letter_stops.recipient_of", lambda *_: 1 / 0)
     answer = web.get(f"/u/{TOKENS[UNSUBSCRIBE]}")
     assert answer.status_code == 500
     assert answer.text == "Something went wrong here, and nothing was changed. Please try again in a minute."

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select
 
 from models import Address, Message, Suppression
-from models.queries import letter_stops
+from models.queries import suppression
 from nurture.rendering.links import HANDOFF, UNSUBSCRIBE, Links
 from nurture.runtime import database
 from nurture.runtime.settings import Settings
@@ -107,11 +107,11 @@ def test_a_mistake_can_be_taken_back_and_is_recorded(web: TestClient, engine: En
 def test_who_leaves_after_coming_back_has_left_whatever_the_clock_says(engine: Engine, now: datetime, later) -> None:
     settle_in(engine, now)
     with database.writing(engine) as session:
-        assert letter_stops.suppress_once(
-            session, letter_stops.Stop(ZOE, now - timedelta(days=1), "unsubscribe", "page")
+        assert suppression.record_once(
+            session, suppression.SuppressionEntry(ZOE, now - timedelta(days=1), "unsubscribe", "page")
         )
-        assert letter_stops.lift(session, ZOE, "page", now)
-        assert letter_stops.suppress_once(session, letter_stops.Stop(ZOE, now + later, "unsubscribe", "page"))
+        assert suppression.resubscribe(session, ZOE, "page", now)
+        assert suppression.record_once(session, suppression.SuppressionEntry(ZOE, now + later, "unsubscribe", "page"))
     with database.reading(engine) as session:
         assert session.get(Address, ZOE).suppressed_why == "unsubscribe"
 
