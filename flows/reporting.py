@@ -5,7 +5,7 @@ from prefect import State
 from flows.orchestration import artifacts
 from flows.orchestration.flow_factory import At, Minutes, Slug, Trouble, done, moment, noun
 from flows.orchestration.late_run_guard import too_late
-from nurture.rules.reporting.ledger import GROUPS, skips_by_reason
+from nurture.rules.reporting.ledger import GROUPS, reasons_page
 from nurture.rules.segmentation import lifecycle
 from nurture.runtime import database
 from tasks.reporting import funnel, report
@@ -32,7 +32,7 @@ def reporting(campaign: Slug = None, most_late: Minutes = 240, at: At = None) ->
         "reporting", f"{found.markdown()}\n\n{threshold}", "The ledger, the funnel and what sales have time for"
     )
     artifacts.page("funnel", lifecycle.markdown(stages), "Leads by stage: how many, how many go on, how long they stay")
-    artifacts.page("reasons", skips_by_reason(found.lines), "Letters not sent, by reason")
+    artifacts.page("reasons", reasons_page(found.lines), "Letters not sent, by reason")
     if not found.adds_up:
         raise Trouble(
             "The ledger does not add up: a message is in no group or in two. Nothing is lost; please report it."

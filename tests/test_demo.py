@@ -20,9 +20,9 @@ from sqlmodel import col
 from models import Activity, Address, Event, Handoff, Message, Order
 from models.campaign import published
 from models.message import SALES, State
+from models.queries.holdout_lift import HoldoutArms
 from nurture.channels import choice
 from nurture.cli import demo_days, demo_end, demo_screen, demo_stage
-from nurture.cli.console import _plain
 from nurture.cli.demo_days import FIRST, Day
 from nurture.cli.demo_end import Ending
 from nurture.cli.demo_stage import Occupied, Stage, stage
@@ -211,8 +211,11 @@ def test_the_shop_tells_of_orders_with_and_without_the_code(played: Played) -> N
     assert Counter(code or "" for code in codes)["SPRING15"] > 0
 
 
-def test_the_end_names_people_and_reasons_and_is_one_json_document(played: Played) -> None:
-    told = json.loads(json.dumps(played.end.as_json(), default=_plain))
+def test_the_end_names_people_and_reasons_and_is_one_json_document(
+    played: Played, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo_end.print_document(played.end, DAYS, {"all": 1.0})
+    told = json.loads(capsys.readouterr().out)
     assert told["adds_up"] is True
     assert [answer["status"] for answer in told["why"]] == ["sent", "held_back", "never_qualified"]
     assert all(answer["sentence"].endswith(".") for answer in told["why"])
@@ -313,12 +316,12 @@ def test_a_bar_shows_something_for_anything() -> None:
     ],
 )
 def test_the_lift_is_told_with_its_uncertainty(arms: tuple[int, int, int, int], says: str) -> None:
-    found = lift(*arms)
+    found = lift(HoldoutArms(*arms))
     assert says in found.sentence()
     assert found.least <= found.difference <= found.most
 
 
 def test_the_lifts_interval_is_newcombes() -> None:
     """His own example: 56 of 70 against 48 of 80 is +0.20, from +0.0524 to +0.3339."""
-    found = lift(70, 56, 80, 48)
+    found = lift(HoldoutArms(70, 56, 80, 48))
     assert (found.difference, found.least, found.most) == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)

@@ -1,4 +1,4 @@
-"""Lift, asked of the tables: how many who got a promotion bought, and how many who were held out of it."""
+"""How many who got a promotion bought, and how many who were held out of it: the figures behind its lift."""
 
 from typing import NamedTuple
 
@@ -11,15 +11,17 @@ from models.order import Order
 HOLDOUT = "holdout"  # a Reason of nurture.rules.reasons
 
 
-class Arms(NamedTuple):
+class HoldoutArms(NamedTuple):
+    """People in the two arms of a campaign, and how many of each bought."""
+
     treated: int = 0
     treated_bought: int = 0
     held_out: int = 0
     held_out_bought: int = 0
 
 
-def arms(session: Session, campaign: str) -> Arms:
-    """People in both arms of a campaign, and how many of each bought after it was decided that they get it or not.
+def holdout_arms(session: Session, campaign: str) -> HoldoutArms:
+    """People in both arms of a campaign, and how many of each bought after it was decided whether they get it.
 
     Both are counted from the first letter's decision, so that nobody has more time to buy than the others. Walks
     `message_ledger` to the campaign's first step; `orders_contact_at` answers for each contact.
@@ -40,4 +42,4 @@ def arms(session: Session, campaign: str) -> Arms:
             (col(Message.state) == State.ACCEPTED) | ((col(Message.state) == State.SKIPPED) & held),
         )
     ).one()  # fmt: skip
-    return Arms(*rows)
+    return HoldoutArms._make(rows)

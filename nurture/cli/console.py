@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,25 +37,40 @@ def here(at: datetime | None = None) -> "tuple[Settings, Engine, datetime]":
 
 
 def say_error(sentence: str) -> None:
+    """One sentence on stderr, with a red cross."""
     err.print(f"[red]✗[/] {escaped(sentence)}")
 
 
 def escaped(text: str) -> str:
+    """Text of somebody else's, so that its brackets are not read as colours."""
     from rich.markup import escape
 
     return escape(text)
 
 
 def print_json(document: Any) -> None:
-    """One JSON document; moments as ISO text."""
-    print(json.dumps(document, ensure_ascii=False, indent=1, default=_plain))
+    """One JSON document. Typed rows become objects, moments ISO text, what JSON does not know its text."""
+    print(json.dumps(_plain(document), ensure_ascii=False, indent=1))
 
 
 def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return {name: _plain(one) for name, one in zip(value._fields, value, strict=True)}
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
+Cell = str | int | float | None
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], title: str | None = None) -> None:
     """A table that reads on a narrow terminal. Columns whose name begins with # are figures."""
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
     for name in columns:

@@ -12,7 +12,7 @@ import httpx
 from rich.console import Console
 
 from nurture.cli import demo_days, demo_end, demo_screen
-from nurture.cli.console import err, explained, print_json, say_error
+from nurture.cli.console import err, explained, say_error
 from nurture.cli.demo_days import FIRST, SEED, Morning
 from nurture.cli.demo_screen import Screen, stopwatch
 from nurture.cli.demo_stage import Occupied, Stage, stage
@@ -73,7 +73,7 @@ def _play(screen: Screen, days: int, stay: bool, json: bool) -> int:
             parts["all"] = round(watch(), 1)
             screen.line(f"\n[dim]{days} days in {parts['all']:.0f} seconds.[/]\n")
             if json:
-                print_json({"days": days, "seconds": dict(parts), **end.as_json()})
+                demo_end.print_document(end, days, parts)
             if stay:
                 demo_end.look_around(screen, end, place)
                 _stay()

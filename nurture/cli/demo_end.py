@@ -4,11 +4,11 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -19,20 +19,20 @@ from models.contact import Contact, Market
 from models.enrolment import Enrolment
 from models.handoff import Decision, Handoff
 from models.message import SALES, Message
-from models.queries.holdout_lift import arms
+from models.queries.holdout_lift import holdout_arms
 from models.score import Score
-from nurture.cli.console import escaped
+from nurture.cli.console import escaped, print_json
 from nurture.cli.demo_screen import Screen, shown
 from nurture.cli.demo_stage import PREFECT_PORT, WEB_PORT, Stage
 from nurture.explain import why
 from nurture.rendering.links import links_for
 from nurture.rules.feedback.reactions import NOT_A_FIT, NOT_NOW
 from nurture.rules.intake.names import full_name
-from nurture.rules.reporting.holdout_lift import Lift, lift
-from nurture.rules.reporting.ledger import FUNNEL, because, title
+from nurture.rules.reporting.holdout_lift import HoldoutLift, lift
+from nurture.rules.reporting.ledger import FUNNEL, campaign_title, describe_reasons
 from nurture.runtime import database
 from nurture.runtime.supervisor import Addresses
-from tasks.reporting import Report, report
+from tasks.reporting import LedgerReport, report
 
 SEQUENCE, PROMOTION = "pump-efficiency", "spring-sale"
 GROUPS = ("planned", "accepted", "skipped", "refused", "unknown", "waiting")
@@ -45,43 +45,81 @@ WORDS = {
 }
 
 
+class OfferedLead(NamedTuple):
+    """A lead that sales got, and what they said. The fields are those of `nurture demo --json`."""
+
+    id: int
+    grade: str
+    title: str | None
+    account: str | None
+    owner_email: str
+    owner_name: str | None
+    lead: str
+    score: int
+    reasons: list[str]
+    offered_at: datetime
+    due_at: datetime
+    decision: Decision
+    decided_at: datetime | None
+    decided_why: str | None
+
+    @property
+    def late(self) -> bool:
+        """Did the answer come after its time?"""
+        return self.decided_at is not None and self.decided_at > self.due_at
+
+
+class WhyAnswer(NamedTuple):
+    """What `nurture why` says of one person and campaign."""
+
+    address: str
+    campaign: str
+    status: str
+    sentence: str
+
+
 @dataclass(frozen=True)
 class Ending:
-    """Everything the demo came to, as plain values."""
+    """Everything the demo came to."""
 
-    report: Report
-    lift: Lift
-    handoffs: list[dict[str, Any]]
-    why: list[dict[str, Any]]
+    report: LedgerReport
+    lift: HoldoutLift
+    handoffs: list[OfferedLead]
+    why: list[WhyAnswer]
     addresses: dict[str, str]
     scored_by: str
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "adds_up": self.report.adds_up,
-            "ledger": self.report.ledger,
-            "funnel": self.report.funnel,
-            "lift": asdict(self.lift) | {"sentence": self.lift.sentence()},
-            "handoffs": self.handoffs,
-            "why": self.why,
-            "addresses": self.addresses,
-            "scored_by": self.scored_by,
-        }
+
+def print_document(end: Ending, days: int, seconds: Mapping[str, float]) -> None:
+    """The document of `nurture demo --json`. `seconds`: how long each part took."""
+    print_json({
+        "days": days,
+        "seconds": dict(seconds),
+        "adds_up": end.report.adds_up,
+        "ledger": end.report.lines,
+        "funnel": end.report.funnel,
+        "lift": asdict(end.lift) | {"sentence": end.lift.sentence()},
+        "handoffs": end.handoffs,
+        "why": end.why,
+        "addresses": end.addresses,
+        "scored_by": end.scored_by,
+    })  # fmt: skip
 
 
 def ending(place: Stage, where: Addresses, now: datetime) -> Ending:
+    """Ask the demo's database what the days came to. `where`: where the pages are."""
     found = report(place.engine, now)
     with database.reading(place.engine) as session:
-        earned = lift(*arms(session, PROMOTION))
+        earned = lift(holdout_arms(session, PROMOTION))
         best = _handoffs(session)
         answers = list(_answers(session, now))
         in_charge = _in_charge(session)
     pages = {"home": where.web, "mailbox": f"{where.web}/mailbox", "prefect": where.prefect}
     links = links_for(place.settings)
     if best:
-        pages["lead"] = links.handoff(best[0]["id"], now)
-        to_answer = [one for one in best if one["decision"] == Decision.OFFERED] or best
-        pages["sales"] = links.sales(to_answer[0]["id"], now)
+        pages["lead"] = links.handoff(best[0].id, now)
+        to_answer = [one for one in best if one.decision == Decision.OFFERED] or best
+        pages["sales"] = links.sales(to_answer[0].id, now)
     return Ending(found, earned, best, answers, pages, in_charge)
 
 
@@ -92,34 +130,26 @@ def _in_charge(session: Session) -> str:
     return f"Scored by the learned model {', '.join(learned)}" if learned else "Scored by the rules of scoring.toml"
 
 
-def _handoffs(session: Session) -> list[dict[str, Any]]:
+def _handoffs(session: Session) -> list[OfferedLead]:
     """Every handoff with its lead, the best first."""
     rows = session.execute(
-        select(col(Handoff.id), col(Handoff.score), col(Handoff.grade), col(Contact.first_name), col(Contact.last_name),
-               col(Contact.title), col(Account.name).label("account"), col(Handoff.owner_email),
-               col(Account.owner_name), col(Handoff.reasons), col(Handoff.offered_at), col(Handoff.due_at),
-               col(Handoff.state), col(Handoff.decided_at), col(Handoff.decided_why))
+        select(Handoff, Contact, col(Account.name), col(Account.owner_name))
         .join(Contact, col(Contact.id) == Handoff.contact_id)
         .outerjoin(Account, col(Account.id) == Handoff.account_id)
         .order_by(col(Handoff.score).desc(), col(Handoff.id))
-    ).mappings()  # fmt: skip
+    ).tuples()
     return [
-        {
-            **{name: row[name] for name in ("id", "grade", "title", "account", "owner_email", "owner_name")},
-            "lead": full_name(row["first_name"], row["last_name"]),
-            "score": round(row["score"]),
-            "reasons": [reason["text"] for reason in row["reasons"]],
-            "offered_at": row["offered_at"],
-            "due_at": row["due_at"],
-            "decision": row["state"],
-            "decided_at": row["decided_at"],
-            "decided_why": row["decided_why"],
-        }
-        for row in rows
-    ]
+        OfferedLead(
+            offer.id or 0, offer.grade, contact.title, account, offer.owner_email, owner_name,
+            full_name(contact.first_name, contact.last_name), round(offer.score),
+            [reason["text"] for reason in offer.reasons], offer.offered_at, offer.due_at,
+            Decision(offer.state), offer.decided_at, offer.decided_why,
+        )
+        for offer, contact, account, owner_name in rows
+    ]  # fmt: skip
 
 
-def _answers(session: Session, now: datetime) -> Iterator[dict[str, Any]]:
+def _answers(session: Session, now: datetime) -> Iterator[WhyAnswer]:
     """Somebody who got the letters, somebody held back, somebody who never qualified: asked as `nurture why` asks."""
     wrote = select(col(Message.address)).where(col(Message.campaign) == SEQUENCE)
     clicked = wrote.where(col(Message.outcome).in_(("clicked", "replied"))).order_by(col(Message.outcome_at).desc())
@@ -142,7 +172,7 @@ def _answers(session: Session, now: datetime) -> Iterator[dict[str, Any]]:
         for address in session.execute(question.limit(50)).scalars():
             said = why.why(session, now, address, slug)
             if said.status == status:
-                yield {"address": address, "campaign": slug, "status": said.status, "sentence": said.sentence}
+                yield WhyAnswer(address, slug, said.status, said.sentence)
                 break
 
 
@@ -150,6 +180,7 @@ def _answers(session: Session, now: datetime) -> Iterator[dict[str, Any]]:
 
 
 def show(screen: Screen, end: Ending, place: Stage) -> None:
+    """The whole ending, on a screen or in a file."""
     zone = ZoneInfo(place.settings.sales_zone)
     _ledger(screen, end.report)
     _funnel(screen, end.report)
@@ -161,58 +192,60 @@ def show(screen: Screen, end: Ending, place: Stage) -> None:
     screen.line(f"  [dim]{escaped(end.scored_by)}; what the record would teach: {command(place)} train[/]")
     screen.line("\n[bold]Why did they get it, or not?[/]")
     for answer in end.why:
-        screen.line(f"  [dim]$ {command(place)} why {answer['address']} {answer['campaign']}[/]")
-        screen.line(f"  {escaped(answer['sentence'])}")
+        screen.line(f"  [dim]$ {command(place)} why {answer.address} {answer.campaign}[/]")
+        screen.line(f"  {escaped(answer.sentence)}")
 
 
-def _ledger(screen: Screen, found: Report) -> None:
+def _ledger(screen: Screen, found: LedgerReport) -> None:
     """Every step on a line, and under it why some did not get the letter: a column of sentences would not be read."""
     screen.line("[bold]The ledger[/]: planned = accepted + skipped + refused + unknown + waiting")
     width = {group: len(group) + 1 for group in GROUPS}
     screen.line(f"[dim]  {'':<27}" + "".join(f"{group:>{width[group]}}" for group in GROUPS) + "[/]")
     for line in found.lines:
-        name = title(line.campaign) if line.campaign == SALES else f"{line.campaign} / {line.letter}"
-        screen.line(f"  {name:<27}" + "".join(f"{getattr(line, group):>{width[group]},}" for group in GROUPS))
+        name = campaign_title(line.campaign) if line.campaign == SALES else f"{line.campaign} / {line.letter}"
+        screen.line(f"  {name:<27}" + "".join(f"{line.count(group):>{width[group]},}" for group in GROUPS))
         if line.reasons:
-            screen.line(f"    [dim]{escaped(because(line.reasons))}[/]")
-    sums = "".join(f"{sum(getattr(line, group) for line in found.lines):>{width[group]},}" for group in GROUPS)
+            screen.line(f"    [dim]{escaped(describe_reasons(line.reasons))}[/]")
+    sums = "".join(f"{sum(line.count(group) for line in found.lines):>{width[group]},}" for group in GROUPS)
     screen.line(f"  [bold]{'all':<27}{sums}[/]")
     screen.line("  [green]✓ adds up, line by line[/]" if found.adds_up else "  [red]✗ does not add up[/]")
 
 
-def _funnel(screen: Screen, found: Report) -> None:
+def _funnel(screen: Screen, found: LedgerReport) -> None:
     """A stage on a line, a campaign in a column: it fits the narrowest terminal."""
     screen.line("\n[bold]The funnel[/]: people; from delivered to replied, letters")
-    screen.line("[dim]  " + f"{'':<13}" + "".join(f"{row['campaign']:>18}" for row in found.funnel) + "[/]")
+    screen.line("[dim]  " + f"{'':<13}" + "".join(f"{row.campaign:>18}" for row in found.funnel) + "[/]")
     for name in FUNNEL:
-        figures = "".join(f"{row.get(name, 0):>18,}" for row in found.funnel)
+        figures = "".join(f"{row.count(name):>18,}" for row in found.funnel)
         screen.line(f"  {name.replace('_', ' '):<13}{figures}")
 
 
-def _answered(handoffs: list[dict[str, Any]]) -> str:
+def _answered(handoffs: list[OfferedLead]) -> str:
     """ "9 accepted, 2 not now, 1 no answer yet; 2 answered late"."""
-    counts = Counter(Decision(one["decision"]) for one in handoffs)
-    late = sum(bool(one["decided_at"]) and one["decided_at"] > one["due_at"] for one in handoffs)
+    counts = Counter(one.decision for one in handoffs)
+    late = sum(one.late for one in handoffs)
     said = ", ".join(f"{counts[decision]} {word}" for decision, word in WORDS.items() if counts[decision])
     return said + (f"; {late} answered late" if late else "")
 
 
-def _handoff(screen: Screen, one: dict[str, Any], zone: ZoneInfo) -> None:
+def _handoff(screen: Screen, one: OfferedLead, zone: ZoneInfo) -> None:
+    """A lead, its salesperson with their answer, and the reasons: three lines."""
+
     def moment(at: datetime) -> str:
         return f"{at.astimezone(zone):%a %-d %b %H:%M}"
 
-    who = ", ".join(filter(None, (one["lead"], one["title"], one["account"])))
-    screen.line(f"  [bold]{one['score']} {one['grade']}[/]  {escaped(who)}")
-    said = WORDS[Decision(one["decision"])]
-    if one["decided_at"]:
-        code, _, note = (one["decided_why"] or "").partition(": ")
+    who = ", ".join(filter(None, (one.lead, one.title, one.account)))
+    screen.line(f"  [bold]{one.score} {one.grade}[/]  {escaped(who)}")
+    said = WORDS[one.decision]
+    if one.decided_at:
+        code, _, note = (one.decided_why or "").partition(": ")
         reason = (NOT_NOW | NOT_A_FIT).get(code, code)
         told = ". ".join(part for part in (reason, note) if part)
-        late = " (late)" if one["decided_at"] > one["due_at"] else ""
-        said = f"{said} on {moment(one['decided_at'])}{late}" + (f": {told.rstrip('.')}" if told else "")
-    owner = one["owner_name"] or one["owner_email"]
-    screen.line(f"         [dim]{escaped(owner)}, answer due {moment(one['due_at'])}: {escaped(said)}[/]")
-    screen.line(f"         {escaped('; '.join(one['reasons'][:4]))}")
+        late = " (late)" if one.late else ""
+        said = f"{said} on {moment(one.decided_at)}{late}" + (f": {told.rstrip('.')}" if told else "")
+    owner = one.owner_name or one.owner_email
+    screen.line(f"         [dim]{escaped(owner)}, answer due {moment(one.due_at)}: {escaped(said)}[/]")
+    screen.line(f"         {escaped('; '.join(one.reasons[:4]))}")
 
 
 def look_around(screen: Screen, end: Ending, place: Stage) -> None:

@@ -1,4 +1,4 @@
-"""nurture ledger, why, role: who got what, who did not, and why."""
+"""nurture ledger, why: who got what, who did not, and why."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,13 +7,14 @@ import typer
 from nurture.cli.console import AsJson, At, here, out, print_json, print_table
 
 if TYPE_CHECKING:
-    from nurture.rules.reporting.ledger import Line
-    from tasks.reporting import Report
+    from nurture.rules.reporting.ledger import LedgerLine
+    from tasks.reporting import LedgerReport
 
 GROUPS = ("planned", "accepted", "skipped", "refused", "unknown", "waiting")
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add these commands to the program."""
     app.command()(ledger)
     app.command()(why)
 
@@ -37,48 +38,52 @@ def ledger(
         if campaign is None or who not in GROUPS[1:]:
             raise typer.BadParameter("name a campaign, and one of " + ", ".join(GROUPS[1:]))
         with database.reading(engine) as session:
-            rows = [dict(row) for row in ledgers.names(session, campaign, who)]
+            people = ledgers.list_people(session, campaign, who)
         if json:
-            print_json(rows)
+            print_json(people)
         else:
             print_table(
                 ("letter", "address", "state", "why"),
-                [(r["letter"], r["address"], r["state"], r["detail"] or r["reason"]) for r in rows],
+                [(one.letter, one.address, one.state, one.detail or one.reason) for one in people],
             )
         return
     done = report(engine, now, campaign)
     if reasons:
         _reasons(done, json)
     elif json:
-        print_json(done.ledger)
+        print_json(done.lines)
     else:
         _show(done)
     raise typer.Exit(0 if done.adds_up and not any(line.unknown for line in done.lines) else 1)
 
 
-def _show(done: "Report") -> None:
+def _show(done: "LedgerReport") -> None:
     """The ledger, then why letters did not leave, then the funnel: each fits a narrow terminal."""
-    from nurture.rules.reporting.ledger import FUNNEL, because, title
+    from nurture.rules.reporting.ledger import FUNNEL, campaign_title, describe_reasons
 
     print_table(
         ("letter", *(f"#{group}" for group in GROUPS)),
-        [(_place(line), *(getattr(line, group) for group in GROUPS)) for line in done.lines],
+        [(_place(line), *(line.count(group) for group in GROUPS)) for line in done.lines],
     )
     for line in done.lines:
         if line.reasons:
-            out.print(f"{title(line.campaign)} {line.letter}, not sent: {because(line.reasons)}", markup=False)
+            out.print(
+                f"{campaign_title(line.campaign)} {line.letter}, not sent: {describe_reasons(line.reasons)}",
+                markup=False,
+            )
     if done.funnel:
         print_table(
-            ("people", *(f"#{row['campaign']}" for row in done.funnel)),
-            [(name.replace("_", " "), *(row.get(name, 0) for row in done.funnel)) for name in FUNNEL],
+            ("people", *(f"#{row.campaign}" for row in done.funnel)),
+            [(name.replace("_", " "), *(row.count(name) for row in done.funnel)) for name in FUNNEL],
         )
 
 
-def _reasons(done: "Report", json: bool) -> None:
+def _reasons(done: "LedgerReport", json: bool) -> None:
+    """How many letters were not sent for each reason, and where."""
     from nurture.rules.reasons import SENTENCES, Reason
-    from nurture.rules.reporting.ledger import reasons, title
+    from nurture.rules.reporting.ledger import campaign_title, count_reasons
 
-    counted = reasons(done.lines)
+    counted = count_reasons(done.lines)
     if json:
         print_json([{"reason": why, "n": sum(where.values()), "campaigns": where} for why, where in counted.items()])
         return
@@ -86,16 +91,16 @@ def _reasons(done: "Report", json: bool) -> None:
         ("reason", "in words", "#letters", "where"),
         [
             (why, SENTENCES[Reason(why)] if why in set(Reason) else "", sum(where.values()),
-             ", ".join(f"{title(slug)} {n:,}" for slug, n in sorted(where.items())))
+             ", ".join(f"{campaign_title(slug)} {n:,}" for slug, n in sorted(where.items())))
             for why, where in counted.items()
         ],
     )  # fmt: skip
 
 
-def _place(line: "Line") -> str:
-    from nurture.rules.reporting.ledger import title
+def _place(line: "LedgerLine") -> str:
+    from nurture.rules.reporting.ledger import campaign_title
 
-    return f"{title(line.campaign)} {f'v{line.version} ' if line.version else ''}{line.letter}"
+    return f"{campaign_title(line.campaign)} {f'v{line.version} ' if line.version else ''}{line.letter}"
 
 
 def why(
@@ -107,8 +112,6 @@ def why(
     at: At = None,
 ) -> None:
     """Why did this person get a letter, or why not? One sentence a campaign; with --at as things stood then."""
-    from dataclasses import asdict
-
     from nurture.explain.why import why as ask
     from nurture.explain.why import why_everywhere
     from nurture.runtime import database
@@ -117,8 +120,8 @@ def why(
     with database.reading(engine) as session:
         said = [(campaign, ask(session, now, address, campaign))] if campaign else why_everywhere(session, now, address)
     if json:
-        documents = [asdict(answer) for _, answer in said]
-        print_json(documents[0] if campaign else documents)
+        answers = [answer for _, answer in said]
+        print_json(answers[0] if campaign else answers)
         return
     for slug, answer in said:
         out.print(answer.sentence if campaign else f"{slug}: {answer.sentence}", markup=False)

@@ -96,7 +96,7 @@ def _foresee(engine: "Engine", now: "datetime", templates: "Path", slug: str) ->
 
 
 def _show(told: dict[str, Any]) -> None:
-    from nurture.rules.reporting.ledger import because
+    from nurture.rules.reporting.ledger import describe_reasons
 
     version = f"version {told['version']} runs" if told["version"] else "not published yet"
     out.print(f"[bold]{told['campaign']}[/]: {told['status']} ({version})")
@@ -116,11 +116,11 @@ def _show(told: dict[str, Any]) -> None:
         sends = ", ".join(f"{n:,} × {letter}" for letter, n in run["sends"].items()) or "nobody gets a letter"
         out.print(f"  The next run: {sends}")
         if run["waits"]:
-            out.print(f"    wait: {because(run['waits'])}", markup=False)
+            out.print(f"    wait: {describe_reasons(run['waits'])}", markup=False)
         for skip in run["skips"]:
-            out.print(f"    never get {skip['letter']}: {because({skip['reason']: skip['n']})}", markup=False)
+            out.print(f"    never get {skip['letter']}: {describe_reasons({skip['reason']: skip['n']})}", markup=False)
         if run["leave"]["n"]:
-            out.print(f"    leave: {because(run['leave']['reasons'])}", markup=False)
+            out.print(f"    leave: {describe_reasons(run['leave']['reasons'])}", markup=False)
             for one in run["leave"]["first"][:3]:
                 out.print(f"      {one['address']}: {one['why']}", markup=False)
 

@@ -10,7 +10,7 @@ from models import Account, Activity, Handoff, Opportunity, Transition
 from models import account_pause as pauses
 from nurture.explain.timeline import NoSuchAccount, account_named, timeline
 from nurture.explain.why import why, why_everywhere
-from nurture.rules.reporting.ledger import Line, reasons, skips_by_reason
+from nurture.rules.reporting.ledger import LedgerLine, count_reasons, reasons_page
 from nurture.rules.reporting.timeline import listed, ordinal
 from nurture.runtime import database
 from tasks import segmentation
@@ -126,15 +126,15 @@ def test_why_answers_for_any_moment_of_the_past(lived: Engine, now: datetime) ->
 
 def test_a_page_counts_letters_not_sent_by_reason() -> None:
     lines = [
-        Line("pumps", 1, 0, "one", 9, 4, 5, reasons={"unsubscribed": 3, "no_consent": 2}),
-        Line("sale", 1, 0, "offer", 4, 0, 4, reasons={"holdout": 1, "unsubscribed": 3}),
+        LedgerLine("pumps", 1, 0, "one", 9, 4, 5, reasons={"unsubscribed": 3, "no_consent": 2}),
+        LedgerLine("sale", 1, 0, "offer", 4, 0, 4, reasons={"holdout": 1, "unsubscribed": 3}),
     ]
-    assert reasons(lines) == {
+    assert count_reasons(lines) == {
         "unsubscribed": {"pumps": 3, "sale": 3},
         "no_consent": {"pumps": 2},
         "holdout": {"sale": 1},
     }
-    page = skips_by_reason(lines)
+    page = reasons_page(lines)
     assert "| `unsubscribed` | unsubscribed | 6 | pumps 3, sale 3 |" in page
     assert "| **all** | | **9** | |" in page
 

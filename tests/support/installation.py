@@ -115,7 +115,7 @@ class Installation:
         """Offer the leads that are ready to their salespeople."""
         return handoff.offer(self.engine, self.now)
 
-    def ledger(self) -> reporting.Report:
+    def ledger(self) -> reporting.LedgerReport:
         """The ledger and the funnel as they are now."""
         return reporting.report(self.engine, self.now)
 

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from math import sqrt
 
+from models.queries.holdout_lift import HoldoutArms
+
 Z = 1.96  # 95 of 100 times the truth lies in the interval
 
 
 @dataclass(frozen=True, slots=True)
-class Lift:
-    """Shares of buyers in both groups, and their difference with the range it may really have."""
+class HoldoutLift:
+    """Buyers in both arms, and the difference of their shares with its 95 % interval, `least` to `most`."""
 
     treated: int
     treated_bought: int
@@ -19,7 +21,7 @@ class Lift:
     most: float
 
     def sentence(self) -> str:
-        """For somebody who has five seconds and no statistics."""
+        """The difference and whether it may be chance, in words for somebody without statistics."""
         if not (self.treated and self.held_out):
             return "Nobody was held out, so nobody can say what the letters earned."
         bought, anyway = self.treated_bought / self.treated, self.held_out_bought / self.held_out
@@ -35,19 +37,21 @@ class Lift:
         return f"{told} It may still be chance: wait, or hold out more."
 
 
-def lift(treated: int, treated_bought: int, held_out: int, held_out_bought: int) -> Lift:
-    """The difference with Newcombe's interval, which stays honest for small groups and shares near nought."""
+def lift(arms: HoldoutArms) -> HoldoutLift:
+    """The difference between the arms, with Newcombe's interval: honest for small groups and shares near nought."""
+    treated, treated_bought, held_out, held_out_bought = arms
     if not (treated and held_out):
-        return Lift(treated, treated_bought, held_out, held_out_bought, 0.0, 0.0, 0.0)
+        return HoldoutLift(*arms, 0.0, 0.0, 0.0)
     p, q = treated_bought / treated, held_out_bought / held_out
     p_least, p_most = _wilson(treated_bought, treated)
     q_least, q_most = _wilson(held_out_bought, held_out)
     least = p - q - sqrt((p - p_least) ** 2 + (q_most - q) ** 2)
     most = p - q + sqrt((p_most - p) ** 2 + (q - q_least) ** 2)
-    return Lift(treated, treated_bought, held_out, held_out_bought, p - q, least, most)
+    return HoldoutLift(*arms, p - q, least, most)
 
 
 def _wilson(k: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share, k of n."""
     middle = (k + Z * Z / 2) / (n + Z * Z)
     half = Z / (n + Z * Z) * sqrt(k * (n - k) / n + Z * Z / 4)
     return middle - half, middle + half
