@@ -28,7 +28,7 @@ from models.bulk_upsert import add_new
 from models.queries import suppression
 from nurture.channels.sendgrid.channel import SendGrid
 from nurture.config import campaigns
-from nurture.rendering.composer import Desk
+from nurture.rendering.composer import Composer
 from nurture.rendering.links import UNSUBSCRIBE, Links
 from nurture.runtime import database
 from nurture.runtime.settings import Settings
@@ -85,7 +85,7 @@ class Town:
     def settings(self) -> Settings:
         given: dict[str, Any] = {
             "SENDGRID_API_KEY": "SG.double", "SENDGRID_HOST": self.provider, "SENDGRID_WEBHOOK_KEY": self.key,
-            "var": self.folder, "database_url": self.url, "web_port": self.port, "transport": "sendgrid",
+            "var": self.folder, "database_url": self.url, "web_port": self.port, "channel": "sendgrid",
             "web_url": f"http://127.0.0.1:{self.port}", "secret": SECRET, "sendgrid_batch": BATCH,
             "sendgrid_requests": AT_ONCE,
         }  # fmt: skip
@@ -181,15 +181,15 @@ def sender(town: Town, chance: random.Random) -> None:
         return ours
 
     attempts.fence, attempts.fence_all = fence, fence_all
-    transport = SendGrid(town.settings, deadline=DEADLINE)
-    desk = Desk(town.settings, town.links)
-    mortal(chance, transport, "send")
+    channel = SendGrid(town.settings, deadline=DEADLINE)
+    composer = Composer(town.settings, town.links)
+    mortal(chance, channel, "send")
     steps = ("open_attempts", "fence", "fence_all", "arm", "finish", "taken", "split")
     for module, names in ((outbox, ("tidy",)), (claims, ("claim", "write")), (eligibility, ("look",)),
                           (dispatch, ("arm_together", "record_together")), (attempts, steps)):  # fmt: skip
         for name in names:
             mortal(chance, module, name)
-    until_killed(town, lambda engine: outbox.deliver(engine, town.clock, transport, desk), 0.02)
+    until_killed(town, lambda engine: outbox.deliver(engine, town.clock, channel, composer), 0.02)
 
 
 def mortal(chance: random.Random, where: Any, name: str) -> None:

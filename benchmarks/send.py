@@ -37,7 +37,7 @@ from models import Address, Contact, Message, metadata  # noqa: E402
 from models import campaign as kept  # noqa: E402
 from nurture.channels.sendgrid.channel import SendGrid  # noqa: E402
 from nurture.config import campaigns  # noqa: E402
-from nurture.rendering.composer import Desk  # noqa: E402
+from nurture.rendering.composer import Composer  # noqa: E402
 from nurture.rendering.links import Links  # noqa: E402
 from nurture.runtime import database as db  # noqa: E402
 from nurture.runtime.settings import Settings  # noqa: E402
@@ -81,9 +81,9 @@ def ours(url: str, provider: str, folder: str, batch: int, most: int) -> tuple[i
     """Our sender, as `nurture send` runs it. (messages, seconds, CPU seconds, peak MiB)"""
     engine = db.engine_for(url)
     settings = Settings(var=Path(folder), SENDGRID_API_KEY=KEY, SENDGRID_HOST=provider, sendgrid_batch=batch)
-    desk = Desk(settings, Links(["only for this benchmark"], "https://mail.example"))
+    composer = Composer(settings, Links(["only for this benchmark"], "https://mail.example"))
     began, cpu = time.perf_counter(), time.process_time()
-    done = deliver(engine, lambda: NOW, SendGrid(settings), desk, most)
+    done = deliver(engine, lambda: NOW, SendGrid(settings), composer, most)
     spent, cpu = time.perf_counter() - began, time.process_time() - cpu
     assert not done.unknown + done.refused + done.skipped + done.put_off, done
     return done.accepted, spent, cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -14,9 +14,9 @@ from flows.orchestration.late_run_guard import too_late
 from models.message import brakes
 from models.queries.scheduled_send import open_batches
 from models.restore_guard import RESTORED
-from nurture.channels import choice
-from nurture.channels.base import Transport
-from nurture.rendering.composer import Desk
+from nurture.channels import registry
+from nurture.channels.base import Channel
+from nurture.rendering.composer import Composer
 from nurture.runtime import database
 from nurture.runtime.clock import Clock
 from nurture.runtime.restore_guard import outside
@@ -41,8 +41,8 @@ def delivery(
     if skipped := too_late(most_late):
         return skipped
     ours, engine = settings(), database.here()
-    carrier, desk = choice.transport(ours), Desk(ours)
-    back = _call_back(engine, ours.clock, carrier, desk)  # also while sending is paused: then above all
+    carrier, composer = registry.channel(ours), Composer(ours)
+    back = _call_back(engine, ours.clock, carrier, composer)  # also while sending is paused: then above all
     with database.reading(engine) as session:
         forgotten = brakes(session).get(RESTORED)
     if forgotten:
@@ -51,9 +51,9 @@ def delivery(
         called = f". {_words(back)}" if _words(back) else ""
         return Completed(name="Paused", message=f"Nothing leaves: {why}. Go on with `nurture resume`{called}")
 
-    delivered = deliver.prefect_task(engine, ours.clock, carrier, desk, most, outside(ours))
+    delivered = deliver.prefect_task(engine, ours.clock, carrier, composer, most, outside(ours))
     if delivered.unknown or delivered.doubted:  # while there is time
-        back = _call_back(engine, ours.clock, carrier, desk)
+        back = _call_back(engine, ours.clock, carrier, composer)
 
     artifacts.table("delivery", [asdict(delivered)], "Messages that left the outbox, and those that did not")
     if why := _paused(engine):
@@ -66,12 +66,12 @@ def delivery(
     return done(total([delivered]), "accepted", "skipped", "refused", "unknown", "put_off", more=more)
 
 
-def _call_back(engine: Engine, clock: Clock, carrier: Transport, desk: Desk) -> Recalled | None:
+def _call_back(engine: Engine, clock: Clock, carrier: Channel, composer: Composer) -> Recalled | None:
     """Letters that the provider holds for us. None: it holds none."""
     with database.reading(engine) as session:
         if not open_batches(session):
             return None
-    recalled = recall.prefect_task(engine, clock, carrier, desk)
+    recalled = recall.prefect_task(engine, clock, carrier, composer)
     artifacts.table("recall", [asdict(recalled)], "Requests that were called back, and letters whose time has come")
     return recalled
 

@@ -10,8 +10,8 @@ from flows.orchestration import artifacts
 from flows.orchestration.flow_factory import At, Minutes, Trouble, done, moment, noun, total
 from flows.orchestration.late_run_guard import too_late
 from models.queries.scheduled_send import open_batches
-from nurture.channels import choice
-from nurture.rendering.composer import Desk
+from nurture.channels import registry
+from nurture.rendering.composer import Composer
 from nurture.runtime import database
 from nurture.runtime.settings import settings
 from tasks.delivery.reconciliation import Reconciled, held, reconcile
@@ -38,7 +38,7 @@ def feedback(most_late: Minutes = 60, at: At = None) -> State[None]:
     with database.reading(engine) as session:
         holds = bool(open_batches(session))
     if holds:  # somebody may have left since their letter was handed over
-        recall.prefect_task(engine, (lambda: at) if at else ours.clock, choice.transport(ours), Desk(ours))
+        recall.prefect_task(engine, (lambda: at) if at else ours.clock, registry.channel(ours), Composer(ours))
 
     artifacts.table("feedback", [asdict(applied)], "Events that took effect")
     if settled:
@@ -52,9 +52,9 @@ def feedback(most_late: Minutes = 60, at: At = None) -> State[None]:
 def _look_up(engine: Engine, at: datetime | None) -> Reconciled | None:
     """What the provider's log says of requests in doubt. None: nothing is, or there is no log that could be asked."""
     ours = settings()
-    if not held(engine) or (log := choice.log(ours)) is None:
+    if not held(engine) or (log := registry.provider_log(ours)) is None:
         return None
-    return reconcile.prefect_task(engine, (lambda: at) if at else ours.clock, ours.transport, log)
+    return reconcile.prefect_task(engine, (lambda: at) if at else ours.clock, ours.channel, log)
 
 
 def _words(settled: Reconciled | None) -> str:

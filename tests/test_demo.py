@@ -29,7 +29,7 @@ from nurture.cli.demo_stage import Occupied, Stage, stage
 from nurture.config import publish
 from nurture.config import scoring as scoring_rules
 from nurture.files import mapping
-from nurture.rendering.composer import Desk
+from nurture.rendering.composer import Composer
 from nurture.rules.reporting.holdout_lift import lift
 from nurture.runtime import database
 from nurture.runtime.settings import Settings, settings
@@ -52,7 +52,7 @@ DAYS = 3
 def orders_of(place: Stage) -> demo_days.Morning:
     """What flows.day does, given as plain orders."""
     rules = scoring_rules.read(place.settings.rules / "scoring.toml")
-    desk, carrier = Desk(place.settings), choice.transport(place.settings)
+    composer, carrier = Composer(place.settings), registry.channel(place.settings)
 
     def morning(at: datetime) -> None:
         for file in sorted(place.inbox.glob("*.csv")):
@@ -71,7 +71,7 @@ def orders_of(place: Stage) -> demo_days.Morning:
             noun.enrol(place.engine, at, row["slug"], row["version_id"])
             noun.plan(place.engine, at, row["slug"])
         handoff.offer(place.engine, at)
-        outbox.deliver(place.engine, place.settings.clock, carrier, desk)
+        outbox.deliver(place.engine, place.settings.clock, carrier, composer)
 
     return morning
 
@@ -250,18 +250,18 @@ def test_what_is_printed_to_a_file_is_clean_lines(played: Played) -> None:
 
 def test_nothing_outside_can_send_the_demos_mail_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path(".env").write_text("NURTURE_TRANSPORT=sendgrid\nNURTURE_DATABASE_URL=sqlite:///mine.db\n")
+    Path(".env").write_text("NURTURE_CHANNEL=sendgrid\nNURTURE_DATABASE_URL=sqlite:///mine.db\n")
     monkeypatch.setenv("SENDGRID_API_KEY", "SG.real")
-    monkeypatch.setenv("NURTURE_TRANSPORT", "sendgrid")
+    monkeypatch.setenv("NURTURE_CHANNEL", "sendgrid")
     monkeypatch.setenv("NURTURE_DATABASE_URL", "postgresql://mine/mine")
     with stage("", FIRST, tmp_path / "demo") as place:
         assert settings() == place.settings
-        assert place.settings.transport == "mailbox"
+        assert place.settings.channel == "mailbox"
         assert place.settings.database == f"sqlite:///{tmp_path / 'demo' / 'nurture.db'}"
         assert place.settings.sendgrid_api_key.get_secret_value() == ""
         assert place.settings.clock() == FIRST
     settings.cache_clear()
-    assert Settings().transport == "sendgrid"  # as it was before
+    assert Settings().channel == "sendgrid"  # as it was before
     settings.cache_clear()
 
 

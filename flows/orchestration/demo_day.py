@@ -19,10 +19,10 @@ from flows.intake import arrived, mapping_of, put_away
 from flows.orchestration import artifacts
 from flows.orchestration.flow_factory import Trouble, total
 from models.campaign import published
-from nurture.channels import choice
+from nurture.channels import registry
 from nurture.config import scoring as scoring_rules
 from nurture.files import mapping
-from nurture.rendering.composer import Desk
+from nurture.rendering.composer import Composer
 from nurture.runtime import database
 from nurture.runtime.settings import settings
 from tasks import feedback, handoff, reporting, segmentation
@@ -130,7 +130,7 @@ def offer_to_sales(engine: Engine, now: datetime) -> Counts:
 @_noun
 def deliver(engine: Engine, now: datetime) -> Counts:
     ours = settings()
-    return total([outbox.deliver(engine, lambda: now, choice.transport(ours), Desk(ours))])
+    return total([outbox.deliver(engine, lambda: now, registry.channel(ours), Composer(ours))])
 
 
 NOUNS = (intake, apply_feedback, segment, score, plan_sequences, plan_promotions, offer_to_sales, deliver)

@@ -1,17 +1,30 @@
-"""An envelope: one rendered letter with everything a provider needs to carry it to one person."""
+"""What a channel is: something that takes rendered letters to people and says what it knows about each of them.
+
+A new channel is a class that satisfies `Channel`, named in nurture/channels/registry.py; docs/extending.md walks
+through one. What a provider calls things stays in its own module: statuses, header names and limits become the types
+below.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from enum import Enum
+from datetime import datetime, timedelta
+from enum import Enum, StrEnum
 from typing import Protocol
 
-from nurture.rendering import Filled
+from nurture.channels.parts import PartFile, RenderedPart
 from nurture.rules.delivery.states import Answer
 
 
+class AddressKind(StrEnum):
+    """What kind of address a channel writes to."""
+
+    EMAIL = "email"
+
+
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class OutboundEmail:
+    """One rendered letter with everything a provider needs to take it to one person."""
+
     message_id: int
     attempt_id: str
     to_email: str
@@ -20,80 +33,118 @@ class Envelope:
     from_name: str
     reply_to: str | None
     subject: str
-    pieces: tuple[Filled, Filled]  # text and html as words and values: what a carrier may share among readers
+    text_part: RenderedPart  # as words and values: what a channel may share among readers
+    html_part: RenderedPart
     category: str  # the campaign's slug: never an id, the provider keeps about a hundred
     headers: dict[str, str] = field(default_factory=dict)
-    epoch: str = ""  # the name of the database, where it has one
+    database_name: str = ""  # where the database has one: after a restore, events of another database are told apart
 
     @property
     def text(self) -> str:
-        return str(self.pieces[0])
+        """The plain text part, whole."""
+        return str(self.text_part)
 
     @property
     def html(self) -> str:
-        return str(self.pieces[1])
+        """The html part, whole."""
+        return str(self.html_part)
 
     @property
     def custom_args(self) -> dict[str, str]:
         """Comes back in every event about this message. Ids only, strings only."""
         ids = {"nt_message": str(self.message_id), "nt_attempt": self.attempt_id}
-        return ids | {"nt_epoch": self.epoch} if self.epoch else ids
+        return ids | {"nt_epoch": self.database_name} if self.database_name else ids
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
-    """Envelopes that leave in one request. `alone` says why one has a request of its own although others have not."""
+class RequestBatch:
+    """Emails that leave in one request. `alone` says why one has a request of its own although others have not."""
 
-    envelopes: Sequence[Envelope]
+    emails: Sequence[OutboundEmail]
     alone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
-    """Letters that the provider shall keep until a moment, and the name under which they can be called back."""
+class ChannelLimits:
+    """How much a channel takes: emails in one request, requests at the same time, and how far ahead of their time."""
+
+    per_request: int
+    at_once: int = 1
+    ahead: timedelta | None = None  # None: it cannot schedule
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledSend:
+    """The provider shall keep the emails of a request until `send_at`; under `batch_id` they can be cancelled."""
 
     batch_id: str
-    until: datetime
+    send_at: datetime
 
 
-class Call(Enum):
-    """What became of an attempt to call letters back."""
+class Cancellation(Enum):
+    """What became of the attempt to cancel a scheduled send."""
 
     DONE = "done"
-    FULL = "full"  # the provider calls back no more at present
+    FULL = "full"  # the provider cancels no more at present
     FAILED = "failed"
 
 
-class Batches(Protocol):
-    """How letters are called back that the provider holds. Nothing here raises."""
+class ScheduledSends(Protocol):
+    """How sends that the provider keeps are named beforehand and cancelled. Nothing here raises."""
 
-    def new(self, now: datetime) -> str | Answer: ...
+    def new(self, now: datetime) -> str | Answer:
+        """A name for the next scheduled send; or the answer its emails get: without a name they are not offered."""
+        ...
 
-    def cancel(self, batch_id: str) -> tuple[Call, str]: ...
+    def cancel(self, batch_id: str) -> tuple[Cancellation, str]:
+        """Ask the provider to throw the emails away. With what went wrong, in words."""
+        ...
 
-    def cancelled(self, batch_id: str) -> bool | None: ...
+    def cancelled(self, batch_id: str) -> bool | None:
+        """Does the provider have it noted as cancelled? None: it could not be asked."""
+        ...
 
-    def forget(self, batch_id: str) -> bool: ...
+    def forget(self, batch_id: str) -> bool:
+        """Make room for another cancellation, when the time of this send is long over. False: try again later."""
+        ...
 
 
-class Transport(Protocol):
-    """Something that carries envelopes. It opens no database session and raises nothing: every end is an Answer."""
+class LogUnavailable(RuntimeError):
+    """The provider's log cannot be asked now, or not by this key. Nothing follows from that; ask again later."""
 
-    name: str
-    most: int  # envelopes in one request
-    at_once: int  # requests at the same time
-    batches: Batches | None  # None: it holds nothing, so nothing can be called back
 
-    def parcels(self, envelopes: Sequence[Envelope]) -> list[Parcel]:
-        """The envelopes in as few requests as can be; each envelope in exactly one."""
+class ProviderLog(Protocol):
+    """The provider's own log of what it took. Asked only about requests whose answer was lost."""
+
+    def has(self, email: str, attempt_id: str, at: datetime) -> bool:
+        """Is an email of this attempt to this address, taken about this time, in the log? Raises LogUnavailable."""
+        ...
+
+
+class Channel(Protocol):
+    """Something that takes emails. It opens no database session and raises nothing: every end is an `Answer`."""
+
+    name: str  # as NURTURE_CHANNEL and the attempts in the database say it
+    address_kind: AddressKind
+    parts: tuple[PartFile, ...]  # what a letter must have; `nurture check` asks for these files
+    limits: ChannelLimits
+    scheduled_sends: ScheduledSends | None  # None: it keeps nothing, so nothing can be cancelled
+    provider_log: ProviderLog | None  # None: there is no log that could be asked
+
+    def request_batches(self, emails: Sequence[OutboundEmail]) -> list[RequestBatch]:
+        """The emails in as few requests as can be; each email in exactly one."""
         ...
 
     def send(
-        self, envelopes: Sequence[Envelope], still_armed: Callable[[], bool], now: datetime, hold: Hold | None = None
+        self,
+        emails: Sequence[OutboundEmail],
+        still_armed: Callable[[], bool],
+        now: datetime,
+        scheduled: ScheduledSend | None = None,
     ) -> Answer:
-        """Offer all envelopes in one request. Asks `still_armed` after connecting, before the first byte."""
+        """Offer all emails in one request. Asks `still_armed` after connecting, before the first byte."""
         ...
 
-    def taken(self, message_ids: Sequence[int]) -> set[int] | None:
-        """Which of these are surely with the carrier, the others surely not; None where it cannot tell."""
+    def accepted(self, message_ids: Sequence[int]) -> set[int] | None:
+        """Which of these the channel surely has, the others it surely has not; None where it cannot tell."""
         ...

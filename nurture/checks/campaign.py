@@ -2,37 +2,39 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from nurture.channels.parts import EMAIL_PARTS, PartFile
 from nurture.checks import content_coverage
 from nurture.checks.template import letter_problems
 from nurture.config import prices
 from nurture.config.campaign_file import ROLES, CampaignError, look
 from nurture.config.campaign_folder import SHARED, files, slugs
 from nurture.config.toml_file import Problem, lines
-from nurture.rendering import Letterbook, samples
+from nurture.rendering import TemplateSet, samples
 from nurture.rendering.translations import CONTENT_FILE, WORDS_FILE
 from nurture.rules.planning.campaign import Campaign
 
 SALES = "_sales"
-PARTS = ("subject.txt", "body.txt", "body.html")
 
 
-def check(templates: Path, slug: str | None = None, today: date | None = None) -> list[Problem]:
+def check(
+    templates: Path, slug: str | None = None, today: date | None = None, parts: Sequence[PartFile] = EMAIL_PARTS
+) -> list[Problem]:
     """Every problem of one campaign, or of all and the mails to sales. Needs no database and sends nothing.
 
-    With `today`, an offer that has ended is a warning; publishing it is refused.
+    With `today`, an offer that has ended is a warning; publishing it is refused. `parts`: what the channel needs.
     """
     names = [slug] if slug else [*slugs(templates), *([SALES] if (templates / SALES).is_dir() else [])]
-    found = [problem for name in names for problem in _campaign(templates, name, today)]
+    found = [problem for name in names for problem in _campaign(templates, name, today, parts)]
     unique = {(p.file, p.line, p.what): p for p in found}  # a mistake in a frame shows in every letter
     return sorted(unique.values(), key=lambda p: (p.weight, p.file, p.line or 0))
 
 
-def _campaign(templates: Path, slug: str, today: date | None) -> Iterator[Problem]:
+def _campaign(templates: Path, slug: str, today: date | None, parts: Sequence[PartFile]) -> Iterator[Problem]:
     try:
         texts = files(templates, slug)
     except CampaignError as error:
@@ -47,27 +49,27 @@ def _campaign(templates: Path, slug: str, today: date | None) -> Iterator[Proble
         yield from problems
     if broken or campaign is None:
         return
-    book = Letterbook(texts)
+    letters = TemplateSet(texts, parts)
     for path in sorted(texts):
         if path.startswith(SHARED) and not path.endswith(".toml"):
-            for line, what in book.misspelt(path, samples.values(campaign)):
+            for line, what in letters.misspelt(path, samples.values(campaign)):
                 yield Problem(path, line, what, "correct the placeholder")
-    folders = sorted(name for name in book.letters if name.startswith(f"{slug}/"))
+    folders = sorted(name for name in letters.letters if name.startswith(f"{slug}/"))
     for folder in folders:
         letter = folder.partition("/")[2]
         step = next((step for step in campaign.steps if step.letter == letter), None)
-        yield from _files(folder, book.letters[folder], book.words.default, set(book.words.by_language))
-        yield from letter_problems(book, campaign, slug, letter, step.roles if step else ())
+        yield from _files(folder, letters)
+        yield from letter_problems(letters, campaign, slug, letter, step.roles if step else ())
         if step is None and slug != SALES:
             yield Problem(
-                f"{folder}/subject.txt",
+                f"{folder}/{parts[0].name}",
                 None,
                 "no step uses this letter",
                 "add it to the steps, or remove it",
                 "warning",
             )
     if slug != SALES:
-        yield from content_coverage.holes(book, campaign, slug, content_coverage.title_tables())
+        yield from content_coverage.holes(letters, campaign, slug, content_coverage.title_tables())
     if campaign.offer and today and campaign.offer.ends_on < today:
         at = lines(texts[f"{slug}/campaign.toml"]).get(("offer", "ends_on"))
         what = f"the offer ended on {campaign.offer.ends_on:%Y-%m-%d}; nobody gets a letter"
@@ -105,10 +107,12 @@ def _shared(texts: Mapping[str, str]) -> Iterator[Problem]:
                 yield Problem(CONTENT_FILE, where.get((slug, "roles")), f"{slug}: the role “{role}” is not known", mend)
 
 
-def _files(folder: str, names: set[str], default: str, languages: set[str]) -> Iterator[Problem]:
+def _files(folder: str, letters: TemplateSet) -> Iterator[Problem]:
     """The files of a letter: all parts there, every name understood, every variant whole."""
-    for part in PARTS:
-        stem, suffix = part.split(".")
+    names, default, languages = letters.letters[folder], letters.words.default, set(letters.words.by_language)
+    parts = [part.name for part in letters.parts]
+    bodies = {part.suffix for part in letters.parts if part.stem == "body"}
+    for stem, suffix, part in ((part.stem, part.suffix, part.name) for part in letters.parts):
         if part not in names and f"{stem}.{default}.{suffix}" not in names:
             yield Problem(f"{folder}/{part}", None, "this part of the letter is missing", f"write {folder}/{part}")
     whole: dict[tuple[str, str], set[str]] = {}
@@ -116,9 +120,9 @@ def _files(folder: str, names: set[str], default: str, languages: set[str]) -> I
         stem, *middle, suffix = name.split(".")
         role = next((word for word in middle if word in ROLES), "")
         tongue = next((word for word in middle if word not in ROLES), default)
-        if f"{stem}.{suffix}" not in PARTS or len(middle) > 2:
+        if f"{stem}.{suffix}" not in parts or len(middle) > 2:
             yield Problem(
-                f"{folder}/{name}", None, "the name of this file means nothing", f"use {', '.join(PARTS)}", "warning"
+                f"{folder}/{name}", None, "the name of this file means nothing", f"use {', '.join(parts)}", "warning"
             )
             continue
         if languages and tongue.partition("-")[0] not in languages | {default}:
@@ -129,14 +133,14 @@ def _files(folder: str, names: set[str], default: str, languages: set[str]) -> I
         if stem == "body":
             whole.setdefault((role, tongue), set()).add(suffix)
         if not role and tongue != default:
-            lacking = [part for part in PARTS if part.replace(".", f".{tongue}.") not in names]
+            lacking = [part for part in parts if part.replace(".", f".{tongue}.") not in names]
             if lacking and "-" not in tongue:
                 what = f"the letter is not complete in “{tongue}”, so nobody gets this file"
                 yield Problem(
                     f"{folder}/{name}", None, what, f"write {', '.join(p.replace('.', f'.{tongue}.') for p in lacking)}"
                 )
     for (role, tongue), kinds in whole.items():
-        if role and len(kinds) == 1:
+        if role and len(kinds) < len(bodies):
             middle_name = f"{role}." if tongue == default else f"{role}.{tongue}."
             have, lack = ("html", "txt") if "html" in kinds else ("txt", "html")
             what = f"the {have} part is there without its {lack} part: the two would say different things"

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from models.contact import Market
 from nurture.config.toml_file import Problem, lines
-from nurture.rendering import Letterbook, LetterError
+from nurture.rendering import LetterError, TemplateSet
 from nurture.rendering.content_assets import read_pieces, stages_of
 from nurture.rendering.translations import CONTENT_FILE, WORDS_FILE
 from nurture.rules.planning.campaign import Campaign, Step
@@ -75,21 +75,21 @@ def title_tables() -> TitleTables:
     return load_tables()
 
 
-def holes(book: Letterbook, campaign: Campaign, slug: str, tables: TitleTables) -> Iterator[Problem]:
+def holes(templates: TemplateSet, campaign: Campaign, slug: str, tables: TitleTables) -> Iterator[Problem]:
     """For each letter, kind and language: for whom there is no such piece, not even at first.
 
     Only kinds that a letter cannot do without: who finds none is skipped.
     """
     file = f"{slug}/campaign.toml"
-    where = lines(book.files.get(file, ""))
+    where = lines(templates.files.get(file, ""))
     for number, step in enumerate(campaign.steps):
         folder = f"{slug}/{step.letter}"
-        if not any("best[" in text for path, text in book.files.items() if path.startswith(("_", folder + "/"))):
+        if not any("best[" in text for path, text in templates.files.items() if path.startswith(("_", folder + "/"))):
             continue
         lacking: dict[tuple[str, str], list[str]] = {}
         for persona, roles in _readers(campaign, step, tables):
-            for language in [book.words.default, *book.words.by_language]:
-                for kind, stage in _lacking(book, campaign, slug, step, persona, roles, language):
+            for language in [templates.words.default, *templates.words.by_language]:
+                for kind, stage in _lacking(templates, campaign, slug, step, persona, roles, language):
                     lacking.setdefault((kind, language), []).append(f"{persona or 'shoppers'} at {stage}")
         for (kind, language), whom in sorted(lacking.items()):
             some = ", ".join(whom[:MOST_NAMED]) + (
@@ -114,22 +114,22 @@ def _readers(
 
 
 def _lacking(
-    book: Letterbook, campaign: Campaign, slug: str, step: Step, persona: str | None, roles: tuple[str | None, ...],
-    language: str,
+    templates: TemplateSet, campaign: Campaign, slug: str, step: Step, persona: str | None,
+    roles: tuple[str | None, ...], language: str,
 ) -> Iterator[tuple[str, str]]:  # fmt: skip
     found = set()
     for role in roles:
         try:
-            choice = book.choice(slug, step.letter, role, language)
+            choice = templates.files_for(slug, step.letter, role, language)
         except LetterError:
             continue  # said by the check of its files
         if choice.language != language:
             continue  # nobody gets the letter in this language
-        asks = book.asks(choice)
+        asks = templates.asks(choice)
         for stage in stages_met(campaign):
             reader = Reader(stage, language, (role,), persona)
             for kind in asks.needed:
-                piece = best(book.library, reader, asks.named, kind, book.words.default)
+                piece = best(templates.library, reader, asks.named, kind, templates.words.default)
                 if piece is None or language not in piece.languages:
                     found.add((kind, stage))
     yield from sorted(found)

@@ -97,12 +97,12 @@ def _drift(what: str, settings: Settings, engine: Engine) -> Finding:
 
 
 def _carrier(what: str, settings: Settings, engine: Engine) -> Finding:
-    if settings.transport == "mailbox":
+    if settings.channel == "mailbox":
         return Finding(
             what,
             "note",
             f"the mailbox: nothing leaves this machine, mails are files below {settings.var}",
-            "NURTURE_TRANSPORT=sendgrid sends for real",
+            "NURTURE_CHANNEL=sendgrid sends for real",
         )
     if not settings.sendgrid_api_key.get_secret_value():
         return Finding(what, "ill", "SendGrid without a key", "set SENDGRID_API_KEY")
@@ -115,7 +115,7 @@ def _carrier(what: str, settings: Settings, engine: Engine) -> Finding:
 
 
 def _events(what: str, settings: Settings, engine: Engine) -> Finding:
-    if settings.transport == "sendgrid" and not settings.sendgrid_webhook_key:
+    if settings.channel == "sendgrid" and not settings.sendgrid_webhook_key:
         return Finding(
             what,
             "ill",
@@ -130,7 +130,7 @@ def _events(what: str, settings: Settings, engine: Engine) -> Finding:
 
 
 def _links(what: str, settings: Settings, engine: Engine) -> Finding:
-    if settings.transport == "sendgrid" and not settings.web_url.startswith("https://"):
+    if settings.channel == "sendgrid" and not settings.web_url.startswith("https://"):
         return Finding(
             what,
             "ill",

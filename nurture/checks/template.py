@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
+from nurture.channels.parts import PartKind
 from nurture.config.toml_file import Problem
-from nurture.rendering import Letterbook, LetterError, Rendered, samples
+from nurture.rendering import LetterError, RenderedLetter, TemplateSet, samples
 from nurture.rendering.template_set import LACKING
 from nurture.rules.planning.campaign import Campaign
 
@@ -18,15 +19,15 @@ LINK = re.compile(r"(https?://[^\s/]+\S*|mailto:\S+@\S+|tel:[+\d].*)", re.IGNORE
 
 
 def letter_problems(
-    book: Letterbook, campaign: Campaign, slug: str, letter: str, roles: tuple[str, ...]
+    templates: TemplateSet, campaign: Campaign, slug: str, letter: str, roles: tuple[str, ...]
 ) -> Iterator[Problem]:
     """Everything wrong with a letter, in each of its variants and languages."""
     folder = f"{slug}/{letter}"
-    names = book.letters[folder]
+    names = templates.letters[folder]
     middles = {word for name in names for word in name.split(".")[1:-1]}
     roles_here = sorted({*roles, *(word for word in middles if word in samples.ROLES)})
-    locales = [book.words.default, *sorted(word for word in middles if word not in samples.ROLES)]
-    misspelt = list(_placeholders(book, campaign, folder, names))
+    locales = [templates.words.default, *sorted(word for word in middles if word not in samples.ROLES)]
+    misspelt = list(_placeholders(templates, campaign, folder, names))
     yield from misspelt
     if misspelt:
         return  # rendering would say the same again
@@ -34,37 +35,35 @@ def letter_problems(
     for role in (None, *roles_here):
         for locale in locales:
             try:
-                choice = book.choose(slug, letter, role, locale)
-                if choice in seen:
+                files = templates.find_files(slug, letter, role, locale)
+                if files in seen:
                     continue
-                seen.add(choice)
+                seen.add(files)
                 values = samples.values(campaign, {**samples.ZOE, "role": role, "locale": locale})
-                rendered = book.render(slug, letter, role, locale, values)
+                rendered = templates.render(slug, letter, role, locale, values)
                 bare = samples.values(campaign, {**samples.NOBODY, "role": role, "locale": locale})
-                unnamed = book.render(slug, letter, role, locale, bare)
+                unnamed = templates.render(slug, letter, role, locale, bare)
             except LetterError as error:
                 if error.what != LACKING:  # said once per letter, by the check of its files
                     yield Problem(error.file, error.line, error.what, error.mend)
                 continue
-            yield from _priced(book, campaign, slug, letter, role, locale)
-            yield from _subject(choice.subject, rendered)
-            yield from _html(book, choice.html, rendered)
-            yield from _touching(choice.text, rendered.text)
-            yield from _touching(choice.html, Page.of(rendered.html).words)
-            if slug != samples.CAMPAIGN.slug:
-                yield from _law(choice.text, rendered.text, choice.html, rendered.html)
-                yield from _unnamed(choice.subject, rendered.subject, unnamed.subject)
-                yield from _unnamed(choice.text, rendered.text, unnamed.text)
+            yield from _priced(templates, campaign, slug, letter, role, locale)
+            for_sales = slug == samples.CAMPAIGN.slug
+            for kind, path in files.parts:
+                yield from READ_AS[kind](templates, path, rendered)
+                if not for_sales:
+                    yield from _law(kind, path, rendered)
+                    yield from _unnamed(kind, path, rendered, unnamed)
 
 
 def _priced(
-    book: Letterbook, campaign: Campaign, slug: str, letter: str, role: str | None, locale: str
+    templates: TemplateSet, campaign: Campaign, slug: str, letter: str, role: str | None, locale: str
 ) -> Iterator[Problem]:
     """A letter that speaks of prices must also have words for those who get a person instead of a price."""
-    if not book.asks(book.choice(slug, letter, role, locale)).price:
+    if not templates.asks(templates.files_for(slug, letter, role, locale)).price:
         return
     try:
-        book.render(
+        templates.render(
             slug, letter, role, locale, samples.values(campaign, {**samples.BIG, "role": role, "locale": locale})
         )
     except LetterError as error:
@@ -72,13 +71,13 @@ def _priced(
         yield Problem(error.file, error.line, what, "ask {% if price.rep %} first, and say who will call")
 
 
-def _placeholders(book: Letterbook, campaign: Campaign, folder: str, names: set[str]) -> Iterator[Problem]:
+def _placeholders(templates: TemplateSet, campaign: Campaign, folder: str, names: set[str]) -> Iterator[Problem]:
     for name in sorted(names):
-        for line, what in book.misspelt(f"{folder}/{name}", samples.values(campaign)):
+        for line, what in templates.misspelt(f"{folder}/{name}", samples.values(campaign)):
             yield Problem(f"{folder}/{name}", line, what, "correct the placeholder")
 
 
-def _subject(file: str, rendered: Rendered) -> Iterator[Problem]:
+def _subject(_: TemplateSet, file: str, rendered: RenderedLetter) -> Iterator[Problem]:
     if not rendered.subject:
         yield Problem(file, 1, "the subject is empty", "write one line")
     elif len(rendered.subject) > LONGEST_SUBJECT:
@@ -86,25 +85,27 @@ def _subject(file: str, rendered: Rendered) -> Iterator[Problem]:
         yield Problem(file, 1, what, "say it shorter", "warning")
 
 
-def _law(text_file: str, text: str, html_file: str, html: str) -> Iterator[Problem]:
-    """A marketing letter says who sends it, from where, and how to make it stop: in both parts."""
-    seen = Page.of(html)
-    for file, body, links in ((text_file, text, text), (html_file, seen.words, seen.links)):
-        if samples.COMPANY["postal_address"] not in body:
-            yield Problem(
-                file,
-                None,
-                "the postal address is missing",
-                "print {{ company.postal_address }}, or extend _layout/base",
-            )
-        if samples.UNSUBSCRIBE not in links:
-            yield Problem(
-                file, None, "the unsubscribe link is missing", "link to {{ unsubscribe_url }}, or extend _layout/base"
-            )
+def _text(_: TemplateSet, file: str, rendered: RenderedLetter) -> Iterator[Problem]:
+    yield from _touching(file, rendered.text)
 
 
-def _html(book: Letterbook, file: str, rendered: Rendered) -> Iterator[Problem]:
+def _law(kind: PartKind, file: str, rendered: RenderedLetter) -> Iterator[Problem]:
+    """A marketing letter says who sends it, from where, and how to make it stop: in each part but the subject."""
+    if kind == "subject":
+        return
+    page = Page.of(rendered.html) if kind == "html" else None
+    words, links = (page.words, page.links) if page else (rendered.text, rendered.text)
+    if samples.COMPANY["postal_address"] not in words:
+        mend = "print {{ company.postal_address }}, or extend _layout/base"
+        yield Problem(file, None, "the postal address is missing", mend)
+    if samples.UNSUBSCRIBE not in links:
+        mend = "link to {{ unsubscribe_url }}, or extend _layout/base"
+        yield Problem(file, None, "the unsubscribe link is missing", mend)
+
+
+def _html(templates: TemplateSet, file: str, rendered: RenderedLetter) -> Iterator[Problem]:
     page = Page.of(rendered.html)
+    yield from _touching(file, page.words)
     if not page.preheader.strip("\u034f\u200c\xa0 \n"):
         yield Problem(file, None, "there is no preheader", "write {% block preheader %}…{% endblock %}", "warning")
     if (weight := len(rendered.html.encode())) > HEAVIEST:
@@ -113,19 +114,21 @@ def _html(book: Letterbook, file: str, rendered: Rendered) -> Iterator[Problem]:
     for link in page.links:
         if not LINK.fullmatch(link):
             yield Problem(
-                file, book.line_of(file, link), f"“{link}” is not a link for a letter", "write https://… in full"
+                file, templates.line_of(file, link), f"“{link}” is not a link for a letter", "write https://… in full"
             )
     for image, alt in page.images:
         if alt is None:
             mend = 'add alt="…", or alt="" if it only decorates'
-            yield Problem(file, book.line_of(file, image), f"the picture {image} has no alt text", mend)
+            yield Problem(file, templates.line_of(file, image), f"the picture {image} has no alt text", mend)
 
 
-def _unnamed(file: str, named: str, unnamed: str) -> Iterator[Problem]:
+def _unnamed(kind: PartKind, file: str, named: RenderedLetter, unnamed: RenderedLetter) -> Iterator[Problem]:
     """A line that only somebody without a name or company gets should still be a sentence."""
-    usual = set(named.splitlines())
-    for line in unnamed.splitlines():
-        if line not in usual and (bad := BADLY.search(line.strip())):
+    if kind == "html":  # its words are those of the text
+        return
+    usual, theirs = (letter.subject if kind == "subject" else letter.text for letter in (named, unnamed))
+    for line in theirs.splitlines():
+        if line not in usual.splitlines() and (bad := BADLY.search(line.strip())):
             what = f"without a name it reads badly: “{line.strip()[max(bad.start() - 20, 0) :][:60]}”"
             yield Problem(file, None, what, "guard the placeholder with {% if … %}", "warning")
 
@@ -135,6 +138,9 @@ def _touching(file: str, words: str) -> Iterator[Problem]:
     if bad := TOUCH.search(ADDRESS.sub("", words)):
         mend = "write {% endif %} and the next words in one line, with a blank between"
         yield Problem(file, None, f"two sentences touch: “{bad[0]}”", mend, "warning")
+
+
+READ_AS = {"subject": _subject, "text": _text, "html": _html}  # part → what its reader would stumble over
 
 
 class Page(HTMLParser):
@@ -152,6 +158,7 @@ class Page(HTMLParser):
 
     @classmethod
     def of(cls, html: str) -> "Page":
+        """A page from its html."""
         page = cls()
         page.feed(html)
         return page

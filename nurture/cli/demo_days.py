@@ -15,10 +15,10 @@ from models.account import Account
 from models.contact import Contact, Market
 from models.enrolment import Enrolment
 from models.score import Score
-from nurture.channels import choice
+from nurture.channels import registry
 from nurture.cli.demo_stage import DATA, MAPPINGS, ORDER, Stage
 from nurture.files import mapping
-from nurture.rendering.composer import Desk
+from nurture.rendering.composer import Composer
 from nurture.rules.segmentation.titles import load_tables, read_title
 from nurture.runtime import database
 from nurture.simulation.companies import HOT, WARM
@@ -107,13 +107,13 @@ def live(place: Stage, town: Town, morning: Morning, at: datetime, watch: Callab
     town.files(place.inbox, f"{at:%Y-%m-%d}")
     morning(at)
     town.wake_up(at.date())
-    desk, carrier = Desk(place.settings), choice.transport(place.settings)
+    composer, carrier = Composer(place.settings), registry.channel(place.settings)
     for turn in range(1, TURNS):
         now = at + turn * TURN
         watch(now)
         _turn(place, town, now)
         apply(place.engine, now)
-        deliver(place.engine, place.settings.clock, carrier, desk)
+        deliver(place.engine, place.settings.clock, carrier, composer)
     return _counted(place, town, at)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine, RowMapping
 
-    from nurture.rendering.composer import Desk
+    from nurture.rendering.composer import Composer
 
 Slug = Annotated[
     str | None, typer.Argument(help="A campaign's folder below templates/. [default: all]", show_default=False)
@@ -67,12 +67,12 @@ def preview(
 ) -> None:
     """Show letters as Zoë O'Brien of Foo & Søns <GmbH> would get them."""
     from nurture.config import campaigns
-    from nurture.rendering import Letterbook, samples
+    from nurture.rendering import TemplateSet, samples
     from nurture.runtime.settings import settings
 
     ours = settings()
     terms = campaigns.read(ours.templates, campaign)
-    book = Letterbook(campaigns.files(ours.templates, campaign))
+    templates = TemplateSet(campaigns.files(ours.templates, campaign))
     written = []
     for step in terms.steps:
         if letter in (None, step.letter):
@@ -80,7 +80,7 @@ def preview(
             values = samples.values(terms, samples.ZOE | {"role": reader, "locale": locale}) | {
                 "company": {"name": ours.company, "postal_address": ours.postal_address}
             }
-            written.append((step.letter, book.render(campaign, step.letter, reader, locale, values)))
+            written.append((step.letter, templates.render(campaign, step.letter, reader, locale, values)))
     if not written:
         raise typer.BadParameter(f"{campaign} has the letters {', '.join(step.letter for step in terms.steps)}")
     if json:
@@ -147,8 +147,8 @@ def send(
     from dataclasses import asdict
 
     from models import campaign as kept
-    from nurture.channels import choice
-    from nurture.rendering.composer import Desk
+    from nurture.channels import registry
+    from nurture.rendering.composer import Composer
     from nurture.runtime import database
     from nurture.runtime.restore_guard import outside
     from tasks.delivery import outbox
@@ -173,8 +173,8 @@ def send(
             ("campaign", "#entered", "#planned", "#skipped", "#waiting", "#ended"),
             [(slug, p.entered, p.planned, p.skipped, p.waiting, p.ended) for slug, p in plans.items()],
         )
-    carrier, desk = choice.transport(settings), Desk(settings)
-    again = _again(engine, now, desk, published, missing) if missing else 0
+    carrier, composer = registry.channel(settings), Composer(settings)
+    again = _again(engine, now, composer, published, missing) if missing else 0
     if again and not json:
         out.print(f"{again:,} who were left out get {missing!r} after all")
     if not yes and carrier.name != "mailbox":
@@ -184,8 +184,8 @@ def send(
             err=True,
         )
     clock = (lambda: now) if at else settings.clock
-    recall(engine, clock, carrier, desk)
-    done = outbox.deliver(engine, clock, carrier, desk, outside=outside(settings))
+    recall(engine, clock, carrier, composer)
+    done = outbox.deliver(engine, clock, carrier, composer, outside=outside(settings))
     if json:
         print_json(
             {"plans": {slug: asdict(plan) for slug, plan in plans.items()}, "again": again, "delivered": asdict(done)}
@@ -200,7 +200,7 @@ def send(
     raise typer.Exit(1 if done.stopped or done.unknown else 0)
 
 
-def _again(engine: "Engine", now: "datetime", desk: "Desk", published: "list[RowMapping]", letter: str) -> int:
+def _again(engine: "Engine", now: "datetime", composer: "Composer", published: "list[RowMapping]", letter: str) -> int:
     """Plan a letter once more for those whose reason to be skipped is gone; never for who has it, or may have it."""
     from nurture.runtime import database
     from tasks.delivery.resend import missing
@@ -209,8 +209,8 @@ def _again(engine: "Engine", now: "datetime", desk: "Desk", published: "list[Row
         raise typer.BadParameter("--missing needs one campaign")
     slug, version_id = published[0]["slug"], published[0]["version_id"]
     with database.reading(engine) as session:
-        terms = desk.edition(session, slug, version_id).campaign
+        terms = composer.published_version(session, slug, version_id).campaign
     letters = [step.letter for step in terms.steps] if terms else []
     if letter not in letters:
         raise typer.BadParameter(f"{slug} has the letters {', '.join(letters)}")
-    return missing(engine, now, desk, version_id, letters.index(letter)).waiting
+    return missing(engine, now, composer, version_id, letters.index(letter)).waiting

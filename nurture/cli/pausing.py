@@ -56,15 +56,15 @@ def pause(
 def _call_back(settings: "Settings", engine: "Engine") -> None:
     """What the provider holds and may not leave now is called back."""
     from models.queries.scheduled_send import open_batches
-    from nurture.channels import choice
-    from nurture.rendering.composer import Desk
+    from nurture.channels import registry
+    from nurture.rendering.composer import Composer
     from nurture.runtime import database
     from tasks.delivery.scheduled_send import recall
 
     with database.reading(engine) as session:
         held = open_batches(session)
     if held:
-        back = recall(engine, settings.clock, choice.transport(settings), Desk(settings))
+        back = recall(engine, settings.clock, registry.channel(settings), Composer(settings))
         out.print(f"{back.called_back:,} requests that the provider held were called back")
         if back.missed:
             err.print(f"[red]{back.missed:,} were not:[/] {escaped(back.trouble)}; the next run tries again")

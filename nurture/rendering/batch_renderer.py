@@ -1,4 +1,4 @@
-"""The press: a letter is watched while Jinja writes it once, then printed for all readers who differ only in values.
+"""The batch renderer: Jinja writes a letter once per kind of reader; the others of that kind get their values put in.
 
 Jinja is a function of its values. Some it looks at (comparisons, filters, loops), of some it only asks whether there is
 something (`{% if person.title %}`), most it only prints. Readers who agree in the first two get the same words, with
@@ -18,8 +18,9 @@ from typing import Any
 from jinja2 import nodes
 from markupsafe import escape
 
+from nurture.channels.parts import PartForm, PartKind, RenderedPart
 from nurture.rendering import filters
-from nurture.rendering.part_template import LONGEST, LONGEST_VALUE, Filled, Form, Kind, Sheet, fitted_value
+from nurture.rendering.part_template import LONGEST, LONGEST_VALUE, PartTemplate, fitted_value
 from nurture.rendering.sandbox import Sandbox, plain
 
 Path = tuple[str, ...]
@@ -32,33 +33,33 @@ SHARED = frozenset(
 )  # one object for thousands of readers
 
 
-class Nothing:
+class NoValue:
     """In the place of a value that is not there. False, as an asking template finds it."""
 
     def __bool__(self) -> bool:
         return False
 
 
-MISSING = Nothing()  # what would hold it is there
-ABSENT = Nothing()  # not even that: Jinja refuses to look further
+MISSING = NoValue()  # what would hold it is there
+ABSENT = NoValue()  # not even that: Jinja refuses to look further
 
 
-class Unprintable(Exception):
+class NeedsJinja(Exception):
     """This reader's letter is Jinja's to write."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plate:
+class PreparedPart:
     """One part for one kind of reader: what stays, and which printed value goes where."""
 
-    kind: Kind
-    form: Form
+    kind: PartKind
+    form: PartForm
     values: tuple[str, ...]  # those that are the same for the whole kind; empty where a slot is
     slots: tuple[tuple[int, int], ...]  # place → which of the kind's printed values
     length: int  # of the part without its slots
-    same: Filled | None  # the whole part, where it has no slots
+    same: RenderedPart | None  # the whole part, where it has no slots
 
-    def printed(self, texts: Sequence[str], longest: int) -> Filled:
+    def printed(self, texts: Sequence[str], longest: int) -> RenderedPart:
         """`longest`: of the texts, in characters."""
         if self.same is not None:
             return self.same
@@ -69,76 +70,77 @@ class Plate:
                 out[place] = fitted_value(kind, texts[n], place in links)
         most = LONGEST[kind] - self.length
         if longest * len(self.slots) > most and sum(len(texts[n]) for _, n in self.slots) > most:
-            raise Unprintable
-        return Filled(self.form, tuple(out))
+            raise NeedsJinja
+        return RenderedPart(self.form, tuple(out))
 
 
 @dataclass(frozen=True, slots=True)
-class Plates:
+class PreparedLetter:
     """The parts of a letter for one kind of reader, and how to find the values they print."""
 
-    parts: tuple[Plate, ...]
+    parts: tuple[PreparedPart, ...]
     finders: tuple[Callable[[Mapping[str, Any]], Any], ...]
 
-    def printed(self, context: Mapping[str, Any]) -> list[Filled]:
+    def printed(self, context: Mapping[str, Any]) -> list[RenderedPart]:
+        """Each part with this reader's values. Raises NeedsJinja."""
         texts = []
         for find in self.finders:
             if type(value := find(context)) not in PRINTABLE:
-                raise Unprintable
+                raise NeedsJinja
             texts.append(plain(value))
         escaped = [str(escape(text)) if SPECIAL.search(text) else text for text in texts]
         longest = max(map(len, escaped), default=0)
         return [part.printed(escaped if part.kind == "html" else texts, longest) for part in self.parts]
 
 
-class Press:
+class BatchRenderer:
     """The three parts of one letter, for readers of every kind."""
 
-    def __init__(self, parts: Sequence[tuple[Sandbox, str, Sheet]]) -> None:
-        self.sheets = [sheet for _, _, sheet in parts]
-        seen = Seen()
+    def __init__(self, parts: Sequence[tuple[Sandbox, str, PartTemplate]]) -> None:
+        self.temprepared = [template for _, _, template in parts]
+        uses = ValueUses()
         for sandbox, name, _ in parts:
             for tree in family(sandbox, name):
-                seen.look(tree)
-        shared = {path[0] for path in seen.looked_at | seen.asked | seen.printed} & SHARED
-        steady = {path for path in seen.asked | seen.printed if path[0] in seen.local | STEADY}
-        looked_at = {path for path in seen.looked_at | steady if path[0] not in SHARED}
-        own = {path for path in seen.printed if path[0] not in SHARED and not any(map(path.__eq__, looked_at))}
-        bound = {path for path in own if any(_related(path, other) for other in looked_at | seen.asked - {path})}
+                uses.note(tree)
+        shared = {path[0] for path in uses.looked_at | uses.asked | uses.printed} & SHARED
+        steady = {path for path in uses.asked | uses.printed if path[0] in uses.local | STEADY}
+        looked_at = {path for path in uses.looked_at | steady if path[0] not in SHARED}
+        own = {path for path in uses.printed if path[0] not in SHARED and not any(map(path.__eq__, looked_at))}
+        bound = {path for path in own if any(_related(path, other) for other in looked_at | uses.asked - {path})}
         self.slots = sorted(own - bound)  # only printed, or asked only whether there is something
-        self.asked = sorted(path for path in seen.asked - looked_at if path[0] not in SHARED)
+        self.asked = sorted(path for path in uses.asked - looked_at if path[0] not in SHARED)
         self.looked_at = sorted(looked_at | bound)
         self.shared = sorted(shared)
-        self.plates: dict[tuple[Any, ...], Plates] = {}
+        self.prepared: dict[tuple[Any, ...], PreparedLetter] = {}
         self._asked = [_finder(path) for path in self.asked]
         self._looked_at = [_finder(path) for path in self.looked_at]
         self.known: list[list[Any]] = []
 
-    def print(self, context: Mapping[str, Any]) -> list[Filled]:
+    def render(self, context: Mapping[str, Any]) -> list[RenderedPart]:
         """Each part for this reader. Raises Unprintable where Jinja has to do it, or to say what is wrong."""
         kind = (
             *[id(context.get(root, ABSENT)) for root in self.shared],
             *[True if (value := find(context)) else _frozen(value) for find in self._asked],
             *[value if type(value := find(context)) is str else _frozen(value) for find in self._looked_at],
         )
-        plates = self.plates.get(kind)
-        if plates is None:
-            if len(self.plates) >= REMEMBERED:
-                self.plates.clear()
+        prepared = self.prepared.get(kind)
+        if prepared is None:
+            if len(self.prepared) >= REMEMBERED:
+                self.prepared.clear()
                 self.known.clear()
             self.known.append(
                 [context.get(root, ABSENT) for root in self.shared]
             )  # alive, so that no other takes their id
-            plates = self.plates[kind] = self._watched(context)
-        return plates.printed(context)
+            prepared = self.prepared[kind] = self._watched(context)
+        return prepared.printed(context)
 
-    def _watched(self, context: Mapping[str, Any]) -> Plates:
+    def _watched(self, context: Mapping[str, Any]) -> PreparedLetter:
         """Write the letter once, with tokens where values are only printed. Nobody can know what a token looks like."""
         secret, tokens, marked = secrets.token_hex(8), dict[str, Path](), dict(context)
         for number, path in enumerate(self.slots):
             value = _at(context, path)
             if type(value) not in PRINTABLE:
-                raise Unprintable
+                raise NeedsJinja
             if path in self.asked and not value:
                 continue  # "is there something?" no: this kind of reader has this very nothing
             inner: dict[str, Any] = marked
@@ -147,14 +149,17 @@ class Press:
                 inner = inner[key]
             token = inner[path[-1]] = f"\ue000{secret}{number}\ue001"
             tokens[token] = path
-        written = [sheet.written(marked) for sheet in self.sheets]
+        written = [template.written(marked) for template in self.temprepared]
         used = [token for token in tokens if any(token in printed for _, printed, _ in written)]
         numbers = {token: n for n, token in enumerate(used)}
-        parts = [_plate(sheet.kind, *what, numbers) for sheet, what in zip(self.sheets, written, strict=True)]
-        return Plates(tuple(parts), tuple([_finder(tokens[token]) for token in used]))
+        parts = [
+            _prepared_part(template.kind, *what, numbers)
+            for template, what in zip(self.temprepared, written, strict=True)
+        ]
+        return PreparedLetter(tuple(parts), tuple([_finder(tokens[token]) for token in used]))
 
 
-class Seen:
+class ValueUses:
     """What a template does with each value: prints it, asks whether there is something, or looks at it closer."""
 
     def __init__(self) -> None:
@@ -163,18 +168,19 @@ class Seen:
         self.printed: set[Path] = set()
         self.local: set[str] = {"loop"}
 
-    def look(self, node: nodes.Node, into: set[Path] | None = None) -> None:
+    def note(self, node: nodes.Node, into: set[Path] | None = None) -> None:
+        """Walk through a template; `into`: where the names go that stand here. None: they are looked at."""
         if isinstance(node, nodes.Name) and node.ctx != "load":
             self.local.add(node.name)
         elif path := path_of(node):
             (self.looked_at if into is None else into).add(path)
         elif into is self.asked and isinstance(node, nodes.And | nodes.Or | nodes.Not):
             for child in node.iter_child_nodes():
-                self.look(child, self.asked)
+                self.note(child, self.asked)
         else:
             for name, child in _children(node):
                 is_test = name == "test" and isinstance(node, nodes.If | nodes.CondExpr)
-                self.look(child, self.printed if isinstance(node, nodes.Output) else self.asked if is_test else None)
+                self.note(child, self.printed if isinstance(node, nodes.Output) else self.asked if is_test else None)
 
 
 def _children(node: nodes.Node) -> Iterator[tuple[str, nodes.Node]]:
@@ -190,13 +196,15 @@ def _related(path: Path, other: Path) -> bool:
     return path[:shorter] == other[:shorter]
 
 
-def _plate(kind: Kind, form: Form, printed: list[str], length: int, numbers: Mapping[str, int]) -> Plate:
+def _prepared_part(
+    kind: PartKind, form: PartForm, printed: list[str], length: int, numbers: Mapping[str, int]
+) -> PreparedPart:
     slots = tuple((place, numbers[value]) for place, value in enumerate(printed) if value in numbers)
     length -= sum(len(printed[place]) for place, _ in slots)
     links = set(form.links)
     values = ["" if v in numbers else fitted_value(kind, v, n in links) for n, v in enumerate(printed)]
-    same = None if slots else Filled(form, tuple(values))
-    return Plate(kind, form, tuple(values), slots, length, same)
+    same = None if slots else RenderedPart(form, tuple(values))
+    return PreparedPart(kind, form, tuple(values), slots, length, same)
 
 
 def _finder(path: Path) -> Callable[[Mapping[str, Any]], Any]:
@@ -225,7 +233,7 @@ def _at(context: Any, path: Path) -> Any:
 def _frozen(value: Any) -> Any:
     """Something that can be compared: equal for two values only if no template can tell them apart."""
     kind = type(value)
-    if kind is str or value is None or kind is Nothing:
+    if kind is str or value is None or kind is NoValue:
         return value
     if kind is dict:
         return dict, tuple([(key, _frozen(inner)) for key, inner in value.items()])

@@ -15,7 +15,7 @@ def _name(value: Any) -> str:
     return " ".join(str(value).split())[:LONGEST_NAME] if value else ""
 
 
-def context(
+def letter_values(
     row: Mapping[str, Any],
     *,
     campaign: Campaign,
@@ -58,7 +58,7 @@ def context(
             "growth": row.get("growth") or 0,
         },
         "owner": {"name": _name(row.get("owner_name")), "email": row.get("owner_email") or ""},
-        **(of_house or house(campaign, sender, company, web_url)),
+        **(of_house or campaign_values(campaign, sender, company, web_url)),
         "unsubscribe_url": unsubscribe_url,
         "today": today,
         "handoff": dict(handoff) if handoff else None,
@@ -66,7 +66,9 @@ def context(
     }  # fmt: skip
 
 
-def house(campaign: Campaign, sender: Mapping[str, str], company: Mapping[str, str], web_url: str) -> dict[str, Any]:
+def campaign_values(
+    campaign: Campaign, sender: Mapping[str, str], company: Mapping[str, str], web_url: str
+) -> dict[str, Any]:
     """What is the same for every reader of a campaign: who writes, and what is offered."""
     offer, by = campaign.offer, campaign.sender
     return {

@@ -1,18 +1,17 @@
-"""A sheet: one part of a letter (subject, text, html). Its words are made ready once, its values change."""
+"""The template of one part of a letter (subject, text, html). Its words are made ready once, its values change."""
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from html import unescape
 from html.parser import HTMLParser
-from typing import Any, Literal
+from typing import Any
 
 import css_inline
 from jinja2 import Template, TemplateError
 
+from nurture.channels.parts import PartForm, PartKind, RenderedPart
 from nurture.rendering.sandbox import CLOSE, OPEN
 
-Kind = Literal["subject", "text", "html"]
 LONGEST = {"subject": 2_000, "text": 200_000, "html": 1_000_000}  # characters; a letter longer than this is a mistake
 LONGEST_VALUE = {"subject": 80, "text": 10_000, "html": 60_000}
 REMEMBERED = 256  # forms per sheet; letters with lists have one per length
@@ -21,55 +20,20 @@ SAFE_URL = re.compile(r"(https?://|mailto:|tel:)[^\s]+", re.IGNORECASE)
 INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
 
 
-class Unsafe(TemplateError):
+class UnsafeValue(TemplateError):
     """A value stands where its words could act: fix the template, or the address it links to."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Form:
-    """The words that stay the same, CSS inlined, with a gap between each two of them. Compared by identity:
-    two letters with one form differ only in their values."""
-
-    words: tuple[str, ...]
-    gaps: tuple[int, ...]  # gaps[i] is the number of the value between words[i] and words[i + 1]
-    links: tuple[int, ...]  # values that begin a link
-
-    def filled(self, values: Sequence[str]) -> str:
-        out = [self.words[0]]
-        for gap, word in zip(self.gaps, self.words[1:], strict=True):
-            out.append(values[gap])
-            out.append(word)
-        return "".join(out)
-
-
-@dataclass(frozen=True, slots=True)
-class Filled:
-    form: Form
-    values: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return self.form.filled(self.values)
-
-    @property
-    def empty(self) -> bool:
-        return not any(self.form.words) and not any(self.values[gap] for gap in self.form.gaps)
-
-    @classmethod
-    def of(cls, text: str) -> "Filled":
-        """Plain words in a form of their own."""
-        return cls(Form((text,), (), ()), ())
-
-
-class Sheet:
-    def __init__(self, template: Template, kind: Kind) -> None:
+class PartTemplate:
+    def __init__(self, template: Template, kind: PartKind) -> None:
         self.template = template
-        self.kind: Kind = kind
-        self.forms: dict[tuple[str, ...], Form] = {}
+        self.kind: PartKind = kind
+        self.forms: dict[tuple[str, ...], PartForm] = {}
 
-    def fill(self, values: dict[str, Any]) -> Filled:
-        return fitted(self.kind, *self.written(values))
+    def fill(self, values: dict[str, Any]) -> RenderedPart:
+        return fitted_part(self.kind, *self.written(values))
 
-    def written(self, values: dict[str, Any]) -> tuple[Form, list[str], int]:
+    def written(self, values: dict[str, Any]) -> tuple[PartForm, list[str], int]:
         """Print the values; the form around them is made once and found again by its words. With the length of all."""
         context = self.template.new_context(values)
         try:
@@ -77,30 +41,30 @@ class Sheet:
         except Exception:
             self.template.environment.handle_exception()
         if len(raw) > LONGEST[self.kind]:
-            raise Unsafe(f"the {self.kind} is longer than {LONGEST[self.kind]:,} characters")
+            raise UnsafeValue(f"the {self.kind} is longer than {LONGEST[self.kind]:,} characters")
         words, printed = _split(raw)
         form = self.forms.get(words)
         if form is None:
             if len(self.forms) >= REMEMBERED:
                 self.forms.clear()
-            form = self.forms[words] = FORMS[self.kind](words)
+            form = self.forms[words] = MAKE_FORM[self.kind](words)
         return form, printed, len(raw)
 
 
-def fitted(kind: Kind, form: Form, printed: list[str], length: int) -> Filled:
+def fitted_part(kind: PartKind, form: PartForm, printed: list[str], length: int) -> RenderedPart:
     """The printed values as they may stand in the form."""
     if length > LONGEST[kind]:
-        raise Unsafe(f"the {kind} is longer than {LONGEST[kind]:,} characters")
+        raise UnsafeValue(f"the {kind} is longer than {LONGEST[kind]:,} characters")
     links = set(form.links)
-    return Filled(form, tuple([fitted_value(kind, value, place in links) for place, value in enumerate(printed)]))
+    return RenderedPart(form, tuple([fitted_value(kind, value, place in links) for place, value in enumerate(printed)]))
 
 
-def fitted_value(kind: Kind, value: str, link: bool) -> str:
+def fitted_value(kind: PartKind, value: str, link: bool) -> str:
     """Not too long, on one line in a subject, and a link where a link stands."""
     if kind == "subject":
         value = " ".join(value.split())  # a header is one line
     if link and not SAFE_URL.fullmatch(unescape(value)):
-        raise Unsafe(f"“{value[:60]}” is not a link (https://… or mailto:…)")
+        raise UnsafeValue(f"“{value[:60]}” is not a link (https://… or mailto:…)")
     return value if len(value) <= LONGEST_VALUE[kind] else value[: LONGEST_VALUE[kind] - 1] + "…"
 
 
@@ -121,35 +85,39 @@ def _marked(words: Sequence[str]) -> str:
     return "".join(out)
 
 
-def _form(marked: str, links: Sequence[int] = ()) -> Form:
+def _form(marked: str, links: Sequence[int] = ()) -> PartForm:
     pieces = TOKEN.split(marked)
-    return Form(tuple(pieces[::2]), tuple(int(n) for n in pieces[1::2]), tuple(links))
+    return PartForm(tuple(pieces[::2]), tuple(int(n) for n in pieces[1::2]), tuple(links))
 
 
-def subject(words: Sequence[str]) -> Form:
+def subject_form(words: Sequence[str]) -> PartForm:
     return _form(" ".join(_marked(words).split()))
 
 
-def text(words: Sequence[str]) -> Form:
+def text_form(words: Sequence[str]) -> PartForm:
     """No blanks at line ends, never more than one empty line, one newline at the end."""
     marked = re.sub(r"[ \t]+(?=\n|$)", "", _marked(words).replace("\r\n", "\n"))
     return _form(re.sub(r"\n{3,}", "\n\n", marked).strip() + "\n")
 
 
-def html(words: Sequence[str]) -> Form:
+def html_form(words: Sequence[str]) -> PartForm:
     """The CSS moved into style attributes, the indentation removed; refused where a value could become markup."""
     marked = _marked(words)
-    places = Places()
+    places = ValuePlaces()
     places.feed(marked)
     places.close()
     inlined = re.sub(r"\n\s+", "\n", INLINER.inline(marked))
     return _form(inlined, places.links)
 
 
-FORMS: dict[str, Callable[[Sequence[str]], Form]] = {"subject": subject, "text": text, "html": html}
+MAKE_FORM: dict[str, Callable[[Sequence[str]], PartForm]] = {
+    "subject": subject_form,
+    "text": text_form,
+    "html": html_form,
+}
 
 
-class Places(HTMLParser):
+class ValuePlaces(HTMLParser):
     """Where in the html values stand: in text and quoted attributes they are only words, elsewhere they could act."""
 
     LINKS = frozenset({"href", "src", "action", "background"})
@@ -161,29 +129,31 @@ class Places(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         source = self.get_starttag_text() or ""
         if TOKEN.search(tag):
-            raise Unsafe("a value may not name an element")
+            raise UnsafeValue("a value may not name an element")
         if re.search(r"=\s*qz[0-9]{5}zq", source):
-            raise Unsafe(f"put the value in <{tag}> between quotation marks")
+            raise UnsafeValue(f"put the value in <{tag}> between quotation marks")
         for name, value in attrs:
             if TOKEN.search(name):
-                raise Unsafe(f"a value may not name an attribute of <{tag}>")
+                raise UnsafeValue(f"a value may not name an attribute of <{tag}>")
             if value and TOKEN.search(value):
                 if name.startswith("on") or name in ("style", "class", "id", "srcset", "srcdoc"):
-                    raise Unsafe(f"a value may not stand in {name}=“…”: write out the alternatives with {{% if %}}")
+                    raise UnsafeValue(
+                        f"a value may not stand in {name}=“…”: write out the alternatives with {{% if %}}"
+                    )
                 if name in self.LINKS and (start := TOKEN.match(value)):
                     self.links.append(int(start[1]))
 
     def handle_endtag(self, tag: str) -> None:
         if TOKEN.search(tag):
-            raise Unsafe("a value may not name an element")
+            raise UnsafeValue("a value may not name an element")
 
     def handle_data(self, data: str) -> None:
         if self.cdata_elem and TOKEN.search(data):
-            raise Unsafe(f"a value may not stand in <{self.cdata_elem}>")
+            raise UnsafeValue(f"a value may not stand in <{self.cdata_elem}>")
 
     def handle_comment(self, data: str) -> None:
         if TOKEN.search(data):
-            raise Unsafe("a value may not stand in a comment")
+            raise UnsafeValue("a value may not stand in a comment")
 
     def handle_decl(self, decl: str) -> None:
         self.handle_comment(decl)

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from models.segment import Role
-from nurture.rendering.context import context
+from nurture.rendering.context import letter_values
 from nurture.rules.planning.campaign import Campaign, Step
 
 COMPANY = {"name": "Brunnhold Pumps", "postal_address": "Brunnhold Pumps GmbH, Am Wehr 7, 21335 Lüneburg, Germany"}
@@ -56,7 +56,7 @@ HANDOFF: dict[str, Any] = {
 
 def values(campaign: Campaign, row: dict[str, Any] = ZOE, today: date = TODAY) -> dict[str, Any]:
     """What a letter of this campaign would be written from, for the sample lead or another row."""
-    return context(
+    return letter_values(
         row,
         campaign=campaign,
         sender=SENDER,

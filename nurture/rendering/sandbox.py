@@ -82,7 +82,7 @@ def plain(value: Any) -> str:
     raise SecurityError(f"a {kind.__name__} cannot be printed, only text, numbers and dates")
 
 
-class Shelf(BaseLoader):
+class TemplateFiles(BaseLoader):
     """The files of one campaign. Nothing is read from a disk, so there is no path to climb."""
 
     def __init__(self, files: Mapping[str, str]) -> None:
@@ -106,7 +106,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def __init__(self, files: Mapping[str, str], *, html: bool) -> None:
         super().__init__(
-            loader=Shelf(files),
+            loader=TemplateFiles(files),
             undefined=Missing,  # a misspelt placeholder is an error, not a gap in a letter
             autoescape=html,
             finalize=_mark_html if html else _mark_text,

@@ -1,25 +1,25 @@
-"""The letterbook: a campaign's letters, ready to be written to anybody in their role and language."""
+"""The template set: a campaign's letters, ready to be written to anybody in their role and language."""
 
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, UndefinedError
 
+from nurture.channels.parts import EMAIL_PARTS, NO_PART, PartFile, PartKind, RenderedPart
 from nurture.config import prices
 from nurture.rendering import content_assets, filters, placeholders, translations
-from nurture.rendering.batch_renderer import Press, Unprintable
-from nurture.rendering.part_template import Filled, Kind, Sheet, Unsafe
+from nurture.rendering.batch_renderer import BatchRenderer, NeedsJinja
+from nurture.rendering.part_template import PartTemplate, UnsafeValue
 from nurture.rendering.sandbox import Sandbox
 from nurture.rules.planning.content_assets import Asks, Piece
 from nurture.rules.planning.prices import PriceList
 
-PARTS: dict[Kind, tuple[str, str]] = {"subject": ("subject", "txt"), "text": ("body", "txt"), "html": ("body", "html")}
 MISTAKES = (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError, AttributeError)
 LACKING = "this part of the letter is missing"
-MOST_CHOICES = 10_000
+MOST_REMEMBERED = 10_000
 MENDS = {
     "is not known here": "correct the placeholder",
     "None": "guard the placeholder",
@@ -35,7 +35,9 @@ class LetterError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedLetter:
+    """A letter as one person reads it."""
+
     subject: str
     text: str
     html: str
@@ -44,36 +46,50 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
-class Composed:
-    """A letter as forms and values. Two letters whose three forms are the same can share one request."""
+class ComposedLetter:
+    """A letter as forms and values. Two letters whose forms are the same can share one request."""
 
-    subject: Filled
-    text: Filled
-    html: Filled
+    parts: Mapping[PartKind, RenderedPart]  # those the channel needs
     variant: str
     language: str
 
-    def rendered(self) -> Rendered:
-        subject = str(self.subject).strip()
-        return Rendered(subject, str(self.text), str(self.html), self.variant, self.language)
+    def part(self, kind: PartKind) -> RenderedPart:
+        """A part; empty where the channel does not need it."""
+        return self.parts.get(kind, NO_PART)
+
+    def rendered(self) -> RenderedLetter:
+        """The letter as plain texts."""
+        subject = str(self.part("subject")).strip()
+        return RenderedLetter(subject, str(self.part("text")), str(self.part("html")), self.variant, self.language)
+
+
+class PartPath(NamedTuple):
+    """The file of one part: "pump-efficiency/why-now/body.es.html" for the html."""
+
+    kind: PartKind
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class LetterFiles:
     """The files of one letter for one role and locale."""
 
-    subject: str
-    text: str
-    html: str
+    parts: tuple[PartPath, ...]
     variant: str
     language: str
 
+    def path(self, kind: PartKind) -> str:
+        """The file of a part; "" where the channel does not need it."""
+        return next((part.path for part in self.parts if part.kind == kind), "")
 
-class Letterbook:
-    """Compiled once, used for thousands. `files` is what `campaigns.files` gives or what a version has stored."""
 
-    def __init__(self, files: Mapping[str, str]) -> None:
+class TemplateSet:
+    """Compiled once, used for thousands. `files` is what `campaigns.files` gives or what a version has stored;
+    `parts` are those that the channel needs."""
+
+    def __init__(self, files: Mapping[str, str], parts: Sequence[PartFile] = EMAIL_PARTS) -> None:
         self.files = dict(files)
+        self.parts = tuple(parts)
         self.markup = Sandbox(self.files, html=True)
         self.plain = Sandbox(self.files, html=False)
         self.words = translations.read_words(self.files)
@@ -82,44 +98,48 @@ class Letterbook:
             if path.count("/") == 2:
                 folder, _, name = path.rpartition("/")
                 self.letters.setdefault(folder, set()).add(name)
-        self.choices: dict[tuple[str, str, str | None, str], Choice] = {}
-        self.sheets: dict[str, Sheet] = {}
-        self.presses: dict[tuple[str, str, str], Press] = {}
-        self.tongues: dict[str, dict[str, Any]] = {}
-        self.asked: dict[tuple[str, str, str], Asks] = {}
+        self._files_of: dict[tuple[str, str, str | None, str], LetterFiles] = {}
+        self._part_templates: dict[str, PartTemplate] = {}
+        self._renderers: dict[tuple[PartPath, ...], BatchRenderer] = {}
+        self._by_language: dict[str, dict[str, Any]] = {}
+        self._asks: dict[tuple[PartPath, ...], Asks] = {}
 
-    def render(self, campaign: str, letter: str, role: str | None, locale: str, context: Mapping[str, Any]) -> Rendered:
+    def render(
+        self, campaign: str, letter: str, role: str | None, locale: str, context: Mapping[str, Any]
+    ) -> RenderedLetter:
         """The letter as this person reads it. Raises LetterError naming file, line and mend."""
         return self.compose(campaign, letter, role, locale, context).rendered()
 
     def compose(
         self, campaign: str, letter: str, role: str | None, locale: str, context: Mapping[str, Any]
-    ) -> Composed:
+    ) -> ComposedLetter:
         """The same, kept apart: the words that stay and the values that change."""
-        choice = self.choice(campaign, letter, role, locale)
-        values = self._values(choice.language, locale, context, self.asks(choice))
+        files = self.files_for(campaign, letter, role, locale)
+        values = self._values(files.language, locale, context, self.asks(files))
         try:
-            subject, text, html = self._press(choice).print(values)
-        except (*MISTAKES, Unprintable):  # Jinja does it, or says what is wrong
-            subject, text, html = [self._fill(path, kind, values) for path, kind in _parts(choice)]
-        return Composed(subject, text, html, choice.variant, choice.language)
+            parts = self._renderer(files).render(values)
+        except (*MISTAKES, NeedsJinja):  # Jinja does it, or says what is wrong
+            parts = [self._fill(path, kind, values) for kind, path in files.parts]
+        named = {part.kind: rendered for part, rendered in zip(files.parts, parts, strict=True)}
+        return ComposedLetter(named, files.variant, files.language)
 
-    def choice(self, campaign: str, letter: str, role: str | None, locale: str) -> Choice:
+    def files_for(self, campaign: str, letter: str, role: str | None, locale: str) -> LetterFiles:
         """Which files they read; looked for once. Raises LetterError where there are none."""
         key = (campaign, letter, role, locale)
-        choice = self.choices.get(key)
-        if choice is None:
-            if len(self.choices) >= MOST_CHOICES:
-                self.choices.clear()  # a file of leads may bring any number of invented locales
-            choice = self.choices[key] = self.choose(*key)
-        return choice
+        files = self._files_of.get(key)
+        if files is None:
+            if len(self._files_of) >= MOST_REMEMBERED:
+                self._files_of.clear()  # a file of leads may bring any number of invented locales
+            files = self._files_of[key] = self.find_files(*key)
+        return files
 
     @cached_property
     def library(self) -> tuple[Piece, ...]:
+        """The content assets a letter may carry."""
         return content_assets.read_pieces(self.files)
 
-    def found(self, detail: str) -> str | None:
-        """The piece that an activity speaks of, by its name or one of its addresses."""
+    def asset_of(self, detail: str) -> str | None:
+        """The slug of the content asset that an activity speaks of, by its name or one of its addresses."""
         return self._known_as.get(detail) or self._known_as.get(content_assets.path_of_url(detail))
 
     @cached_property
@@ -128,39 +148,38 @@ class Letterbook:
 
     @cached_property
     def prices(self) -> PriceList | None:
+        """The price list; None where there is none."""
         return prices.read(self.files)
 
-    def asks(self, choice: Choice) -> Asks:
-        """What these files want from the library and the price list."""
-        files = (choice.subject, choice.text, choice.html)
-        found = self.asked.get(files)
+    def asks(self, files: LetterFiles) -> Asks:
+        """What these files want from the content library and the price list."""
+        found = self._asks.get(files.parts)
         if found is None:
-            parts = [(self.markup if kind == "html" else self.plain, path) for path, kind in _parts(choice)]
             try:
-                found = content_assets.asked_of(parts)
+                found = content_assets.asked_of([(self._environment(kind), path) for kind, path in files.parts])
             except MISTAKES:
                 found = Asks()  # said when the letter is rendered
-            self.asked[files] = found
+            self._asks[files.parts] = found
         return found
 
-    def _press(self, choice: Choice) -> Press:
-        press = self.presses.get(files := (choice.subject, choice.text, choice.html))
-        if press is None:
-            parts = _parts(choice)
-            environments = [self.markup if kind == "html" else self.plain for _, kind in parts]
-            press = self.presses[files] = Press(
-                [(env, path, self._sheet(path, kind)) for env, (path, kind) in zip(environments, parts, strict=True)]
+    def _environment(self, kind: PartKind) -> Sandbox:
+        return self.markup if kind == "html" else self.plain
+
+    def _renderer(self, files: LetterFiles) -> BatchRenderer:
+        renderer = self._renderers.get(files.parts)
+        if renderer is None:
+            renderer = self._renderers[files.parts] = BatchRenderer(
+                [(self._environment(kind), path, self._part_template(path, kind)) for kind, path in files.parts]
             )
-        return press
+        return renderer
 
-    def _sheet(self, path: str, kind: Kind) -> Sheet:
-        sheet = self.sheets.get(path)
-        if sheet is None:
-            environment = self.markup if kind == "html" else self.plain
-            sheet = self.sheets[path] = Sheet(environment.get_template(path), kind)
-        return sheet
+    def _part_template(self, path: str, kind: PartKind) -> PartTemplate:
+        found = self._part_templates.get(path)
+        if found is None:
+            found = self._part_templates[path] = PartTemplate(self._environment(kind).get_template(path), kind)
+        return found
 
-    def choose(self, campaign: str, letter: str, role: str | None, locale: str) -> Choice:
+    def find_files(self, campaign: str, letter: str, role: str | None, locale: str) -> LetterFiles:
         """First the language, once for the whole letter: the reader's if every part is there, else the house's.
         Then, part by part, the file for the role before the file for everybody."""
         folder = f"{campaign}/{letter}"
@@ -174,19 +193,23 @@ class Letterbook:
         if filters.language(locale) == default:
             rounds = [(default, [*theirs, ""])]
         for tongue, endings in rounds:
-            found = {kind: _first(names, stem, suffix, role, endings) for kind, (stem, suffix) in PARTS.items()}
-            if all(found.values()):
-                subject, text, html = (f"{folder}/{found[kind]}" for kind in PARTS)
-                variant = ".".join(html.rpartition("/")[2].split(".")[1:-1]) or "plain"
-                return Choice(subject, text, html, variant, tongue)
-        lacking = next(f"{stem}.{suffix}" for kind, (stem, suffix) in PARTS.items() if not found[kind])
+            found = [(part.kind, _first(names, part, role, endings)) for part in self.parts]
+            paths = tuple([PartPath(kind, f"{folder}/{name}") for kind, name in found if name])
+            if len(paths) == len(found):
+                variant = ".".join(paths[-1].path.rpartition("/")[2].split(".")[1:-1]) or "plain"
+                return LetterFiles(paths, variant, tongue)
+        lacking = next(part.name for part, (_, name) in zip(self.parts, found, strict=True) if not name)
         raise LetterError(f"{folder}/{lacking}", None, LACKING, f"write {folder}/{lacking}")
 
     def _values(self, tongue: str, locale: str, context: Mapping[str, Any], asks: Asks | None = None) -> dict[str, Any]:
-        shared = self.tongues.get(tongue)
+        shared = self._by_language.get(tongue)
         if shared is None:
             content = translations.read_content(self.files, tongue, self.words.default)
-            shared = self.tongues[tongue] = {"words": self.words.of(tongue), "content": content, "language": tongue}
+            shared = self._by_language[tongue] = {
+                "words": self.words.of(tongue),
+                "content": content,
+                "language": tongue,
+            }
         values = {**shared, **context}
         carried = values.pop("pieces", None)
         if asks is None or asks.kinds:
@@ -210,9 +233,9 @@ class Letterbook:
         reader = values.get("person") or {}
         return content_assets.samples(self.library, values["content"], asks, reader, market, tongue, self.words.default)
 
-    def _fill(self, path: str, kind: Kind, values: dict[str, Any]) -> Filled:
+    def _fill(self, path: str, kind: PartKind, values: dict[str, Any]) -> RenderedPart:
         try:
-            return self._sheet(path, kind).fill(values)
+            return self._part_template(path, kind).fill(values)
         except MISTAKES as error:
             raise self._explained(error, path, values) from error
 
@@ -224,7 +247,7 @@ class Letterbook:
         if isinstance(error, TemplateSyntaxError):
             file = error.filename or error.name or path
             return LetterError(file, error.lineno, str(error.message), "correct the template")
-        if isinstance(error, Unsafe):
+        if isinstance(error, UnsafeValue):
             return LetterError(path, None, str(error), "correct the template or the link")
         frames = reversed(traceback.extract_tb(error.__traceback__))
         file, line = next(((f.filename, f.lineno) for f in frames if f.filename in self.files), (path, None))
@@ -248,10 +271,7 @@ class Letterbook:
         return next((number for number, line in enumerate(lines, 1) if words in line), None)
 
 
-def _parts(choice: Choice) -> list[tuple[str, Kind]]:
-    return [(choice.subject, "subject"), (choice.text, "text"), (choice.html, "html")]
-
-
-def _first(names: Iterable[str], stem: str, suffix: str, role: str | None, endings: Iterable[str]) -> str | None:
-    stems = [f"{stem}.{role}", stem] if role else [stem]
-    return next((name for s in stems for e in endings if (name := f"{s}{e}.{suffix}") in names), None)
+def _first(names: Iterable[str], part: PartFile, role: str | None, endings: Iterable[str]) -> str | None:
+    """The most specific file of a part that is there: the role's in the reader's language first."""
+    stems = [f"{part.stem}.{role}", part.stem] if role else [part.stem]
+    return next((name for s in stems for e in endings if (name := f"{s}{e}.{part.suffix}") in names), None)

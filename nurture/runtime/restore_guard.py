@@ -40,4 +40,4 @@ class Outside:
 
 def outside(settings: Settings) -> Outside | None:
     """Where the mark stands. None for the mailbox: nothing leaves this machine, so nothing can be sent twice."""
-    return None if settings.transport == "mailbox" else Outside(settings.marker or settings.var / "sending.json")
+    return None if settings.channel == "mailbox" else Outside(settings.marker or settings.var / "sending.json")

@@ -3,9 +3,8 @@
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nurture.runtime import clock
@@ -55,7 +54,8 @@ class Settings(BaseSettings):
     secret: SecretStr = Field(SecretStr(""), description="signs our links; made once and kept in `var` when empty")
 
     # how mail leaves
-    transport: Literal["mailbox", "sendgrid"] = "mailbox"
+    channel: str = Field("mailbox", description="a name of nurture/channels/registry.py: mailbox or sendgrid")
+    transport: None = Field(None, exclude=True, repr=False)  # its name until 0.1, refused
     sendgrid_api_key: SecretStr = Field(SecretStr(""), validation_alias="SENDGRID_API_KEY")
     sendgrid_host: str = Field("https://api.sendgrid.com", validation_alias="SENDGRID_HOST")
     sendgrid_sandbox: bool = Field(False, validation_alias="SENDGRID_SANDBOX")
@@ -70,6 +70,12 @@ class Settings(BaseSettings):
         validation_alias="SENDGRID_WEBHOOK_KEY",
         description="base64 public key(s) that sign events, comma separated",
     )
+
+    @field_validator("transport", mode="before")
+    @classmethod
+    def _is_called_channel(cls, given: str | None) -> None:
+        if given is not None:
+            raise ValueError(f"NURTURE_TRANSPORT is called NURTURE_CHANNEL now: write NURTURE_CHANNEL={given}")
 
     # handoff
     mql_score: float = 70.0

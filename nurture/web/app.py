@@ -28,12 +28,12 @@ def create_app(settings: Settings, engine: Engine) -> FastAPI:
     app.include_router(sales.routes(web))
     app.include_router(groups.routes(web))
     app.include_router(library.routes(web))
-    if settings.transport == "mailbox":
+    if settings.channel == "mailbox":
         app.include_router(mailbox.routes(web))
 
     @app.api_route("/", methods=["GET", "HEAD"])
     def home(request: Request) -> Response:
-        doors = {"mailbox": settings.transport == "mailbox", "prefect_port": settings.prefect_port}
+        doors = {"mailbox": settings.channel == "mailbox", "prefect_port": settings.prefect_port}
         return web.pages.page("home.html", {"is_local": is_local(request), **doors})
 
     @app.api_route("/health", methods=["GET", "HEAD"])

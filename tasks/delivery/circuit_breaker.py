@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from models.campaign import set_brake
 from models.message import brakes as pulled
 from models.queries import deliverability
-from nurture.channels.base import Transport
+from nurture.channels.base import Channel
 from nurture.rules.delivery import circuit_breaker
 from nurture.rules.delivery.circuit_breaker import Level
 from nurture.runtime import database
@@ -31,14 +31,14 @@ class Allowance:
     of_domain: Callable[[str], int] = lambda _: NO_LIMIT  # how many letters one sending domain may still send today
 
 
-def allowance(engine: Engine, now: datetime, transport: Transport, settings: Settings) -> Allowance:
+def allowance(engine: Engine, now: datetime, channel: Channel, settings: Settings) -> Allowance:
     """What doubts, the day's limit and the domains' plans leave. Asked before every claim: short walks of three
     indexes, and of the day's attempts where there is any limit."""
     today = now.astimezone(UTC).date()
     plans = settings.warm_up or settings.domains
     with database.reading(engine) as session:
-        taken = deliverability.taken_since_doubt(session, transport.name, len(circuit_breaker.AFTER_A_DOUBT))
-        doubtful = 0 if taken is None else deliverability.in_doubt(session, transport.name)
+        taken = deliverability.taken_since_doubt(session, channel.name, len(circuit_breaker.AFTER_A_DOUBT))
+        doubtful = 0 if taken is None else deliverability.in_doubt(session, channel.name)
         limit = settings.daily_limit
         counts = limit is not None or bool(plans)
         sent = deliverability.maybe_sent_since(session, datetime.combine(today, time(0), UTC)) if counts else {}

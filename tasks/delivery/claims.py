@@ -18,8 +18,8 @@ from models import message as messages
 from models.attempt import AttemptState
 from models.queries import person
 from models.queries.recipients import handoffs, recipients
-from nurture.channels.base import Hold, Parcel, Transport
-from nurture.rendering.composer import Desk, Edition
+from nurture.channels.base import Channel, RequestBatch, ScheduledSend
+from nurture.rendering.composer import Composer, PublishedVersion
 from nurture.rules.delivery.states import CLAIM_LEASE, Answer, Sorted, batch_size
 from nurture.rules.reasons import Reason, Skip
 from nurture.runtime import database
@@ -34,7 +34,7 @@ MOST_CLAIMED = 5_000  # messages in one claim
 class Claimed:
     """Messages in a worker's hands, by attempt: who is likely to share a request shares one. No session is open."""
 
-    edition: Edition
+    published: PublishedVersion
     tries: int
     parts: Mapping[str, Sequence[Mapping[str, Any]]]  # attempt → its readers
     handoffs: Mapping[int, Mapping[str, Any]]
@@ -53,10 +53,10 @@ class Load:
     """Letters that will leave in one request, under one attempt that is still only claimed."""
 
     attempt_id: str
-    edition: Edition
+    published: PublishedVersion
     tries: int
-    parcel: Parcel
-    hold: Hold | Answer | None = None  # an answer: the provider cannot hold them now, so they are not offered
+    batch: RequestBatch
+    hold: ScheduledSend | Answer | None = None  # an answer: the provider cannot hold them now, so they are not offered
 
 
 def worker_name() -> str:
@@ -71,8 +71,8 @@ def new_id() -> str:
 def claim(
     engine: Engine,
     now: datetime,
-    transport: Transport,
-    desk: Desk,
+    channel: Channel,
+    composer: Composer,
     owner: str,
     most: int = 1_000_000,
     of_domain: Callable[[str], int] = lambda _: 1_000_000,
@@ -90,17 +90,17 @@ def claim(
             head = _head(session, now, closed)
             if head is None:
                 return None
-            edition = desk.edition(session, head.campaign, head.version_id)
-            room = 0 if f"domain:{edition.domain}" in brakes else of_domain(edition.domain)
+            published = composer.published_version(session, head.campaign, head.version_id)
+            room = 0 if f"domain:{published.domain}" in brakes else of_domain(published.domain)
             if room:
                 break
             closed.append(head.campaign)
         # the first time round as much as can leave at once, so that letters of several kinds still fill their requests
-        reach = transport.most * (transport.at_once if head.tries == 0 else 1)
+        reach = channel.limits.per_request * (channel.limits.at_once if head.tries == 0 else 1)
         ids = messages.pick(session, head, batch_size(min(reach, most, room, MOST_CLAIMED), head.tries), now)
         if not ids:
             return None
-        campaign = edition.campaign
+        campaign = published.campaign
         caps = campaign is not None  # mails to sales know none
         days = campaign.per_days if campaign else 7
         persons = caps and person.any_known(session)
@@ -108,26 +108,26 @@ def claim(
         rows = recipients(session, ids, now, days=days, caps=caps)
         if persons:
             person.count_together(session, rows, now - timedelta(days=days))
-        aside = eligibility.look(session, rows, edition, now, caps=True)
+        aside = eligibility.look(session, rows, published, now, caps=True)
         readers = [row for row in rows if row["goes"]]
         parts = {
-            new_id(): those[n : n + transport.most]
-            for those in desk.sorted(edition, readers)
-            for n in range(0, len(those), transport.most)
+            new_id(): those[n : n + channel.limits.per_request]
+            for those in composer.by_variant(published, readers)
+            for n in range(0, len(those), channel.limits.per_request)
         }
         if not parts:
-            return Claimed(edition, head.tries, {}, {}, aside)
+            return Claimed(published, head.tries, {}, {}, aside)
         carried = {attempt_id: [row["id"] for row in those] for attempt_id, those in parts.items()}
         messages.take(session, carried)
         attempts.open_attempts(
             session,
-            {"owner": owner, "state": AttemptState.CLAIMED, "transport": transport.name, "campaign": head.campaign,
-             "version_id": head.version_id, "letter": head.letter, "domain": edition.domain, "claimed_at": now,
+            {"owner": owner, "state": AttemptState.CLAIMED, "transport": channel.name, "campaign": head.campaign,
+             "version_id": head.version_id, "letter": head.letter, "domain": published.domain, "claimed_at": now,
              "lease_until": now + CLAIM_LEASE},
             carried,
         )  # fmt: skip
         spoken_of = handoffs(session, [row["handoff_id"] for row in readers if row["handoff_id"]])
-        return Claimed(edition, head.tries, parts, spoken_of, aside)
+        return Claimed(published, head.tries, parts, spoken_of, aside)
 
 
 def _head(session: Session, now: datetime, closed: Sequence[str] = ()) -> Any:
@@ -138,17 +138,17 @@ def _head(session: Session, now: datetime, closed: Sequence[str] = ()) -> Any:
 
 
 def write(
-    engine: Engine, clock: Clock, transport: Transport, desk: Desk, owner: str, claimed: Claimed
+    engine: Engine, clock: Clock, channel: Channel, composer: Composer, owner: str, claimed: Claimed
 ) -> tuple[list[Load], Delivered]:
     """The letters of a claimed batch, in as few requests as can be. Each request gets an attempt of its own."""
     loads, done = list[Load](), Delivered()
     for attempt_id, readers in claimed.parts.items():
-        edition, tries = claimed.edition, claimed.tries
-        envelopes, failures = desk.write(edition, readers, claimed.handoffs, attempt_id, clock())
-        parcels = transport.parcels(envelopes)
+        published, tries = claimed.published, claimed.tries
+        emails, failures = composer.write_emails(published, readers, claimed.handoffs, attempt_id, clock())
+        batches = channel.request_batches(emails)
         mine = [
-            Load(attempt_id if first else new_id(), edition, tries, parcel)
-            for first, parcel in zip(chain([True], repeat(False)), parcels, strict=False)
+            Load(attempt_id if first else new_id(), published, tries, batch)
+            for first, batch in zip(chain([True], repeat(False)), batches, strict=False)
         ]
         if failures or len(mine) != 1:
             mine, aside = _split(engine, clock(), owner, attempt_id, mine, failures)
@@ -161,7 +161,7 @@ def _split(
     engine: Engine, now: datetime, owner: str, attempt_id: str, loads: list[Load], failures: Mapping[int, str]
 ) -> tuple[list[Load], Delivered]:
     """What was claimed as one leaves in several requests, or not at all."""
-    parts = {load.attempt_id: [e.message_id for e in load.parcel.envelopes] for load in loads}
+    parts = {load.attempt_id: [e.message_id for e in load.batch.emails] for load in loads}
     with database.writing(engine) as session:
         aside = eligibility.put_aside(
             session, Sorted([], {i: Skip(Reason.NOT_RENDERED, why) for i, why in failures.items()}, {})
@@ -176,8 +176,8 @@ def _split(
 
 def _readdressed(load: Load) -> Load:
     """The same letters, carrying the id of their new attempt."""
-    envelopes = [replace(envelope, attempt_id=load.attempt_id) for envelope in load.parcel.envelopes]
-    return replace(load, parcel=Parcel(envelopes, load.parcel.alone))
+    emails = [replace(email, attempt_id=load.attempt_id) for email in load.batch.emails]
+    return replace(load, batch=RequestBatch(emails, load.batch.alone))
 
 
 def keep(engine: Engine, now: datetime, owner: str, loads: Sequence[Load | Claimed], until: datetime) -> None:

@@ -13,8 +13,8 @@ from models import attempt as attempts
 from models.attempt import AttemptState
 from models.campaign import set_brake
 from models.message import State
-from nurture.channels.base import Envelope, Hold, Transport
-from nurture.rendering.composer import Desk
+from nurture.channels.base import Channel, OutboundEmail, ScheduledSend
+from nurture.rendering.composer import Composer
 from nurture.rules.delivery.states import ARMED_LEASE, Answer, Verdict, fates
 from nurture.runtime import database
 from nurture.runtime.clock import Clock
@@ -24,59 +24,58 @@ from tasks.delivery.concurrency import Senders
 from tasks.delivery.eligibility import Delivered
 
 
-def send(engine: Engine, clock: Clock, transport: Transport, desk: Desk, owner: str, claimed: Claimed) -> Delivered:
+def send(engine: Engine, clock: Clock, channel: Channel, composer: Composer, owner: str, claimed: Claimed) -> Delivered:
     """Write the letters and offer them, request after request."""
-    loads, done = claims.write(engine, clock, transport, desk, owner, claimed)
+    loads, done = claims.write(engine, clock, channel, composer, owner, claimed)
     for load in loads:
-        done += offer(engine, clock, transport, owner, load)
+        done += offer(engine, clock, channel, owner, load)
     return done + claimed.put_aside
 
 
-def offer(engine: Engine, clock: Clock, transport: Transport, owner: str, load: Load) -> Delivered:
+def offer(engine: Engine, clock: Clock, channel: Channel, owner: str, load: Load) -> Delivered:
     """Arm one request, make it, record what is known. No session is open while it is under way."""
-    load = _with_hold(transport, load, clock())
+    load = _with_hold(channel, load, clock())
     armed, done = arm(engine, clock(), owner, load)
     if not armed:
         return done
-    return done + record(engine, clock(), load, armed, _answer(engine, clock, transport, load, armed))
+    return done + record(engine, clock(), load, armed, _answer(engine, clock, channel, load, armed))
 
 
-def _with_hold(transport: Transport, load: Load, now: datetime) -> Load:
+def _with_hold(channel: Channel, load: Load, now: datetime) -> Load:
     """Where the campaign says so, the provider keeps the letters for a while, under a name it gives beforehand."""
-    lead = load.edition.campaign.lead if load.edition.campaign else None
-    if not lead or transport.batches is None:
+    lead = load.published.campaign.lead if load.published.campaign else None
+    if not lead or channel.scheduled_sends is None:
         return load
-    name = transport.batches.new(now)
-    return replace(load, hold=Hold(name, now + lead) if isinstance(name, str) else name)
+    name = channel.scheduled_sends.new(now)
+    return replace(load, hold=ScheduledSend(name, now + lead) if isinstance(name, str) else name)
 
 
-def _answer(engine: Engine, clock: Clock, transport: Transport, load: Load, envelopes: list[Envelope]) -> Answer:
+def _answer(engine: Engine, clock: Clock, channel: Channel, load: Load, emails: list[OutboundEmail]) -> Answer:
     if isinstance(load.hold, Answer):
         return load.hold
-    more = {"hold": load.hold} if load.hold else {}
-    return transport.send(envelopes, lambda: still_armed(engine, clock, load.attempt_id), clock(), **more)
+    return channel.send(emails, lambda: still_armed(engine, clock, load.attempt_id), clock(), load.hold)
 
 
 def offer_together(
-    engine: Engine, clock: Clock, transport: Transport, owner: str, loads: Sequence[Load], senders: Senders[Delivered]
+    engine: Engine, clock: Clock, channel: Channel, owner: str, loads: Sequence[Load], senders: Senders[Delivered]
 ) -> Delivered:
     """Several small requests, armed in one transaction and then made at the same time. Answers are written down as they
     come, those that came together in one transaction."""
     if len(loads) == 1:
-        return offer(engine, clock, transport, owner, loads[0])
-    loads = [_with_hold(transport, load, clock()) for load in loads]
+        return offer(engine, clock, channel, owner, loads[0])
+    loads = [_with_hold(channel, load, clock()) for load in loads]
     armed, done = arm_together(engine, clock(), owner, loads)
-    going = [(load, envelopes) for load in loads if (envelopes := armed[load.attempt_id])]
+    going = [(load, emails) for load in loads if (emails := armed[load.attempt_id])]
 
-    def ask(load: Load, envelopes: list[Envelope]) -> Answer:
-        return _answer(engine, clock, transport, load, envelopes)
+    def ask(load: Load, emails: list[OutboundEmail]) -> Answer:
+        return _answer(engine, clock, channel, load, emails)
 
     for answers in senders.together([partial(ask, *one) for one in going]):
         done += record_together(engine, clock(), [(*going[n], answer) for n, answer in answers.items()])
     return done
 
 
-def arm(engine: Engine, now: datetime, owner: str, load: Load) -> tuple[list[Envelope], Delivered]:
+def arm(engine: Engine, now: datetime, owner: str, load: Load) -> tuple[list[OutboundEmail], Delivered]:
     """The last look, committed immediately before the request: from here on these messages are possibly sent."""
     armed, done = arm_together(engine, now, owner, [load])
     return armed[load.attempt_id], done
@@ -84,28 +83,28 @@ def arm(engine: Engine, now: datetime, owner: str, load: Load) -> tuple[list[Env
 
 def arm_together(
     engine: Engine, now: datetime, owner: str, loads: Sequence[Load]
-) -> tuple[dict[str, list[Envelope]], Delivered]:
+) -> tuple[dict[str, list[OutboundEmail]], Delivered]:
     """The same for several requests of one claim, in as many statements as for one."""
-    until, armed = now + ARMED_LEASE, {load.attempt_id: list[Envelope]() for load in loads}
+    until, armed = now + ARMED_LEASE, {load.attempt_id: list[OutboundEmail]() for load in loads}
     with database.writing(engine) as session:
         # where our lease is over the rows wait again, and it is somebody else's turn
         if len(loads) == 1:
-            fenced = attempts.fence(session, loads[0].attempt_id, owner, now, until, loads[0].parcel.alone)
+            fenced = attempts.fence(session, loads[0].attempt_id, owner, now, until, loads[0].batch.alone)
             ours = list(loads) if fenced else []
         else:
-            alone = {load.attempt_id: load.parcel.alone for load in loads}
+            alone = {load.attempt_id: load.batch.alone for load in loads}
             mine = attempts.fence_all(session, alone, owner, now, until)
             ours = [load for load in loads if load.attempt_id in mine]
         if not ours:
             return armed, Delivered()
         for load in ours:
-            if isinstance(load.hold, Hold):
-                attempts.hold(session, load.attempt_id, load.hold.batch_id, load.hold.until)
-        done = eligibility.last_look(session, [load.attempt_id for load in ours], ours[0].edition, now)
-        going = attempts.arm(session, {load.attempt_id: len(load.parcel.envelopes) for load in ours})
+            if isinstance(load.hold, ScheduledSend):
+                attempts.hold(session, load.attempt_id, load.hold.batch_id, load.hold.send_at)
+        done = eligibility.last_look(session, [load.attempt_id for load in ours], ours[0].published, now)
+        going = attempts.arm(session, {load.attempt_id: len(load.batch.emails) for load in ours})
     for load in ours:
         leave = going[load.attempt_id]
-        armed[load.attempt_id] = [envelope for envelope in load.parcel.envelopes if envelope.message_id in leave]
+        armed[load.attempt_id] = [email for email in load.batch.emails if email.message_id in leave]
     return armed, done
 
 
@@ -119,20 +118,20 @@ def still_armed(engine: Engine, clock: Clock, attempt_id: str) -> bool:
 STATE_AFTER = {Verdict.TAKEN: AttemptState.ACCEPTED, Verdict.UNKNOWN: AttemptState.UNKNOWN}
 
 
-def record(engine: Engine, now: datetime, load: Load, envelopes: Sequence[Envelope], answer: Answer) -> Delivered:
+def record(engine: Engine, now: datetime, load: Load, emails: Sequence[OutboundEmail], answer: Answer) -> Delivered:
     """Write down what the answer makes known. Refused without a name, everybody waits for a half as large request."""
-    return record_together(engine, now, [(load, envelopes, answer)])
+    return record_together(engine, now, [(load, emails, answer)])
 
 
 def record_together(
-    engine: Engine, now: datetime, answered: Sequence[tuple[Load, Sequence[Envelope], Answer]]
+    engine: Engine, now: datetime, answered: Sequence[tuple[Load, Sequence[OutboundEmail], Answer]]
 ) -> Delivered:
     """The same for several answers, in one transaction."""
     taken = {
-        load.attempt_id: (len(envelopes), {"status": answer.status, "provider_id": answer.provider_id,
+        load.attempt_id: (len(emails), {"status": answer.status, "provider_id": answer.provider_id,
                                            "detail": answer.detail or None})
-        for load, envelopes, answer in answered
-        if len(answered) > 1 and answer.verdict is Verdict.TAKEN and not isinstance(load.hold, Hold)
+        for load, emails, answer in answered
+        if len(answered) > 1 and answer.verdict is Verdict.TAKEN and not isinstance(load.hold, ScheduledSend)
     }  # fmt: skip
     done = Delivered(requests=len(taken))
     with database.writing(engine) as session:
@@ -143,15 +142,15 @@ def record_together(
         return sum((_recorded(session, now, *one) for one in others), done)
 
 
-def _recorded(session: Session, now: datetime, load: Load, envelopes: Sequence[Envelope], answer: Answer) -> Delivered:
-    is_held = isinstance(load.hold, Hold)
-    after = fates(answer, len(envelopes), load.tries, now, held=is_held)
+def _recorded(
+    session: Session, now: datetime, load: Load, emails: Sequence[OutboundEmail], answer: Answer
+) -> Delivered:
+    is_held = isinstance(load.hold, ScheduledSend)
+    after = fates(answer, len(emails), load.tries, now, held=is_held)
     rows = (
         []
         if answer.verdict in STATE_AFTER
-        else [
-            eligibility.fated(envelope.message_id, fate, now) for envelope, fate in zip(envelopes, after, strict=True)
-        ]
+        else [eligibility.fated(email.message_id, fate, now) for email, fate in zip(emails, after, strict=True)]
     )
     state = STATE_AFTER.get(answer.verdict, AttemptState.REJECTED)
     if is_held and answer.verdict is Verdict.TAKEN:
@@ -161,7 +160,7 @@ def _recorded(session: Session, now: datetime, load: Load, envelopes: Sequence[E
         status=answer.status, provider_id=answer.provider_id, detail=answer.detail or None,
     )  # fmt: skip
     if answer.verdict is Verdict.STOP:
-        scope = f"campaign:{load.edition.slug}" if answer.campaign_only else "all"
+        scope = f"campaign:{load.published.slug}" if answer.campaign_only else "all"
         set_brake(session, scope, answer.detail, "the provider's answer", now)
     if not first:
         return Delivered(requests=1)

@@ -12,7 +12,7 @@ from models import message as messages
 from models.message import State
 from models.queries import eligibility as facts
 from models.restore_guard import RESTORED
-from nurture.rendering.composer import Edition
+from nurture.rendering.composer import PublishedVersion
 from nurture.rules.delivery.states import Fate, Sorted, objection, sort_out
 from nurture.rules.reasons import Skip, Wait
 
@@ -42,14 +42,16 @@ class Delivered:
 COUNTED = tuple(field.name for field in fields(Delivered) if field.name != "stopped")
 
 
-def look(session: Session, rows: list[dict[str, Any]], edition: Edition, now: datetime, *, caps: bool) -> Delivered:
+def look(
+    session: Session, rows: list[dict[str, Any]], published: PublishedVersion, now: datetime, *, caps: bool
+) -> Delivered:
     """Ask the rule about messages picked (`caps`) or claimed; those that may not leave are put aside with their reason.
 
     Each row learns whether it `goes`.
     """
-    rested = _resting(session, rows, now) if edition.campaign else []
+    rested = _resting(session, rows, now) if published.campaign else []
     result = sort_out(
-        _braked(session, edition, rows), edition.campaign, now, caps=caps and edition.campaign is not None
+        _braked(session, published, rows), published.campaign, now, caps=caps and published.campaign is not None
     )
     going = set(result.go)
     for row in rows:
@@ -59,15 +61,15 @@ def look(session: Session, rows: list[dict[str, Any]], edition: Edition, now: da
     return put_aside(session, result, State.WAITING if caps else State.CLAIMED)
 
 
-def last_look(session: Session, attempt_ids: Sequence[str], edition: Edition, now: datetime) -> Delivered:
+def last_look(session: Session, attempt_ids: Sequence[str], published: PublishedVersion, now: datetime) -> Delivered:
     """About each kind of reader first, and where the rule objects about each of them: a thousand are a few kinds."""
     messages.hold_addresses(session, {"attempts": attempt_ids}, share=True)
-    if edition.campaign and pauses.touch(session, attempt_ids, now):
-        return look(session, facts.facts_by_message(session, attempt_ids), edition, now, caps=False)
-    kinds = _braked(session, edition, facts.facts_by_group(session, attempt_ids))
-    if not any(objection(kind, edition.campaign, now, caps=False) for kind in kinds):
+    if published.campaign and pauses.touch(session, attempt_ids, now):
+        return look(session, facts.facts_by_message(session, attempt_ids), published, now, caps=False)
+    kinds = _braked(session, published, facts.facts_by_group(session, attempt_ids))
+    if not any(objection(kind, published.campaign, now, caps=False) for kind in kinds):
         return Delivered()
-    return look(session, facts.facts_by_message(session, attempt_ids), edition, now, caps=False)
+    return look(session, facts.facts_by_message(session, attempt_ids), published, now, caps=False)
 
 
 def _resting(session: Session, rows: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
@@ -79,9 +81,9 @@ def _resting(session: Session, rows: list[dict[str, Any]], now: datetime) -> lis
     return [row for row in rows if row["rest"]]
 
 
-def _braked(session: Session, edition: Edition, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _braked(session: Session, published: PublishedVersion, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     brakes = messages.brakes(session)
-    scopes = (*EVERYTHING, f"campaign:{edition.slug}", f"domain:{edition.domain}")
+    scopes = (*EVERYTHING, f"campaign:{published.slug}", f"domain:{published.domain}")
     brake = next((brakes[scope] for scope in scopes if scope in brakes), None)
     for row in rows:
         row["brake"] = brake

@@ -11,8 +11,8 @@ from models import attempt as attempts
 from models import message as messages
 from models.attempt import AttemptState
 from models.message import State
-from nurture.channels.base import Transport
-from nurture.rendering.composer import Desk
+from nurture.channels.base import Channel
+from nurture.rendering.composer import Composer
 from nurture.rules.delivery.states import CLAIM_LEASE, Fate
 from nurture.runtime import database
 from nurture.runtime.clock import Clock
@@ -31,7 +31,12 @@ MOST_TOGETHER = 20  # … up to so many letters
 
 @task(run_name="deliver the outbox (up to {most} messages)")
 def deliver(
-    engine: Engine, clock: Clock, transport: Transport, desk: Desk, most: int = 100_000, outside: Outside | None = None
+    engine: Engine,
+    clock: Clock,
+    channel: Channel,
+    composer: Composer,
+    most: int = 100_000,
+    outside: Outside | None = None,
 ) -> Delivered:
     """Send what is due until nothing is, `most` are done or somebody pulls the brake.
 
@@ -39,19 +44,19 @@ def deliver(
     `outside`: the mark that shows whether the database has forgotten what was sent; without it nobody looks.
     """
     owner = claims.worker_name()
-    done = tidy(engine, clock(), transport)
+    done = tidy(engine, clock(), channel)
     watch(engine, clock())
     watchman = Watchman(engine, outside) if outside else None
     if watchman and (why := watchman.look(clock())):
         return done + Delivered(stopped=why)
-    desk.epoch = watchman.name if watchman else ""
-    with seldom_collected(), Senders[Delivered](transport.at_once) as senders:
+    composer.database_name = watchman.name if watchman else ""
+    with seldom_collected(), Senders[Delivered](channel.limits.at_once) as senders:
         while True:
-            may = allowance(engine, clock(), transport, desk.settings)
+            may = allowance(engine, clock(), channel, composer.settings)
             done += Delivered(stopped=may.stop)
             left = min(most - done.accepted - done.scheduled - done.unknown - senders.carrying, may.most)
             idle = done.stopped or left <= 0 or (may.careful and senders.busy)
-            claimed = None if idle else claims.claim(engine, clock(), transport, desk, owner, left, may.of_domain)
+            claimed = None if idle else claims.claim(engine, clock(), channel, composer, owner, left, may.of_domain)
             if claimed is None:
                 if not senders.busy:
                     if watchman and watchman.moved_at:
@@ -65,11 +70,11 @@ def deliver(
                 done += Delivered(stopped=why)
                 continue
             doubts, held_until = done.unknown, clock() + CLAIM_LEASE
-            for loads, aside, still in _flights(engine, clock, transport, desk, owner, claimed):
+            for loads, aside, still in _flights(engine, clock, channel, composer, owner, claimed):
                 done += aside
                 if not loads:
                     continue
-                letters = sum(len(load.parcel.envelopes) for load in loads)
+                letters = sum(len(load.batch.emails) for load in loads)
                 while not senders.has_room(letters, len(loads)):
                     done = sum(senders.next_answers(), done)
                 if done.stopped or done.unknown > doubts:  # after a doubt the next request is a small one
@@ -78,12 +83,12 @@ def deliver(
                 if held_until - clock() < CLAIM_LEASE / 2:  # many small requests: we are alive and keep them
                     held_until = clock() + CLAIM_LEASE
                     claims.keep(engine, clock(), owner, [*loads, *still], held_until)
-                work = partial(dispatch.offer_together, engine, clock, transport, owner, loads, senders)
+                work = partial(dispatch.offer_together, engine, clock, channel, owner, loads, senders)
                 done = sum(senders.give(letters, work, len(loads)), done)
 
 
 def _flights(
-    engine: Engine, clock: Clock, transport: Transport, desk: Desk, owner: str, claimed: Claimed
+    engine: Engine, clock: Clock, channel: Channel, composer: Composer, owner: str, claimed: Claimed
 ) -> Iterator[tuple[list[Load], Delivered, list[Load | Claimed]]]:
     """Requests as they are written, small ones several at a time; what was put aside meanwhile; what is still claimed.
 
@@ -91,13 +96,13 @@ def _flights(
     """
     some, aside, rest = list[Load](), Delivered(), claimed.by_attempt()
     while rest or some:
-        while rest and len(some) < max(1, transport.at_once // 2):
-            loads, more = claims.write(engine, clock, transport, desk, owner, rest.pop(0))
+        while rest and len(some) < max(1, channel.limits.at_once // 2):
+            loads, more = claims.write(engine, clock, channel, composer, owner, rest.pop(0))
             aside += more
             some += loads
-            if any(len(load.parcel.envelopes) > FEW for load in loads):
+            if any(len(load.batch.emails) > FEW for load in loads):
                 break
-        flight = _next_flight(some, max(1, transport.at_once // 2))
+        flight = _next_flight(some, max(1, channel.limits.at_once // 2))
         some = some[len(flight) :]
         if flight or aside != Delivered():
             yield flight, aside, [*some, *rest]
@@ -106,19 +111,19 @@ def _flights(
 
 def _next_flight(loads: Sequence[Load], most: int) -> list[Load]:
     """The next request, and small ones with it, as long as all together leave few in doubt should this worker die."""
-    letters = [len(load.parcel.envelopes) for load in loads]
+    letters = [len(load.batch.emails) for load in loads]
     few = sum(1 for _ in takewhile(lambda n: n <= FEW, letters))
     small = sum(1 for _ in takewhile(lambda n: n <= MOST_TOGETHER, accumulate(letters)))
     return list(loads[: max(1, min(few, small, most))])
 
 
-def tidy(engine: Engine, now: datetime, transport: Transport) -> Delivered:
+def tidy(engine: Engine, now: datetime, channel: Channel) -> Delivered:
     """Dead workers' leases, letters whose time is over, and unknowns that the carrier itself can settle."""
     with database.writing(engine) as session:
         released, doubted = attempts.reap(session, now)
         expired = messages.expire(session, now)
-        for attempt_id, ids in attempts.unknown(session, transport.name).items():
-            if (taken := transport.taken(ids)) is not None:
+        for attempt_id, ids in attempts.unknown(session, channel.name).items():
+            if (taken := channel.accepted(ids)) is not None:
                 rows = [eligibility.fated(i, Fate(State.ACCEPTED if i in taken else State.WAITING), now) for i in ids]
                 state = AttemptState.ACCEPTED if taken else AttemptState.REJECTED
                 attempts.finish(session, attempt_id, state, rows, now)

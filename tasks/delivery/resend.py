@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from models import message as messages
 from models.queries import eligibility
-from nurture.rendering.composer import Desk
+from nurture.rendering.composer import Composer
 from nurture.rules.delivery.states import AGAIN, second_chance
 from nurture.runtime import database
 from tasks.task import task
@@ -24,7 +24,7 @@ class Replanned:
 
 
 @task("send step {step} of version {version_id} to those who are missing")
-def missing(engine: Engine, now: datetime, desk: Desk, version_id: int, step: int) -> Replanned:
+def missing(engine: Engine, now: datetime, composer: Composer, version_id: int, step: int) -> Replanned:
     """Plan a step's letter again for those who were left out for a reason that no longer holds.
 
     Whoever has an accepted message, one in doubt or one that waits keeps it: asking twice changes nothing.
@@ -35,9 +35,9 @@ def missing(engine: Engine, now: datetime, desk: Desk, version_id: int, step: in
             rows = eligibility.skipped_or_refused(session, version_id, step, AGAIN, last, AT_A_TIME)
             if not rows:
                 return Replanned(waiting, still_out)
-            edition = desk.edition(session, rows[0]["campaign"], version_id)
+            published = composer.published_version(session, rows[0]["campaign"], version_id)
             chances = {
-                row["id"]: second_chance(row, edition.campaign, now) if edition.campaign else None for row in rows
+                row["id"]: second_chance(row, published.campaign, now) if published.campaign else None for row in rows
             }
             again = [{"id": i, "not_after": until} for i, until in chances.items() if until]
             waiting += messages.wait_again(session, again, now)

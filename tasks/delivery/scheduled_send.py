@@ -12,8 +12,8 @@ from models import attempt as attempts
 from models.attempt import AttemptState
 from models.message import State, brakes
 from models.queries import scheduled_send
-from nurture.channels.base import Batches, Call, Transport
-from nurture.rendering.composer import Desk
+from nurture.channels.base import Cancellation, Channel, ScheduledSends
+from nurture.rendering.composer import Composer
 from nurture.rules.delivery.scheduled_send import in_time, over
 from nurture.rules.delivery.states import objection
 from nurture.rules.reasons import Skip
@@ -38,21 +38,21 @@ class Recalled:
 
 
 @task("call back what may not leave")
-def recall(engine: Engine, clock: Clock, transport: Transport, desk: Desk) -> Recalled:
+def recall(engine: Engine, clock: Clock, channel: Channel, composer: Composer) -> Recalled:
     """Cancel held requests while there is time; when their time is over, let what surely did not leave wait again.
 
     No session is open while the provider is asked. Nothing is held: one short look.
     """
     with database.reading(engine) as session:
         rows = scheduled_send.open_batches(session)
-        wanted = _to_call_back(session, rows, desk, clock()) if rows else {}
+        wanted = _to_call_back(session, rows, composer, clock()) if rows else {}
     if not rows:
         return Recalled()
-    batches = transport.batches
+    batches = channel.scheduled_sends
     called = missed = waiting = 0
     trouble = ""
     if batches:
-        mine = [row for row in rows if row["transport"] == transport.name]
+        mine = [row for row in rows if row["transport"] == channel.name]
         called, missed, trouble = _call_back(engine, clock, batches, [r for r in mine if r["id"] in wanted], wanted)
         waiting = sum(_settle(engine, clock(), batches, row) for row in mine if _is_over(row, clock()))
         for row in mine:
@@ -64,7 +64,7 @@ def recall(engine: Engine, clock: Clock, transport: Transport, desk: Desk) -> Re
     return Recalled(called, missed, waiting, left, trouble)
 
 
-def _to_call_back(session: Session, rows: list[dict[str, Any]], desk: Desk, now: datetime) -> dict[str, str]:
+def _to_call_back(session: Session, rows: list[dict[str, Any]], composer: Composer, now: datetime) -> dict[str, str]:
     """Request → why it may not leave; for those where a call still counts."""
     open_ = [
         r
@@ -84,15 +84,15 @@ def _to_call_back(session: Session, rows: list[dict[str, Any]], desk: Desk, now:
         if pauses.touch(session, [attempt_id], now):
             found[attempt_id] = "somebody in it is away, or their account is paused"
     for letter in scheduled_send.stopped(session, list(by_id)) if by_id else ():
-        edition = desk.edition(session, letter["campaign"], letter["version_id"])
-        no = objection({**letter, "not_after": FOR_EVER, "brake": None}, edition.campaign, now, caps=False)
+        published = composer.published_version(session, letter["campaign"], letter["version_id"])
+        no = objection({**letter, "not_after": FOR_EVER, "brake": None}, published.campaign, now, caps=False)
         if isinstance(no, Skip):
             found.setdefault(letter["attempt_id"], f"somebody in it may not be written to: {no.sentence()}")
     return found
 
 
 def _call_back(
-    engine: Engine, clock: Clock, batches: Batches, rows: list[dict[str, Any]], why: dict[str, str]
+    engine: Engine, clock: Clock, batches: ScheduledSends, rows: list[dict[str, Any]], why: dict[str, str]
 ) -> tuple[int, int, str]:
     """Those that leave soonest first. Returns how many were called back, how many could not be, and why."""
     done, trouble = 0, ""
@@ -100,15 +100,17 @@ def _call_back(
         because = CALLED_BACK + why[row["id"]]
         with database.writing(engine) as session:
             scheduled_send.calling(session, row["id"], because)
-        how, said = batches.cancel(row["batch_id"]) if in_time(row["send_at"], clock()) else (Call.FAILED, TOO_LATE)
-        if how is Call.DONE and not in_time(row["send_at"], clock()):
-            how, said = Call.FAILED, TOO_LATE
-        if how is Call.DONE:
+        how, said = (
+            batches.cancel(row["batch_id"]) if in_time(row["send_at"], clock()) else (Cancellation.FAILED, TOO_LATE)
+        )
+        if how is Cancellation.DONE and not in_time(row["send_at"], clock()):
+            how, said = Cancellation.FAILED, TOO_LATE
+        if how is Cancellation.DONE:
             with database.writing(engine) as session:
                 done += scheduled_send.cancelled(session, row["id"], clock(), because)
             continue
         trouble = trouble or said
-        if how is Call.FULL:
+        if how is Cancellation.FULL:
             with database.writing(engine) as session:
                 scheduled_send.calling(session, row["id"], None)
             break
@@ -124,7 +126,7 @@ def _was_tried(row: dict[str, Any]) -> bool:
     return row["state"] == AttemptState.SCHEDULED and not row["cancelled_at"] and bool(row["evidence"])
 
 
-def _ask_about(engine: Engine, batches: Batches, row: dict[str, Any]) -> None:
+def _ask_about(engine: Engine, batches: ScheduledSends, row: dict[str, Any]) -> None:
     """Its time is over. If the provider has it noted as cancelled, nobody knows since when: in time or too late?"""
     noted = batches.cancelled(row["batch_id"])
     if noted is None:
@@ -138,7 +140,7 @@ def _ask_about(engine: Engine, batches: Batches, row: dict[str, Any]) -> None:
             scheduled_send.calling(session, row["id"], None)
 
 
-def _settle(engine: Engine, now: datetime, batches: Batches, row: dict[str, Any]) -> int:
+def _settle(engine: Engine, now: datetime, batches: ScheduledSends, row: dict[str, Any]) -> int:
     """Its time is over. If the provider still has it noted as cancelled and tells of no letter, it did not leave.
 
     Returns how many letters wait again.
@@ -164,7 +166,7 @@ def _settle(engine: Engine, now: datetime, batches: Batches, row: dict[str, Any]
     return len(ids)
 
 
-def _forget(engine: Engine, batches: Batches, rows: list[dict[str, Any]]) -> None:
+def _forget(engine: Engine, batches: ScheduledSends, rows: list[dict[str, Any]]) -> None:
     """What has ended needs no name any more; what was cancelled gives its place to another one."""
     ended = [row for row in rows if row["state"] in (AttemptState.ACCEPTED, AttemptState.REJECTED)]
     noted = {row["id"] for row in ended if row["cancelled_at"] or row["evidence"]}

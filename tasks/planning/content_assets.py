@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from models import campaign as campaigns_kept
 from models.queries import content_assets
-from nurture.rendering import Letterbook, LetterError
+from nurture.rendering import LetterError, TemplateSet
 from nurture.rules.planning.campaign import Campaign
 from nurture.rules.planning.content_assets import Asks, Reader, choose, stage_of
 from nurture.rules.planning.sequences import Member
@@ -28,8 +28,8 @@ class Books:
         self.open = lru_cache(64)(self._open)
         self.asking = lru_cache(64)(self._asking)
 
-    def _open(self, version_id: int) -> Letterbook:
-        return Letterbook(campaigns_kept.version(self.session, version_id)["files"])
+    def _open(self, version_id: int) -> TemplateSet:
+        return TemplateSet(campaigns_kept.version(self.session, version_id)["files"])
 
     def _asking(self, version_id: int, slug: str) -> frozenset[str]:
         """The letters of a campaign that ask the library for the best piece."""
@@ -42,7 +42,7 @@ class Books:
         """What a letter wants, as this reader gets it, and its language."""
         book = self.open(version_id)
         try:
-            choice = book.choice(slug, letter, role, locale)
+            choice = book.files_for(slug, letter, role, locale)
         except LetterError:
             return Asks(), book.words.default  # said when it is written
         return book.asks(choice), choice.language
@@ -80,7 +80,7 @@ def offered(
 
 
 def _had(
-    session: Session, books: Books, book: Letterbook, readers: Mapping[int, Mapping[str, Any]], now: datetime
+    session: Session, books: Books, book: TemplateSet, readers: Mapping[int, Mapping[str, Any]], now: datetime
 ) -> dict[int, set[str]]:
     """The pieces these readers have had: carried by a letter, named in one, or found by themselves."""
     had: dict[int, set[str]] = {contact_id: set() for contact_id in readers}
@@ -90,5 +90,5 @@ def _had(
         asks, _ = books.asks(row["version_id"], row["campaign"], row["letter"], reader["role"], reader["locale"])
         mine.update(asks.named)
     for contact_id, details in content_assets.found_themselves(session, list(readers), now).items():
-        had[contact_id].update(slug for detail in details if (slug := book.found(detail)))
+        had[contact_id].update(slug for detail in details if (slug := book.asset_of(detail)))
     return had

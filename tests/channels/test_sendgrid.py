@@ -12,31 +12,32 @@ from typing import Any
 
 import pytest
 
-from nurture.channels.base import Envelope
+from nurture.channels.base import OutboundEmail
+from nurture.channels.parts import PartForm, RenderedPart
 from nurture.channels.sendgrid import wire
-from nurture.channels.sendgrid.channel import Misconfigured, SendGrid
-from nurture.rendering import Filled, Form
-from nurture.rendering.composer import Desk, Edition
+from nurture.channels.sendgrid.api import Misconfigured
+from nurture.channels.sendgrid.channel import SendGrid
+from nurture.rendering.composer import Composer, PublishedVersion
 from nurture.rules.delivery.states import ARMED_LEASE, Answer, Verdict
 from nurture.runtime.settings import Settings
 from tests.doubles.sendgrid import Fault, SendGridDouble
 
 CANARY = "SG.canary-not-to-be-told"
-FORM = Form(("Hello ", "\n"), (0,), ())
+FORM = PartForm(("Hello ", "\n"), (0,), ())
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
-def envelopes(n: int, **change: Any) -> list[Envelope]:
-    def one(i: int) -> Envelope:
-        letter = Filled(FORM, (f"Zoë {i}",))
+def emails(n: int, **change: Any) -> list[OutboundEmail]:
+    def one(i: int) -> OutboundEmail:
+        letter = RenderedPart(FORM, (f"Zoë {i}",))
         given: dict[str, Any] = {
             "message_id": i, "attempt_id": "attempt-1", "to_email": f"p{i}@home.example", "to_name": "O'Brien, Zoë; Dr",
             "from_email": "nora@mail.example", "from_name": "Nora", "reply_to": "nora@example.com",
             "subject": f"For {i}", "category": "test",
-            "pieces": (letter, letter),
+            "text_part": letter, "html_part": letter,
             "headers": {"List-Unsubscribe": f"<https://x.example/u/{i}>"},
         }  # fmt: skip
-        return Envelope(**{**given, **change})
+        return OutboundEmail(**{**given, **change})
 
     return [one(i) for i in range(n)]
 
@@ -52,7 +53,7 @@ def sg() -> Iterator[SendGridDouble]:
 
 
 def send(sg: SendGridDouble, n: int = 3, **more: Any) -> Answer:
-    return carrier(sg.url, **more).send(envelopes(n), lambda: True, NOW)
+    return carrier(sg.url, **more).send(emails(n), lambda: True, NOW)
 
 
 def test_a_request_for_many_brings_each_their_own_letter(sg: SendGridDouble) -> None:
@@ -111,15 +112,15 @@ def test_400_names_the_recipient_to_refuse(sg: SendGridDouble) -> None:
 
 
 def test_400_for_the_whole_campaign_stops_the_campaign_not_everybody(sg: SendGridDouble) -> None:
-    answer = carrier(sg.url).send(envelopes(3, from_email="not an address"), lambda: True, NOW)
+    answer = carrier(sg.url).send(emails(3, from_email="not an address"), lambda: True, NOW)
     assert (answer.verdict, answer.campaign_only) == (Verdict.STOP, True)
     assert "from.email" in answer.detail
 
 
 def test_a_page_that_is_not_there_stops_the_sender(sg: SendGridDouble) -> None:
-    transport = carrier(sg.url)
-    transport._client = transport._client.no.such
-    assert transport.send(envelopes(2), lambda: True, NOW).verdict is Verdict.STOP
+    channel = carrier(sg.url)
+    channel.api.mail_send = channel.api.page("no", "such")
+    assert channel.send(emails(2), lambda: True, NOW).verdict is Verdict.STOP
 
 
 def test_nobody_listens_is_surely_not_taken(sg: SendGridDouble) -> None:
@@ -130,7 +131,7 @@ def test_nobody_listens_is_surely_not_taken(sg: SendGridDouble) -> None:
 
 def test_no_handshake_is_surely_not_taken(sg: SendGridDouble) -> None:
     https = carrier(sg.url.replace("http://", "https://"))
-    answer = https.send(envelopes(1), lambda: True, NOW)
+    answer = https.send(emails(1), lambda: True, NOW)
     assert (answer.verdict, "no secure connection" in answer.detail, len(sg.requests)) == (Verdict.BUSY, True, 0)
 
 
@@ -141,7 +142,7 @@ def test_a_worker_that_stood_still_writes_nothing(sg: SendGridDouble) -> None:
         asked_at.append(len(sg.server.connections))
         return False
 
-    answer = carrier(sg.url).send(envelopes(3), no, NOW)
+    answer = carrier(sg.url).send(emails(3), no, NOW)
     assert answer.verdict is Verdict.BUSY
     assert (sg.accepted, len(sg.requests), len(asked_at)) == ([], 0, 1)
 
@@ -150,27 +151,27 @@ def test_a_database_that_cannot_be_asked_means_no(sg: SendGridDouble) -> None:
     def broken() -> bool:
         raise OSError("disk")
 
-    assert carrier(sg.url).send(envelopes(1), broken, NOW).verdict is Verdict.BUSY
+    assert carrier(sg.url).send(emails(1), broken, NOW).verdict is Verdict.BUSY
     assert len(sg.requests) == 0
 
 
 def test_one_person_requests_share_a_connection_and_a_thousand_get_a_fresh_one(sg: SendGridDouble) -> None:
-    transport = carrier(sg.url)
-    transport.send(envelopes(1), lambda: True, NOW)
-    kept = transport._wire.kept[-1][0]
-    transport.send(envelopes(1), lambda: True, NOW)
-    assert transport._wire.kept[-1][0] is kept
-    transport.send(envelopes(3), lambda: True, NOW)
-    assert transport._wire.kept[-1][0] is kept
+    channel = carrier(sg.url)
+    channel.send(emails(1), lambda: True, NOW)
+    kept = channel.api.wire.kept[-1][0]
+    channel.send(emails(1), lambda: True, NOW)
+    assert channel.api.wire.kept[-1][0] is kept
+    channel.send(emails(3), lambda: True, NOW)
+    assert channel.api.wire.kept[-1][0] is kept
 
 
 def test_a_connection_that_went_stale_is_noticed_before_it_is_used(sg: SendGridDouble) -> None:
-    transport = carrier(sg.url)
-    transport.send(envelopes(1), lambda: True, NOW)
+    channel = carrier(sg.url)
+    channel.send(emails(1), lambda: True, NOW)
     sg.stop_listening()
     sg.resume()
-    select.select([transport._wire.kept[-1][0]], [], [], 5)  # until the news has come
-    assert transport.send(envelopes(1), lambda: True, NOW).verdict is Verdict.TAKEN
+    select.select([channel.api.wire.kept[-1][0]], [], [], 5)  # until the news has come
+    assert channel.send(emails(1), lambda: True, NOW).verdict is Verdict.TAKEN
     assert len(sg.requests) == 2
 
 
@@ -190,9 +191,7 @@ def test_a_reply_that_drips_for_ever_ends_at_the_deadline() -> None:
     thread = threading.Thread(target=drip)
     thread.start()
     began = time.monotonic()
-    answer = carrier(f"http://127.0.0.1:{listener.getsockname()[1]}", deadline=0.3).send(
-        envelopes(2), lambda: True, NOW
-    )
+    answer = carrier(f"http://127.0.0.1:{listener.getsockname()[1]}", deadline=0.3).send(emails(2), lambda: True, NOW)
     assert (answer.verdict, time.monotonic() - began < 1.5) == (Verdict.UNKNOWN, True)
     thread.join()
     listener.close()
@@ -216,13 +215,13 @@ def test_the_sandbox_is_never_mistaken_for_sent_mail(sg: SendGridDouble) -> None
         ({"subject": ""}, "empty"),
         ({"headers": {"Reply-To": "x@example.com"}}, "reserved"),
         ({"headers": {"X-A": "b\nBcc: c"}}, "line break"),
-        ({"pieces": (Filled.of("a"), Filled.of(""))}, "empty"),
+        ({"html_part": RenderedPart.of("")}, "empty"),
     ],
 )
 def test_what_sendgrid_would_refuse_never_leaves_and_only_its_reader_is_refused(
     sg: SendGridDouble, change, why
 ) -> None:
-    mixed = [*envelopes(2), *envelopes(3, **change)[2:]]
+    mixed = [*emails(2), *emails(3, **change)[2:]]
     answer = carrier(sg.url).send(mixed, lambda: True, NOW)
     assert (answer.verdict, list(answer.refused)) == (Verdict.REFUSED, [2])
     assert why in answer.refused[2]
@@ -260,27 +259,27 @@ def test_the_key_is_told_to_nobody(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with Parrot(api_key=CANARY, faults=[fault]) as sg:
-        transport = carrier(sg.url)
-        seen = [transport.send(envelopes(n), lambda: True, NOW) for n in (1, 2, 3)]
+        channel = carrier(sg.url)
+        seen = [channel.send(emails(n), lambda: True, NOW) for n in (1, 2, 3)]
     for key in ("", "two words", CANARY + "\n X: y"):
         with pytest.raises(Misconfigured) as caught:
             SendGrid(Settings(SENDGRID_API_KEY=key))
         seen.append(caught.value)  # type: ignore[arg-type]
-    shown = [transport, transport._wire, Settings(SENDGRID_API_KEY=CANARY), caplog.text, capsys.readouterr()]
+    shown = [channel, channel.api.wire, Settings(SENDGRID_API_KEY=CANARY), caplog.text, capsys.readouterr()]
     told = f"{seen} {shown}"
     assert "canary" not in told
 
 
-def all_letters(tmp_path: Path) -> Iterator[tuple[Edition, str]]:
+def all_letters(tmp_path: Path) -> Iterator[tuple[PublishedVersion, str]]:
     from nurture.config import campaigns
-    from nurture.rendering import Letterbook
+    from nurture.rendering import TemplateSet
     from nurture.runtime.settings import PROJECT
 
     for slug in ("pump-efficiency", "spring-sale"):
         files = campaigns.files(PROJECT / "templates", slug)
         campaign = campaigns.read_files(files, slug)
         for step in campaign.steps:
-            yield Edition(slug, 1, campaign, Letterbook(files)), step.letter
+            yield PublishedVersion(slug, 1, campaign, TemplateSet(files)), step.letter
 
 
 READERS: Sequence[dict[str, Any]] = [
@@ -299,10 +298,10 @@ READERS: Sequence[dict[str, Any]] = [
 
 
 def test_every_letter_of_ours_arrives_as_jinja_wrote_it(tmp_path: Path, sg: SendGridDouble) -> None:
-    from tests.support.outbox import desk
+    from tests.support.outbox import composer
 
-    office: Desk = desk(tmp_path)
-    transport = carrier(sg.url)
+    office: Composer = composer(tmp_path)
+    channel = carrier(sg.url)
     requests = 0
     for edition, letter in all_letters(tmp_path):
         more = {"letter": letter, "handoff_id": None}
@@ -311,12 +310,12 @@ def test_every_letter_of_ours_arrives_as_jinja_wrote_it(tmp_path: Path, sg: Send
             {**reader, **more, "message_id": i, "address": address, "email": address}
             for i, (reader, address) in enumerate(zip(READERS, addresses, strict=True), 1)
         ]
-        wrote, failures = office.write(edition, readers, {}, "attempt-1", NOW)
+        wrote, failures = office.write_emails(edition, readers, {}, "attempt-1", NOW)
         assert not failures
         sg.accepted.clear()
-        for parcel in transport.parcels(wrote):
+        for batch in channel.request_batches(wrote):
             requests += 1
-            assert transport.send(parcel.envelopes, lambda: True, NOW).verdict is Verdict.TAKEN
+            assert channel.send(batch.emails, lambda: True, NOW).verdict is Verdict.TAKEN
         arrived = {letter.custom_args["nt_message"]: letter for letter in sg.accepted}
         assert len(arrived) == len(sg.accepted) == len(READERS)
         for e in wrote:

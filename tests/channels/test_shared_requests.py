@@ -8,10 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nurture.channels.base import Envelope
-from nurture.channels.sendgrid.mail import parcels, written
+from nurture.channels.base import OutboundEmail
+from nurture.channels.parts import PartForm, RenderedPart
+from nurture.channels.sendgrid.mail import request_batches, request_body
 from nurture.channels.sendgrid.shared import MOST_BYTES, Unfit, share
-from nurture.rendering import Filled, Form, Letterbook
+from nurture.rendering import TemplateSet
 
 NASTY = (
     *("", "-", "-n", "-nt", "nt", "nt0001", "nt00", "01-", "0001-", "-nt0001-", "-nt0002", "nt0002-", "t0001-", "0"),
@@ -57,41 +58,41 @@ def whatever_happens(mail: dict, person: dict) -> set[tuple[str, str, str]]:
     return found
 
 
-def envelope(i: int, subject: str, text: Filled, html: Filled) -> Envelope:
+def email(i: int, subject: str, text: RenderedPart, html: RenderedPart) -> OutboundEmail:
     to, by, headers = f"p{i}@home.example", "nora@mail.example", {"List-Unsubscribe": f"<https://x.example/{i}>"}
-    return Envelope(i, "a", to, "Zoë", by, "Nora", "nora@example.com", subject, (text, html), "test", headers)
+    return OutboundEmail(i, "a", to, "Zoë", by, "Nora", "nora@example.com", subject, text, html, "test", headers)
 
 
 @st.composite
-def batches(draw: st.DrawFn) -> list[Envelope]:
+def batches(draw: st.DrawFn) -> list[OutboundEmail]:
     """A few readers of one letter whose words and values are as unlucky as can be."""
     forms = []
     for _ in range(2):
         gaps = draw(st.lists(st.integers(0, 3), max_size=5))
-        forms.append(Form(tuple(draw(words) for _ in range(len(gaps) + 1)), tuple(gaps), ()))
+        forms.append(PartForm(tuple(draw(words) for _ in range(len(gaps) + 1)), tuple(gaps), ()))
     n = draw(st.integers(2, 5))
     pick = st.tuples(*[words] * 4)
     shared = draw(pick)
     readers = []
     for i in range(n):
         own = [draw(st.one_of(st.just(shared), pick)) for _ in forms]
-        text, html = (Filled(form, values) for form, values in zip(forms, own, strict=True))
-        readers.append(envelope(i, draw(words.filter(str.strip)) + "!", text, html))
+        text, html = (RenderedPart(form, values) for form, values in zip(forms, own, strict=True))
+        readers.append(email(i, draw(words.filter(str.strip)) + "!", text, html))
     return [e for e in readers if e.text and e.html]
 
 
 @settings(max_examples=150, deadline=None)
 @given(batches())
-def test_what_the_provider_puts_together_is_what_we_wrote_whatever_its_order(envelopes: list[Envelope]) -> None:
+def test_what_the_provider_puts_together_is_what_we_wrote_whatever_its_order(emails: list[OutboundEmail]) -> None:
     sent = []
-    for parcel in parcels(envelopes):
-        mail = orjson.loads(written(parcel.envelopes))
+    for batch in request_batches(emails):
+        mail = orjson.loads(request_body(batch.emails))
         tags = {frozenset(person.get("substitutions", {})) for person in mail["personalizations"]}
         assert len(tags) == 1  # every tag in every personalization
-        for e, person in zip(parcel.envelopes, mail["personalizations"], strict=True):
+        for e, person in zip(batch.emails, mail["personalizations"], strict=True):
             assert whatever_happens(mail, person) == {(e.subject, e.text, e.html)}
             sent.append(e.message_id)
-    assert sorted(sent) == sorted(e.message_id for e in envelopes)
+    assert sorted(sent) == sorted(e.message_id for e in emails)
 
 
 FILES = {
@@ -100,7 +101,7 @@ FILES = {
     "c/l/body.html": """<style>p {color: red}</style><p title="{{ b }}">{{ a }}-{{ b }}</p>
 {% for x in xs %}<i>{{ x }}</i>{% endfor %}""",
 }
-BOOK = Letterbook(FILES)
+BOOK = TemplateSet(FILES)
 values = st.fixed_dictionaries({"a": words, "b": words, "xs": st.lists(words, max_size=2)})
 
 
@@ -108,23 +109,23 @@ values = st.fixed_dictionaries({"a": words, "b": words, "xs": st.lists(words, ma
 @given(st.lists(values, min_size=1, max_size=8))
 @example([{"a": "x", "b": "y", "xs": []}, {"a": "-nt0001", "b": "-", "xs": []}])
 def test_letters_that_jinja_wrote_arrive_as_jinja_wrote_them(contexts: list[dict]) -> None:
-    envelopes = []
+    emails = []
     for i, context in enumerate(contexts):
         letter = BOOK.compose("c", "l", None, "en", context)
         if (whole := BOOK.render("c", "l", None, "en", context)).subject:
-            envelopes.append(envelope(i, whole.subject, letter.text, letter.html))
-    for parcel in parcels(envelopes):
-        mail = orjson.loads(written(parcel.envelopes))
-        for e, person in zip(parcel.envelopes, mail["personalizations"], strict=True):
+            emails.append(email(i, whole.subject, letter.part("text"), letter.part("html")))
+    for batch in request_batches(emails):
+        mail = orjson.loads(request_body(batch.emails))
+        for e, person in zip(batch.emails, mail["personalizations"], strict=True):
             whole = BOOK.render("c", "l", None, "en", contexts[e.message_id])
             assert whatever_happens(mail, person) == {(whole.subject, whole.text, whole.html)}
 
 
-FORM = Form(("Hello ", ", bye ", "\n"), (0, 1), ())
+FORM = PartForm(("Hello ", ", bye ", "\n"), (0, 1), ())
 
 
-def hello(i: int, *values: str, **more: str) -> Envelope:
-    e = envelope(i, "Hi", Filled(FORM, values), Filled(FORM, values))
+def hello(i: int, *values: str, **more: str) -> OutboundEmail:
+    e = email(i, "Hi", RenderedPart(FORM, values), RenderedPart(FORM, values))
     for name, value in more.items():
         object.__setattr__(e, name, value)
     return e
@@ -149,15 +150,15 @@ def test_one_value_in_two_places_travels_once() -> None:
         (hello(2, "x", "y", reply_to="r+1@example.com"), "its Reply-To is its own"),
     ],
 )
-def test_what_cannot_share_goes_alone_and_says_why(odd: Envelope, why: str) -> None:
-    found = parcels([hello(0, "Ann", "a"), odd, hello(1, "Bob", "b")])
-    assert [([e.message_id for e in parcel.envelopes], parcel.alone) for parcel in found] == [([0, 1], ""), ([2], why)]
+def test_what_cannot_share_goes_alone_and_says_why(odd: OutboundEmail, why: str) -> None:
+    found = request_batches([hello(0, "Ann", "a"), odd, hello(1, "Bob", "b")])
+    assert [([e.message_id for e in batch.emails], batch.alone) for batch in found] == [([0, 1], ""), ([2], why)]
 
 
 def test_a_tag_made_of_a_value_and_the_word_beside_it_is_seen() -> None:
-    form = Form(("Dear -nt", "0001- friend of ", "!"), (0, 1), ())
+    form = PartForm(("Dear -nt", "0001- friend of ", "!"), (0, 1), ())
     letters = [
-        envelope(i, "Hi", Filled(form, (a, b)), Filled(form, (a, b)))
+        email(i, "Hi", RenderedPart(form, (a, b)), RenderedPart(form, (a, b)))
         for i, (a, b) in enumerate([("x", "y"), ("", "z")])
     ]
     with pytest.raises(Unfit) as caught:
@@ -166,9 +167,13 @@ def test_a_tag_made_of_a_value_and_the_word_beside_it_is_seen() -> None:
 
 
 def test_an_address_is_in_a_request_once() -> None:
-    found = parcels([hello(0, "a", "b"), hello(1, "a", "c", to_email="P0@home.example"), hello(2, "a", "d")])
-    assert [[e.message_id for e in parcel.envelopes] for parcel in found] == [[0, 2], [1]]
+    found = request_batches([hello(0, "a", "b"), hello(1, "a", "c", to_email="P0@home.example"), hello(2, "a", "d")])
+    assert [[e.message_id for e in batch.emails] for batch in found] == [[0, 2], [1]]
 
 
 def test_a_request_has_at_most_a_thousand_readers() -> None:
-    assert [len(p.envelopes) for p in parcels([hello(i, f"{i}", "x") for i in range(2_345)])] == [1_000, 1_000, 345]
+    assert [len(p.emails) for p in request_batches([hello(i, f"{i}", "x") for i in range(2_345)])] == [
+        1_000,
+        1_000,
+        345,
+    ]

@@ -290,13 +290,13 @@ def test_a_request_in_doubt_is_listed_and_settled_by_a_person(tmp_path: Path, no
     from nurture.rules.delivery.states import Answer, Verdict
     from nurture.runtime import database
     from tasks.delivery import outbox
-    from tests.support.outbox import Told, desk, fill, states
+    from tests.support.outbox import Told, composer, fill, states
 
     engine = database.engine_for(f"sqlite:///{tmp_path / 'nurture.db'}")
     database.prepare(engine)
     fill(engine, now, 3)
     outbox.deliver(
-        engine, lambda: now, Told([Answer(Verdict.UNKNOWN, 504, detail="504 after the body")]), desk(tmp_path)
+        engine, lambda: now, Told([Answer(Verdict.UNKNOWN, 504, detail="504 after the body")]), composer(tmp_path)
     )
     listed = nurture(tmp_path, "unknown", "list", "--json")
     [request] = json.loads(listed.stdout)

@@ -196,7 +196,7 @@ def test_a_provider_that_refuses_everything_fails_the_run_with_the_mend(
 ) -> None:
     outbox.fill(engine, AT, 3)
     told = outbox.Told([Answer(Verdict.STOP, 401, detail="401 the key is not accepted")])
-    monkeypatch.setattr("flows.delivery.choice", SimpleNamespace(transport=lambda _: told))
+    monkeypatch.setattr("flows.delivery.registry", SimpleNamespace(channel=lambda _: told))
     state = run("delivery")
     assert state.is_failed()
     assert "401 the key is not accepted. Mend that, then `nurture resume`" in (state.message or "")
@@ -208,7 +208,7 @@ def test_the_providers_log_is_asked_about_what_nobody_knows(
 ) -> None:
     """Three requests: the second one's answer was lost. An hour later the run that applies events asks the log."""
     with SendGridDouble(clock=lambda: settings_module.settings().clock(), faults=["ok", "accept_then_cut"]) as sg:
-        for name, value in {"NURTURE_TRANSPORT": "sendgrid", "SENDGRID_API_KEY": sg.api_key, "SENDGRID_HOST": sg.url,
+        for name, value in {"NURTURE_CHANNEL": "sendgrid", "SENDGRID_API_KEY": sg.api_key, "SENDGRID_HOST": sg.url,
                             "NURTURE_SENDGRID_REQUESTS": "1"}.items():  # fmt: skip
             monkeypatch.setenv(name, value)
         settings_module.settings.cache_clear()

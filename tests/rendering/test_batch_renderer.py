@@ -1,6 +1,7 @@
 """The press prints what Jinja writes: the same words and values for every reader, and the same errors."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nurture.rendering import Composed, Letterbook, LetterError
+from nurture.rendering import ComposedLetter, LetterError, TemplateSet
 from tests.channels.test_sendgrid import NOW, READERS, all_letters
 
 PRELUDE = {
@@ -48,14 +49,14 @@ contexts = st.fixed_dictionaries(
 )
 
 
-def both(book: Letterbook, name: str, role: str | None, locale: str, context: dict[str, Any]) -> Iterator[Any]:
-    """The letter as the press prints it and as Jinja writes it; or what is wrong with it."""
-    slow = Letterbook(book.files)
-    slow._press = lambda choice: (_ for _ in ()).throw(ValueError())  # type: ignore[method-assign]
-    for one in (book, slow):
+def both(templates: TemplateSet, name: str, role: str | None, locale: str, context: dict[str, Any]) -> Iterator[Any]:
+    """The letter as the batch renderer writes it and as Jinja writes it; or what is wrong with it."""
+    slow = TemplateSet(templates.files)
+    slow._renderer = lambda files: (_ for _ in ()).throw(ValueError())  # type: ignore[method-assign]
+    for one in (templates, slow):
         try:
-            letter: Composed = one.compose(*name.split("/"), role, locale, context)
-            yield [(str(part), part.values, part.form.words) for part in (letter.subject, letter.text, letter.html)]
+            letter: ComposedLetter = one.compose(*name.split("/"), role, locale, context)
+            yield [(str(part), part.values, part.form.words) for part in letter.parts.values()]
         except LetterError as error:
             yield str(error)
 
@@ -78,19 +79,19 @@ def test_whatever_a_template_does_with_its_values_every_reader_gets_what_jinja_w
         "c/l/body.txt": body,
         "c/l/body.html": "<p>" + "</p><p>".join(pieces),
     }
-    book = Letterbook(files)
+    templates = TemplateSet(files)
     for context in people:
-        printed, written = both(book, "c/l", None, "en", context)
+        printed, written = both(templates, "c/l", None, "en", context)
         assert printed == written
 
 
 def test_our_own_letters_are_printed_as_they_are_written(tmp_path) -> None:
-    from tests.support.outbox import desk
+    from tests.support.outbox import composer
 
-    office = desk(tmp_path)
-    for edition, letter in all_letters(tmp_path):
-        slow = Letterbook(edition.book.files)
-        slow._press = lambda choice: (_ for _ in ()).throw(ValueError())  # type: ignore[method-assign]
+    office = composer(tmp_path)
+    for published, letter in all_letters(tmp_path):
+        slow = TemplateSet(published.templates.files)
+        slow._renderer = lambda files: (_ for _ in ()).throw(ValueError())  # type: ignore[method-assign]
         for i, reader in enumerate(READERS):
             row = {
                 **reader,
@@ -101,21 +102,21 @@ def test_our_own_letters_are_printed_as_they_are_written(tmp_path) -> None:
                 "email": "z@x.example",
             }
             [fast], [exact] = (
-                office.write(type(edition)(edition.slug, 1, edition.campaign, book), [row], {}, "a", NOW)[0]
-                for book in (edition.book, slow)
+                office.write_emails(replace(published, version_id=1, templates=templates), [row], {}, "a", NOW)[0]
+                for templates in (published.templates, slow)
             )
             assert (fast.subject, fast.text, fast.html) == (exact.subject, exact.text, exact.html)
 
 
 def test_readers_of_one_kind_are_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nurture.rendering.part_template import Sheet
+    from nurture.rendering.part_template import PartTemplate
 
     runs: list[str] = []
-    real = Sheet.written
-    monkeypatch.setattr(Sheet, "written", lambda self, values: (runs.append(self.kind), real(self, values))[1])
+    real = PartTemplate.written
+    monkeypatch.setattr(PartTemplate, "written", lambda self, values: (runs.append(self.kind), real(self, values))[1])
     words = "{% if person.title %}{{ person.title }} {% endif %}{{ person.name }}"
-    book = Letterbook({"c/l/subject.txt": words, "c/l/body.txt": words, "c/l/body.html": words})
+    templates = TemplateSet({"c/l/subject.txt": words, "c/l/body.txt": words, "c/l/body.html": words})
     for i in range(50):
-        said = book.render("c", "l", None, "en", {"person": {"name": f"N{i}", "title": f"T{i}", "first_name": ""}})
+        said = templates.render("c", "l", None, "en", {"person": {"name": f"N{i}", "title": f"T{i}", "first_name": ""}})
         assert said.text == f"T{i} N{i}\n"
     assert len(runs) == 3

@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nurture.config import campaigns
-from nurture.rendering import Letterbook, LetterError, samples
-from nurture.rendering.part_template import INLINER, Sheet
+from nurture.rendering import LetterError, TemplateSet, samples
+from nurture.rendering.part_template import INLINER, PartTemplate
 from nurture.rules.planning.campaign import Campaign
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 GOLDEN = Path(__file__).parents[1] / "golden"
 SLUGS = [*campaigns.slugs(TEMPLATES), "_sales"]
-BOOKS = {slug: Letterbook(campaigns.files(TEMPLATES, slug)) for slug in SLUGS}
+BOOKS = {slug: TemplateSet(campaigns.files(TEMPLATES, slug)) for slug in SLUGS}
 CAMPAIGNS: dict[str, Campaign] = {
     slug: samples.CAMPAIGN if slug == "_sales" else campaigns.read(TEMPLATES, slug) for slug in SLUGS
 }
@@ -31,11 +31,11 @@ CAMPAIGNS: dict[str, Campaign] = {
 def variants() -> list[Any]:
     """Every letter once per different set of files: (slug, letter, role, locale)."""
     found = []
-    for slug, book in BOOKS.items():
-        for folder in sorted(name for name in book.letters if name.startswith(f"{slug}/")):
+    for slug, templates in BOOKS.items():
+        for folder in sorted(name for name in templates.letters if name.startswith(f"{slug}/")):
             letter, seen = folder.partition("/")[2], set()
             for locale, role in product(("en", "es", "ro", "zh", "de"), (None, *samples.ROLES)):
-                choice = book.choose(slug, letter, role, locale)
+                choice = templates.find_files(slug, letter, role, locale)
                 if choice not in seen:
                     seen.add(choice)
                     name = ".".join(filter(None, (role, locale)))
@@ -74,13 +74,13 @@ def test_no_golden_copy_is_left_of_a_letter_that_is_gone() -> None:
 
 
 def shelf(**files: str) -> dict[str, str]:
-    """A book of one letter, c/l: shelf(body_es_html="…") is the file c/l/body.es.html."""
+    """The templates of one letter, c/l: shelf(body_es_html="…") is the file c/l/body.es.html."""
     whole = {"subject_txt": "s", "body_txt": "t", "body_html": "<p>h</p>", **files}
     return {f"c/l/{name.replace('__', '-').replace('_', '.')}": text for name, text in whole.items()}
 
 
 def test_the_role_comes_before_everybody_and_the_language_is_chosen_once() -> None:
-    book = Letterbook(
+    templates = TemplateSet(
         shelf(
             body_authorizer_html="<p>h authorizer</p>",
             subject_es_txt="s es", body_es_txt="t es", body_es_html="<p>h es</p>",
@@ -89,7 +89,7 @@ def test_the_role_comes_before_everybody_and_the_language_is_chosen_once() -> No
     )  # fmt: skip
 
     def read(role: str | None, locale: str) -> tuple[str, str, str, str, str]:
-        r = book.render("c", "l", role, locale, {})
+        r = templates.render("c", "l", role, locale, {})
         body = re.search("<p>(.*)</p>", r.html)
         assert body
         return r.subject, r.text.strip(), body[1], r.variant, r.language
@@ -124,11 +124,13 @@ def test_a_greeting_fits_its_language_and_what_we_know(locale: str, lead: dict[s
 
 
 def test_dates_and_money_are_written_as_the_readers_country_does() -> None:
-    book = Letterbook(shelf(body_txt="{{ d | date('day') }} | {{ d | date }} | {{ m | money }} | {{ n | number }}"))
+    templates = TemplateSet(
+        shelf(body_txt="{{ d | date('day') }} | {{ d | date }} | {{ m | money }} | {{ n | number }}")
+    )
     values = {"d": date(2026, 3, 20), "m": 27000, "n": 1234567}
 
     def text(locale: str) -> str:
-        return book.render("c", "l", None, locale, values).text.strip().replace("\xa0", " ").replace("\u202f", " ")
+        return templates.render("c", "l", None, locale, values).text.strip().replace("\xa0", " ").replace("\u202f", " ")
 
     assert text("en-US") == "Friday, March 20 | March 20, 2026 | €27,000 | 1,234,567"
     assert text("en-GB") == "Friday 20 March | 20 March 2026 | €27,000 | 1,234,567"
@@ -159,17 +161,17 @@ def test_dates_and_money_are_written_as_the_readers_country_does() -> None:
 def test_a_mistake_names_its_file_and_line_and_what_was_meant(
     file: str, text: str, line: int | None, words: str
 ) -> None:
-    book = Letterbook(shelf(**{file: text}))
+    templates = TemplateSet(shelf(**{file: text}))
     context = samples.values(CAMPAIGNS["pump-efficiency"])
     with pytest.raises(LetterError) as caught:
-        book.render("c", "l", None, "en", context)
+        templates.render("c", "l", None, "en", context)
     assert caught.value.file == f"c/l/{file.replace('_', '.')}"
     assert (caught.value.line, words in caught.value.what) == (line, True), caught.value
 
 
 def test_a_letter_that_does_not_exist_says_where_to_make_it() -> None:
     with pytest.raises(LetterError, match="make the folder c/nothing"):
-        Letterbook(shelf()).render("c", "nothing", None, "en", {})
+        TemplateSet(shelf()).render("c", "nothing", None, "en", {})
 
 
 # ── names are only words ──
@@ -221,11 +223,11 @@ def test_no_name_breaks_out_of_a_letter(first: str, last: str, account: str, own
 @given(name=NAME, account=NAME)
 def test_inlining_once_per_form_gives_what_inlining_each_letter_gives(name: str, account: str) -> None:
     """The shortcut that makes letters fast is exact: the same page as css-inline makes of the whole letter."""
-    book = BOOKS["pump-efficiency"]
-    choice = book.choose("pump-efficiency", "next-step", None, "en")
+    templates = BOOKS["pump-efficiency"]
+    choice = templates.find_files("pump-efficiency", "next-step", None, "en")
     row = {**samples.ZOE, "first_name": f"x{name}", "account_name": f"x{account}"}
-    values = book._values("en", "en", samples.values(CAMPAIGNS["pump-efficiency"], row))
-    sheet = Sheet(book.markup.get_template(choice.html), "html")
+    values = templates._values("en", "en", samples.values(CAMPAIGNS["pump-efficiency"], row))
+    sheet = PartTemplate(templates.markup.get_template(choice.path("html")), "html")
     raw = "".join(sheet.template.root_render_func(sheet.template.new_context(values)))
     slow, fast = Shape(INLINER.inline(re.sub("[\x00\x01]", "", raw))), Shape(str(sheet.fill(values)))
     assert fast.tags == slow.tags
@@ -234,18 +236,18 @@ def test_inlining_once_per_form_gives_what_inlining_each_letter_gives(name: str,
 
 def test_letters_that_differ_in_names_only_share_their_form() -> None:
     """What later goes to the provider in one request of 1,000 people: equal words, different values."""
-    book, campaign = BOOKS["pump-efficiency"], CAMPAIGNS["pump-efficiency"]
+    templates, campaign = BOOKS["pump-efficiency"], CAMPAIGNS["pump-efficiency"]
     two = [
-        book.compose(
+        templates.compose(
             "pump-efficiency", "why-now", None, "en", samples.values(campaign, {**samples.ZOE, "first_name": name})
         )
         for name in ("Zoë", "Bo <b>")
     ]
     for part in ("subject", "text", "html"):
-        one, other = (getattr(letter, part) for letter in two)
+        one, other = (letter.part(part) for letter in two)
         assert one.form is other.form
-    assert {"Hello Zoë,", "Hello Bo &lt;b&gt;,"} <= {value for letter in two for value in letter.html.values}
-    assert two[1].rendered() == book.render(
+    assert {"Hello Zoë,", "Hello Bo &lt;b&gt;,"} <= {value for letter in two for value in letter.part("html").values}
+    assert two[1].rendered() == templates.render(
         "pump-efficiency", "why-now", None, "en", samples.values(campaign, {**samples.ZOE, "first_name": "Bo <b>"})
     )
 
@@ -318,14 +320,14 @@ PAYLOADS = [
 def test_a_template_can_write_a_letter_and_nothing_else(payload: str, part: str) -> None:
     context = {**samples.values(CAMPAIGNS["pump-efficiency"]), "secret": Secret()}
     with pytest.raises(LetterError) as caught:
-        Letterbook(shelf(**{part: payload})).render("c", "l", None, "en", context)
+        TemplateSet(shelf(**{part: payload})).render("c", "l", None, "en", context)
     assert "SG.secret" not in str(caught.value)
 
 
 def test_words_cannot_be_doubled_until_memory_ends() -> None:
     doubling = "{% set x = 'aaaaaaaaaa' %}" + "{% set x = x + x %}" * 20 + "{{ x }}"
     with pytest.raises(LetterError, match="two short texts"):
-        Letterbook(shelf(body_txt=doubling)).render("c", "l", None, "en", {})
+        TemplateSet(shelf(body_txt=doubling)).render("c", "l", None, "en", {})
 
 
 def test_what_is_said_in_a_value_is_never_a_template() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from nurture.checks import campaign
 from nurture.config import prices
-from nurture.rendering import Letterbook, LetterError, samples
+from nurture.rendering import LetterError, TemplateSet, samples
 from nurture.rules.planning.campaign import Campaign, Step
 from nurture.rules.planning.prices import GROUP, INSTANT, Buyer, quote
 from nurture.runtime.settings import PROJECT
@@ -101,8 +101,8 @@ GUARDED = (
 )
 
 
-def book(body: str) -> Letterbook:
-    return Letterbook({"c/l/subject.txt": "s", "c/l/body.txt": body, "c/l/body.html": body, "prices.toml": TEXT})
+def book(body: str) -> TemplateSet:
+    return TemplateSet({"c/l/subject.txt": "s", "c/l/body.txt": body, "c/l/body.html": body, "prices.toml": TEXT})
 
 
 def test_letters_speak_of_the_readers_own_price_and_of_none_where_somebody_calls() -> None:

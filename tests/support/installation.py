@@ -12,13 +12,13 @@ from typing import Any
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from nurture.channels.mailbox import Mailbox
+from nurture.channels.mailbox import MailboxChannel
 from nurture.channels.sendgrid.events import SIGNATURE, TIMESTAMP
 from nurture.config import publish
 from nurture.config import scoring as scoring_rules
 from nurture.explain.why import why
 from nurture.files import mapping
-from nurture.rendering.composer import Desk
+from nurture.rendering.composer import Composer
 from nurture.runtime import database
 from nurture.runtime.settings import PROJECT, Settings
 from nurture.web import create_app
@@ -72,7 +72,7 @@ class Installation:
             sendgrid_webhook_key=PROVIDER.public_key,
             _env_file=None,
         )  # type: ignore[call-arg]
-        self.desk, self.mailbox = Desk(self.settings), Mailbox(self.folder / "mailbox")
+        self.composer, self.mailbox = Composer(self.settings), MailboxChannel(self.folder / "mailbox")
         self.web = TestClient(create_app(self.settings, self.engine))
 
     def set_time(self, moment: datetime) -> None:
@@ -109,7 +109,7 @@ class Installation:
 
     def deliver(self) -> outbox.Delivered:
         """Let the outbox leave, into the mailbox."""
-        return outbox.deliver(self.engine, lambda: self.now, self.mailbox, self.desk)
+        return outbox.deliver(self.engine, lambda: self.now, self.mailbox, self.composer)
 
     def hand_over(self) -> handoff.Offered:
         """Offer the leads that are ready to their salespeople."""

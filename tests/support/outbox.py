@@ -12,9 +12,10 @@ from sqlmodel import col
 from models import Account, Address, Contact, Message, State
 from models import campaign as kept
 from models.bulk_upsert import add_new
-from nurture.channels.base import Envelope, Parcel
+from nurture.channels.base import AddressKind, ChannelLimits, OutboundEmail, RequestBatch, ScheduledSend
+from nurture.channels.parts import EMAIL_PARTS
 from nurture.config import campaigns
-from nurture.rendering.composer import Desk
+from nurture.rendering.composer import Composer
 from nurture.rendering.links import Links
 from nurture.rules.delivery.states import Answer, Verdict
 from nurture.runtime import database
@@ -44,35 +45,47 @@ FILES = {
 
 @dataclass
 class Told:
-    """A carrier that answers what the test tells it, and remembers what it was offered."""
+    """A channel that answers what the test tells it, and remembers what it was offered."""
 
-    answers: list[Answer | Callable[[Sequence[Envelope]], Answer]] = field(default_factory=list)
+    answers: list[Answer | Callable[[Sequence[OutboundEmail]], Answer]] = field(default_factory=list)
     most: int = 100
     name: str = "told"
-    at_once: int = 1
-    batches: None = None
-    offered: list[list[Envelope]] = field(default_factory=list)
+    address_kind = AddressKind.EMAIL
+    parts = EMAIL_PARTS
+    scheduled_sends: None = None
+    provider_log: None = None
+    offered: list[list[OutboundEmail]] = field(default_factory=list)
 
-    def parcels(self, envelopes: Sequence[Envelope]) -> list[Parcel]:
-        return [Parcel(envelopes)] if envelopes else []
+    @property
+    def limits(self) -> ChannelLimits:
+        return ChannelLimits(self.most)
 
-    def send(self, envelopes: Sequence[Envelope], still_armed: Callable[[], bool], now: datetime) -> Answer:
+    def request_batches(self, emails: Sequence[OutboundEmail]) -> list[RequestBatch]:
+        return [RequestBatch(emails)] if emails else []
+
+    def send(
+        self,
+        emails: Sequence[OutboundEmail],
+        still_armed: Callable[[], bool],
+        now: datetime,
+        scheduled: ScheduledSend | None = None,
+    ) -> Answer:
         if not still_armed():
             return Answer(Verdict.UNKNOWN, detail="no longer armed")
-        self.offered.append(list(envelopes))
+        self.offered.append(list(emails))
         answer = self.answers.pop(0) if self.answers else Answer(Verdict.TAKEN, 202, f"id-{len(self.offered)}")
-        return answer(envelopes) if callable(answer) else answer
+        return answer(emails) if callable(answer) else answer
 
-    def taken(self, message_ids: Sequence[int]) -> set[int] | None:
+    def accepted(self, message_ids: Sequence[int]) -> set[int] | None:
         return None
 
     @property
     def people(self) -> list[str]:
-        return [envelope.to_email for request in self.offered for envelope in request]
+        return [email.to_email for request in self.offered for email in request]
 
 
-def desk(tmp: Path) -> Desk:
-    return Desk(Settings(var=tmp), Links(["a secret for tests only"], "http://127.0.0.1:1"))
+def composer(tmp: Path) -> Composer:
+    return Composer(Settings(var=tmp), Links(["a secret for tests only"], "http://127.0.0.1:1"))
 
 
 def fill(engine: Engine, now: datetime, n: int, **change: Any) -> int:

@@ -17,7 +17,7 @@ from nurture.rules.delivery.states import Answer, Verdict
 from nurture.runtime import database
 from nurture.runtime.settings import Settings
 from tasks.delivery import claims, dispatch, outbox
-from tests.support.outbox import FILES, TERMS, Told, desk, fill, message, states
+from tests.support.outbox import FILES, TERMS, Told, composer, fill, message, states
 
 DOUBT = Answer(Verdict.UNKNOWN, 504, detail="504")
 
@@ -55,7 +55,7 @@ def test_without_plan_and_limit_there_is_none() -> None:
 
 
 def run(engine: Engine, now: datetime, carrier: Told, folder: Path, **ours) -> outbox.Delivered:
-    office = desk(folder)
+    office = composer(folder)
     office.settings = Settings(var=folder, **ours)
     return outbox.deliver(engine, lambda: now, carrier, office)
 
@@ -107,7 +107,7 @@ def test_complaints_pause_the_campaign_and_say_so(engine: Engine, now: datetime,
     monkeypatch.setattr(circuit_breaker, "ENOUGH", 100)
     fill(engine, now, 250)
     carrier = Told(most=60)
-    assert outbox.deliver(engine, lambda: now, carrier, desk(tmp_path), 120).accepted == 120
+    assert outbox.deliver(engine, lambda: now, carrier, composer(tmp_path), 120).accepted == 120
     with database.writing(engine) as session:
         heard = {"outcome": "complained", "outcome_at": now}
         angry = [message(engine, i)["id"] for i in (3, 4, 5)]
@@ -151,7 +151,7 @@ def test_each_sending_domain_has_its_own_plan(engine: Engine, now: datetime, tmp
 
 def test_a_pause_of_its_domain_stops_what_is_claimed_already(engine: Engine, now: datetime, tmp_path: Path) -> None:
     fill(engine, now, 3)
-    office, carrier = desk(tmp_path), Told()
+    office, carrier = composer(tmp_path), Told()
     claimed = claims.claim(engine, now, carrier, office, "worker")
     assert claimed is not None
     with database.writing(engine) as session:

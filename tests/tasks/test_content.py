@@ -13,7 +13,7 @@ from models import campaign as kept
 from nurture.checks import campaign as campaign_check
 from nurture.checks import content_coverage
 from nurture.config import campaigns
-from nurture.rendering import Letterbook, LetterError, samples
+from nurture.rendering import LetterError, TemplateSet, samples
 from nurture.rules.planning.campaign import Campaign, Step
 from nurture.rules.planning.content_assets import (
     ANYTHING,
@@ -32,7 +32,7 @@ from nurture.runtime.settings import PROJECT, Settings
 from nurture.web import create_app
 from tasks.delivery import outbox
 from tasks.planning import sequences
-from tests.support.outbox import LINES, Told, desk
+from tests.support.outbox import LINES, Told, composer
 from tests.support.people import IVAN, RUTH, ZOE, add
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -166,7 +166,7 @@ def goes_out(engine: Engine, texts: dict[str, str], tmp_path: Path, mornings: in
     with database.writing(engine) as session:
         entry = {"slug": "cases", "name": "Cases", "market": "b2b"}
         version, _ = kept.publish(session, entry, campaigns.digest(texts), texts, "me", NOW)
-    office, sent = desk(tmp_path), []
+    office, sent = composer(tmp_path), []
     for morning in range(mornings):
         now, carrier = NOW + morning * DAY, Told()
         sequences.enrol(engine, now, "cases", version)
@@ -211,39 +211,44 @@ def test_a_letter_with_words_for_it_leaves_without_a_piece_and_in_the_readers_la
     sent = goes_out(engine, texts, tmp_path, 3)
     assert [morning[ZOE].partition(" https")[0] for morning in sent] == ["Der Erste", "The second", "The named"]
     texts["content.toml"] = CONTENT.partition("[second]")[0]
-    book = Letterbook(texts)
+    templates = TemplateSet(texts)
     values = samples.values(Campaign("cases", "Cases", "b2b", "reply", "", (Step("one"),)))
-    assert "nothing new" in book.render("cases", "one", None, "en", values | {"pieces": {}}).text
-    again = [book.render("cases", "one", None, "en", values | {"pieces": {"case study": "first"}}).text for _ in "ab"]
+    assert "nothing new" in templates.render("cases", "one", None, "en", values | {"pieces": {}}).text
+    again = [
+        templates.render("cases", "one", None, "en", values | {"pieces": {"case study": "first"}}).text for _ in "ab"
+    ]
     assert again[0] == again[1]
     assert "The first" in again[0]
 
 
 def test_a_batch_is_printed_though_everybody_carries_another_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nurture.rendering.part_template import Sheet
+    from nurture.rendering.part_template import PartTemplate
 
     runs: list[str] = []
-    real = Sheet.written
-    monkeypatch.setattr(Sheet, "written", lambda self, values: (runs.append(self.kind), real(self, values))[1])
-    book = Letterbook(files(one=NEEDS))
+    real = PartTemplate.written
+    monkeypatch.setattr(PartTemplate, "written", lambda self, values: (runs.append(self.kind), real(self, values))[1])
+    templates = TemplateSet(files(one=NEEDS))
     values = samples.values(Campaign("cases", "Cases", "b2b", "reply", "", (Step("one"),)))
     for slug in ("first", "second", "named") * 10:
         carried = {"pieces": {"case study": slug}}
-        letter = book.compose("cases", "one", None, "en", values | carried)
-        assert str(letter.text).startswith(f"The {slug} https://x.example/{slug}")
+        letter = templates.compose("cases", "one", None, "en", values | carried)
+        assert str(letter.part("text")).startswith(f"The {slug} https://x.example/{slug}")
     assert len(runs) == 3
-    assert len({id(book.compose("cases", "one", None, "en", values | c).html.form) for c in (carried, {})}) == 1
+    assert (
+        len({id(templates.compose("cases", "one", None, "en", values | c).part("html").form) for c in (carried, {})})
+        == 1
+    )
 
 
 def test_holes_that_a_campaign_would_meet_are_warned_of() -> None:
-    book = Letterbook(files(one=NEEDS, two=WISHES) | {"_layout/words.toml": 'language = "en"\n[en]\n[de]\n'} | {
+    templates = TemplateSet(files(one=NEEDS, two=WISHES) | {"_layout/words.toml": 'language = "en"\n[en]\n[de]\n'} | {
         "cases/one/subject.de.txt": "s", "cases/one/body.de.txt": NEEDS, "cases/one/body.de.html": NEEDS,
         "content.toml": CONTENT.replace('stage = "evaluation"', 'stage = "evaluation"\nroles = ["finance"]'),
     })  # fmt: skip
     campaign = Campaign(
         "cases", "Cases", "b2b", "reply", "stage = 'lead'", (Step("one", ("finance", "user")), Step("two"))
     )
-    told = [(p.weight, p.line, p.what) for p in content_coverage.holes(book, campaign, "cases", load_tables())]
+    told = [(p.weight, p.line, p.what) for p in content_coverage.holes(templates, campaign, "cases", load_tables())]
     assert {line for _, line, _ in told} == {14}
     assert [what.partition(" for ")[0] for _, _, what in told] == [
         "one asks", "one asks",
@@ -271,13 +276,13 @@ def test_our_own_library_is_whole() -> None:
 
 
 def test_a_misspelt_kind_is_found_in_every_branch() -> None:
-    book = Letterbook(files(one='{% if best["case studdy"] %}x{% endif %}{{ best["webinr"].title }}'))
+    templates = TemplateSet(files(one='{% if best["case studdy"] %}x{% endif %}{{ best["webinr"].title }}'))
     values = samples.values(Campaign("cases", "Cases", "b2b", "reply", "", (Step("one"),)))
-    said = [what for _, what in book.misspelt("cases/one/body.txt", values)]
+    said = [what for _, what in templates.misspelt("cases/one/body.txt", values)]
     assert said == ["'case studdy' is not known here: did you mean 'case study'?",
                     "'webinr' is not known here: did you mean 'webinar'?"]  # fmt: skip
     with pytest.raises(LetterError):
-        book.render("cases", "one", None, "en", values | {"pieces": {}})
+        templates.render("cases", "one", None, "en", values | {"pieces": {}})
 
 
 def test_pieces_do_not_cross_from_one_hat_to_the_other(engine: Engine, tmp_path: Path) -> None:

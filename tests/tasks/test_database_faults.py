@@ -24,7 +24,7 @@ from models.queries.suppression import suppress
 from nurture.rules.delivery.states import ARMED_LEASE, Answer, Verdict
 from nurture.runtime import database
 from tasks.delivery import outbox
-from tests.support.outbox import Told, desk, fill, states
+from tests.support.outbox import Told, composer, fill, states
 from tests.walks.resend import give_back
 
 PEOPLE = 25
@@ -41,17 +41,17 @@ class Office:
 
     def __post_init__(self) -> None:
         fill(self.engine, self.now, PEOPLE)
-        self.carrier, self.desk = Told(most=10), desk(self.folder)
+        self.carrier, self.composer = Told(most=10), composer(self.folder)
 
     def send(self, later: timedelta = timedelta(0)) -> outbox.Delivered:
-        return outbox.deliver(self.engine, lambda: self.now + later, self.carrier, self.desk)
+        return outbox.deliver(self.engine, lambda: self.now + later, self.carrier, self.composer)
 
     def goes_on_by_itself(self) -> None:
         """The next scheduled runs, the events of what was taken, and a person who looks up what is in doubt then:
         a request that was armed and never made. In the end everybody has one letter."""
         later = ARMED_LEASE + timedelta(seconds=1)
         self.send(later)
-        offered = {envelope.attempt_id for request in self.carrier.offered for envelope in request}
+        offered = {email.attempt_id for request in self.carrier.offered for email in request}
         with database.writing(self.engine) as session:
             attempts.prove_accepted(session, offered, self.now + later)
             doubtful = attempts.unknown(session, self.carrier.name)

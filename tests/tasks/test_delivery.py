@@ -13,13 +13,13 @@ from models import Account, Address, Attempt, AttemptItem, Contact, Message, Sta
 from models import attempt as attempts
 from models.attempt import AttemptState
 from models.campaign import release_brake, set_brake
-from nurture.channels.base import Envelope
-from nurture.channels.mailbox import Mailbox, path
+from nurture.channels.base import OutboundEmail
+from nurture.channels.mailbox import MailboxChannel, path
 from nurture.rules.delivery.states import ARMED_LEASE, CLAIM_LEASE, Answer, Verdict
 from nurture.runtime import database
 from tasks.delivery import claims, dispatch
 from tasks.delivery import outbox as delivery
-from tests.support.outbox import Told, desk, fill, message, states
+from tests.support.outbox import Told, composer, fill, message, states
 
 TAKEN = Answer(Verdict.TAKEN, 202, "id")
 
@@ -27,7 +27,7 @@ TAKEN = Answer(Verdict.TAKEN, 202, "id")
 @pytest.fixture
 def send(engine: Engine, now: datetime, tmp_path: Path):
     """send(carrier, later) runs the outbox at now + later."""
-    office = desk(tmp_path)
+    office = composer(tmp_path)
     return lambda carrier, later=timedelta(0): delivery.deliver(engine, lambda: now + later, carrier, office)
 
 
@@ -44,11 +44,11 @@ def test_a_letter_has_its_reader_its_ids_and_the_one_click_headers(engine: Engin
     fill(engine, now, 1)
     carrier = Told()
     send(carrier)
-    [[envelope]] = carrier.offered
-    assert (envelope.subject, envelope.to_name) == ("For Zoë O'Brien", "Zoë O'Brien")
-    assert envelope.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert envelope.headers["List-Unsubscribe"].startswith("<http://127.0.0.1:1/u/")
-    assert envelope.custom_args == {"nt_message": str(message(engine, 0)["id"]), "nt_attempt": envelope.attempt_id}
+    [[email]] = carrier.offered
+    assert (email.subject, email.to_name) == ("For Zoë O'Brien", "Zoë O'Brien")
+    assert email.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert email.headers["List-Unsubscribe"].startswith("<http://127.0.0.1:1/u/")
+    assert email.custom_args == {"nt_message": str(message(engine, 0)["id"]), "nt_attempt": email.attempt_id}
 
 
 def test_what_nobody_knows_is_held_and_never_sent_again_by_a_timer(engine: Engine, now: datetime, send) -> None:
@@ -91,8 +91,8 @@ def test_whoever_the_provider_names_is_refused_alone(engine: Engine, now: dateti
 def test_a_poison_message_that_nobody_names_isolates_itself(engine: Engine, now: datetime, send) -> None:
     fill(engine, now, 64)
 
-    def refuses_p7(envelopes: Sequence[Envelope]) -> Answer:
-        if any(envelope.to_email == "p7@home.example" for envelope in envelopes):
+    def refuses_p7(emails: Sequence[OutboundEmail]) -> Answer:
+        if any(email.to_email == "p7@home.example" for email in emails):
             return Answer(Verdict.REFUSED, 400, detail="something in this request is wrong")
         return TAKEN
 
@@ -119,7 +119,7 @@ def test_a_bad_key_stops_everything_and_says_what_to_do(engine: Engine, now: dat
 def test_a_pause_takes_effect_within_one_claim(engine: Engine, now: datetime, send, scope: str) -> None:
     fill(engine, now, 250)
 
-    def pulled(_: Sequence[Envelope]) -> Answer:
+    def pulled(_: Sequence[OutboundEmail]) -> Answer:
         with database.writing(engine) as session:
             set_brake(session, scope, "the price is wrong", "Mia", now)
         return TAKEN
@@ -130,7 +130,7 @@ def test_a_pause_takes_effect_within_one_claim(engine: Engine, now: datetime, se
 
 def test_an_unsubscribe_between_claim_and_arm_is_heard(engine: Engine, now: datetime, tmp_path: Path) -> None:
     fill(engine, now, 2)
-    office, carrier = desk(tmp_path), Told()
+    office, carrier = composer(tmp_path), Told()
     claimed = claims.claim(engine, now, carrier, office, "worker")
     assert claimed is not None
     with database.writing(engine) as session:
@@ -148,7 +148,7 @@ def test_a_worker_that_died_before_arming_gives_its_messages_back(
     engine: Engine, now: datetime, tmp_path: Path, send
 ) -> None:
     fill(engine, now, 2)
-    office, carrier = desk(tmp_path), Told()
+    office, carrier = composer(tmp_path), Told()
     claimed = claims.claim(engine, now, carrier, office, "dead")
     assert claimed is not None
     assert send(carrier).accepted == 0  # its lease holds
@@ -163,7 +163,7 @@ def test_a_worker_that_died_after_arming_leaves_unknowns_never_waiting(
 ) -> None:
     fill(engine, now, 2)
 
-    def dies(_: Sequence[Envelope]) -> Answer:
+    def dies(_: Sequence[OutboundEmail]) -> Answer:
         raise SystemExit
 
     with pytest.raises(SystemExit):
@@ -176,9 +176,9 @@ def test_a_worker_that_died_after_arming_leaves_unknowns_never_waiting(
 def test_a_late_answer_never_takes_back_what_an_event_proved(engine: Engine, now: datetime, send) -> None:
     fill(engine, now, 1)
 
-    def proved_meanwhile(envelopes: Sequence[Envelope]) -> Answer:
+    def proved_meanwhile(emails: Sequence[OutboundEmail]) -> Answer:
         with database.writing(engine) as session:
-            attempts.prove_accepted(session, [envelopes[0].attempt_id], now)
+            attempts.prove_accepted(session, [emails[0].attempt_id], now)
         return Answer(Verdict.REFUSED, 400, detail="late")
 
     send(Told([proved_meanwhile]))
@@ -253,7 +253,7 @@ def test_a_letter_that_cannot_be_written_is_put_aside_with_file_and_line(
         from models import CampaignVersion
 
         session.execute(update(CampaignVersion).values(files=broken))
-    done = delivery.deliver(engine, lambda: now, Told(), desk(tmp_path))
+    done = delivery.deliver(engine, lambda: now, Told(), composer(tmp_path))
     assert (done.skipped, message(engine, 0)["reason"]) == (1, "not_rendered")
     assert "test/offer/body.txt:1" in message(engine, 0)["detail"]
 
@@ -262,7 +262,7 @@ def test_two_workers_never_offer_one_person_twice(engine: Engine, now: datetime,
     fill(engine, now, 400)
     carriers = [Told(most=20), Told(most=20), Told(most=20)]
     threads = [
-        threading.Thread(target=delivery.deliver.function, args=(engine, lambda: now, carrier, desk(tmp_path)))
+        threading.Thread(target=delivery.deliver.function, args=(engine, lambda: now, carrier, composer(tmp_path)))
         for carrier in carriers
     ]
     for thread in threads:
@@ -301,7 +301,7 @@ def test_the_mailbox_writes_real_mails_and_can_tell_what_it_took(engine: Engine,
     from email import policy
 
     fill(engine, now, 3)
-    office, box = desk(tmp_path), Mailbox(tmp_path / "mailbox")
+    office, box = composer(tmp_path), MailboxChannel(tmp_path / "mailbox")
     assert delivery.deliver(engine, lambda: now, box, office).accepted == 3
     mail = email.message_from_bytes(path(box.folder, message(engine, 1)["id"]).read_bytes(), policy=policy.default)
     assert mail["To"] == "Zoë O'Brien <p1@home.example>"
@@ -311,11 +311,11 @@ def test_the_mailbox_writes_real_mails_and_can_tell_what_it_took(engine: Engine,
 
 def test_unknowns_of_the_mailbox_settle_by_looking(engine: Engine, now: datetime, tmp_path: Path) -> None:
     fill(engine, now, 3)
-    office, box = desk(tmp_path), Mailbox(tmp_path / "mailbox")
+    office, box = composer(tmp_path), MailboxChannel(tmp_path / "mailbox")
 
-    class Dying(Mailbox):
-        def send(self, envelopes, still_armed, now):
-            super().send(envelopes[:2], still_armed, now)
+    class Dying(MailboxChannel):
+        def send(self, emails, still_armed, now, scheduled=None):
+            super().send(emails[:2], still_armed, now)
             raise SystemExit  # the power goes after two of three files
 
     with pytest.raises(SystemExit):
@@ -346,7 +346,7 @@ def test_colleagues_beyond_the_cap_wait_for_tomorrow(engine: Engine, now: dateti
         session.execute(update(CampaignVersion).values(files=outbox.FILES | {"test/campaign.toml": terms}))
         account = session.execute(select(col(Account.id))).scalar()
         session.execute(update(Message).values(account_id=account))
-    office, carrier = desk(tmp_path), Told(most=1)
+    office, carrier = composer(tmp_path), Told(most=1)
     assert delivery.deliver(engine, lambda: now, carrier, office).accepted == 2
     assert delivery.deliver(engine, lambda: now + timedelta(hours=2), carrier, office).accepted == 0
     assert delivery.deliver(engine, lambda: now + timedelta(days=1, hours=1), carrier, office).accepted == 2

@@ -15,7 +15,7 @@ from models.address import SuppressedBy
 from models.queries import suppression
 from nurture.runtime import database
 from tasks.delivery import outbox
-from tests.support.outbox import Told, desk, fill, message, states
+from tests.support.outbox import Told, composer, fill, message, states
 
 
 @pytest.mark.parametrize("engine", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
@@ -46,7 +46,7 @@ def test_the_unsubscribe_and_the_claim_both_succeed(
 
     monkeypatch.setattr(messages, "hold_addresses", hold_while_somebody_leaves)
     carrier = Told()
-    outbox.deliver(engine, lambda: now, carrier, desk(tmp_path))
+    outbox.deliver(engine, lambda: now, carrier, composer(tmp_path))
     leaving.join(30)
     assert failures == []
     assert sorted(carrier.people) == ["p1@home.example", "p2@home.example"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from nurture.channels.base import LogUnavailable
 from nurture.channels.sendgrid.channel import SendGrid
-from nurture.channels.sendgrid.logs import Logs, NoAnswer
 from nurture.rules.delivery.reconciliation import AGAIN, KEPT, SETTLED, Finding, finding
 from nurture.rules.delivery.states import Answer, Verdict
 from nurture.runtime import database
@@ -16,7 +16,7 @@ from nurture.runtime.settings import Settings
 from tasks.delivery import outbox, reconciliation
 from tasks.delivery.reconciliation import NotInDoubt, reconcile, settle
 from tests.doubles.sendgrid import SendGridDouble
-from tests.support.outbox import Told, desk, fill, message, states
+from tests.support.outbox import Told, composer, fill, message, states
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def carrier(sg: SendGridDouble) -> SendGrid:
 
 @pytest.fixture
 def send(engine: Engine, clock: Time, carrier: SendGrid, tmp_path: Path) -> Callable[..., outbox.Delivered]:
-    office = desk(tmp_path)
+    office = composer(tmp_path)
     return lambda most=10: outbox.deliver(engine, clock, carrier, office, most)
 
 
@@ -82,7 +82,7 @@ def test_the_providers_log_settles_a_lost_answer(engine, now, sg, clock, carrier
     in_a_row(sg, clock, send, fault)
     before = states(engine)
     assert before["unknown"] == 10
-    done = reconcile(engine, clock, "sendgrid", Logs(carrier))
+    done = reconcile(engine, clock, "sendgrid", carrier.provider_log)
     assert (done.asked, done.sent, done.not_sent, done.held) == (
         1,
         int(finds == "accepted"),
@@ -101,7 +101,7 @@ def test_the_providers_log_settles_a_lost_answer(engine, now, sg, clock, carrier
 def test_without_a_control_the_letters_stay_held(engine, now, sg, clock, carrier, send, lacking) -> None:
     fill(engine, now, 40)
     in_a_row(sg, clock, send, "read_then_cut", **{lacking: False})
-    assert reconcile(engine, clock, "sendgrid", Logs(carrier)).held == 1
+    assert reconcile(engine, clock, "sendgrid", carrier.provider_log).held == 1
     assert states(engine)["unknown"] == 10
     assert f"no letter taken shortly {lacking} it" in reconciliation.held(engine)[0]["evidence"]
 
@@ -110,7 +110,7 @@ def test_a_log_that_has_forgotten_everything_proves_nothing(engine, now, sg, clo
     fill(engine, now, 40)
     in_a_row(sg, clock, send, "accept_then_cut")
     sg.accepted.clear()  # an outage of the log: also the letters that were surely taken are not in it
-    assert reconcile(engine, clock, "sendgrid", Logs(carrier)).held == 1
+    assert reconcile(engine, clock, "sendgrid", carrier.provider_log).held == 1
     assert states(engine)["unknown"] == 10
 
 
@@ -118,23 +118,23 @@ def test_a_log_that_cannot_be_asked_says_why(engine, now, sg, clock, carrier, se
     fill(engine, now, 40)
     in_a_row(sg, clock, send, "accept_then_cut")
     sg.faults.script(["401"], "/v3/logs")
-    done = reconcile(engine, clock, "sendgrid", Logs(carrier))
+    done = reconcile(engine, clock, "sendgrid", carrier.provider_log)
     assert (done.sent, "Email Activity" in done.trouble, states(engine)["unknown"]) == (0, True, 10)
     assert (done.said_before, reconciliation.held(engine)[0]["evidence"]) == (False, done.trouble)
-    assert reconcile(engine, clock, "sendgrid", Logs(carrier)).asked == 0  # not every five minutes
+    assert reconcile(engine, clock, "sendgrid", carrier.provider_log).asked == 0  # not every five minutes
     clock.now += AGAIN
     sg.faults.script(["401"], "/v3/logs")
-    assert reconcile(engine, clock, "sendgrid", Logs(carrier)).said_before
+    assert reconcile(engine, clock, "sendgrid", carrier.provider_log).said_before
     sg.stop_listening()
-    with pytest.raises(NoAnswer, match="no connection"):
-        Logs(carrier).has("p1@home.example", "a", now)
+    with pytest.raises(LogUnavailable, match="no connection"):
+        carrier.provider_log.has("p1@home.example", "a", now)
 
 
 def test_a_young_doubt_is_not_asked_about(engine, now, sg, clock, carrier, send) -> None:
     fill(engine, now, 10)
     sg.faults.script(["accept_then_cut"])
     send()
-    assert reconcile(engine, clock, "sendgrid", Logs(carrier)).asked == 0
+    assert reconcile(engine, clock, "sendgrid", carrier.provider_log).asked == 0
 
 
 @pytest.mark.parametrize(("sent", "then"), [(True, "accepted"), (False, "waiting")])
@@ -142,7 +142,7 @@ def test_a_person_settles_it(engine: Engine, now: datetime, tmp_path: Path, sent
     fill(engine, now, 3)
     carrier = Told(["lost"])  # type: ignore[list-item]
     carrier.answers = [Answer(Verdict.UNKNOWN, 504, detail="504")]
-    outbox.deliver(engine, lambda: now, carrier, desk(tmp_path))
+    outbox.deliver(engine, lambda: now, carrier, composer(tmp_path))
     [doubt] = reconciliation.held(engine)
     assert (doubt["n"], doubt["status"], doubt["detail"], doubt["armed_at"]) == (3, 504, "504", now)
     assert settle(engine, now, doubt["id"], sent, "Mia") == 3
@@ -155,4 +155,4 @@ def test_a_person_settles_it(engine: Engine, now: datetime, tmp_path: Path, sent
         assert session.get(Attempt, doubt["id"]).detail == f"504; Mia: it was {'sent' if sent else 'not sent'}"
     if not sent:
         assert message(engine, 0)["detail"] == "Mia: it was not sent"
-        assert outbox.deliver(engine, lambda: now, carrier, desk(tmp_path)).accepted == 3
+        assert outbox.deliver(engine, lambda: now, carrier, composer(tmp_path)).accepted == 3

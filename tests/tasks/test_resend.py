@@ -12,7 +12,7 @@ from nurture.rules.delivery.states import Answer, Verdict
 from nurture.runtime import database
 from tasks.delivery import outbox
 from tasks.delivery.resend import Replanned, missing
-from tests.support.outbox import FILES, TERMS, Told, desk, fill, message, states
+from tests.support.outbox import FILES, TERMS, Told, composer, fill, message, states
 
 OUT = ["unsubscribed", "no_consent", "not_rendered", "sandbox", "holdout", "refused_by_provider"]
 
@@ -29,7 +29,7 @@ def test_whoever_was_left_out_for_a_reason_that_is_gone_gets_it_once(
 ) -> None:
     version = fill(engine, now, 10)
     leave_out(engine, OUT)
-    office, carrier = desk(tmp_path), Told()
+    office, carrier = composer(tmp_path), Told()
     with database.writing(engine) as session:
         session.execute(update(Contact).where(col(Contact.address) == "p1@home.example").values(consent="unknown"))
     assert outbox.deliver(engine, lambda: now, carrier, office).accepted == 4
@@ -42,7 +42,7 @@ def test_whoever_was_left_out_for_a_reason_that_is_gone_gets_it_once(
 
 def test_whoever_may_have_it_is_left_alone(engine: Engine, now: datetime, tmp_path: Path) -> None:
     version = fill(engine, now, 5)
-    office = desk(tmp_path)
+    office = composer(tmp_path)
     outbox.deliver(engine, lambda: now, Told([Answer(Verdict.UNKNOWN, 504)]), office)
     assert missing(engine, now, office, version, 0) == Replanned()
     assert states(engine) == {"unknown": 5}
@@ -54,7 +54,7 @@ def test_a_suppression_that_stands_still_counts(engine: Engine, now: datetime, t
     with database.writing(engine) as session:
         left = {"suppressed_at": now, "suppressed_why": "unsubscribe"}
         session.execute(update(Address).where(col(Address.address) == "p0@home.example").values(**left))
-    assert missing(engine, now, desk(tmp_path), version, 0) == Replanned(waiting=1, still_out=1)
+    assert missing(engine, now, composer(tmp_path), version, 0) == Replanned(waiting=1, still_out=1)
     assert states(engine) == {"skipped": 1, "waiting": 1}
 
 
@@ -67,7 +67,7 @@ def test_an_expired_letter_counts_anew_but_not_an_offer_that_is_over(
     offer = TERMS.replace("[hours]", f'[offer]\ncode = "SPRING"\npercent = 15\nends_on = {ends_on}\n[hours]')
     with database.writing(engine) as session:
         session.execute(update(CampaignVersion).values(files=FILES | {"test/campaign.toml": offer}))
-    assert missing(engine, now, desk(tmp_path), version, 0).waiting == again
+    assert missing(engine, now, composer(tmp_path), version, 0).waiting == again
     if again:
         assert message(engine, 0)["not_after"] == datetime.fromisoformat("2026-03-03T22:59:59+00:00")
 
@@ -75,5 +75,5 @@ def test_an_expired_letter_counts_anew_but_not_an_offer_that_is_over(
 def test_another_step_or_version_is_not_touched(engine: Engine, now: datetime, tmp_path: Path) -> None:
     version = fill(engine, now, 2)
     leave_out(engine, ["sandbox"] * 2)
-    office = desk(tmp_path)
+    office = composer(tmp_path)
     assert missing(engine, now, office, version, 1) == missing(engine, now, office, version + 1, 0) == Replanned()

@@ -20,7 +20,7 @@ from nurture.runtime.settings import Settings
 from tasks import feedback
 from tasks.delivery import claims, outbox
 from tasks.delivery.restore_guard import confirm
-from tests.support.outbox import Told, desk, fill, message, states
+from tests.support.outbox import Told, composer, fill, message, states
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def mark(tmp_path: Path) -> Outside:
 @pytest.fixture
 def send(engine: Engine, now: datetime, mark: Outside, tmp_path: Path) -> Callable[..., outbox.Delivered]:
     def send(carrier: Told, most: int = 100, at: datetime = now) -> outbox.Delivered:
-        return outbox.deliver(engine, lambda: at, carrier, desk(tmp_path), most, mark)
+        return outbox.deliver(engine, lambda: at, carrier, composer(tmp_path), most, mark)
 
     return send
 
@@ -144,14 +144,14 @@ def test_the_mark_outside_never_goes_ahead_of_the_database(engine, now, send, ma
 
 def test_where_nothing_leaves_this_machine_nobody_is_bothered(tmp_path: Path) -> None:
     assert outside(Settings(var=tmp_path)) is None
-    real = Settings(var=tmp_path, transport="sendgrid")
+    real = Settings(var=tmp_path, channel="sendgrid")
     assert outside(real) == Outside(tmp_path / "sending.json")
     assert outside(real.model_copy(update={"marker": tmp_path / "m"})) == Outside(tmp_path / "m")
 
 
 def test_the_doctor_says_it(engine, now, send, mark, tmp_path) -> None:
     fill(engine, now, 4)
-    ours = Settings(var=tmp_path, transport="sendgrid", marker=mark.path)
+    ours = Settings(var=tmp_path, channel="sendgrid", marker=mark.path)
     with engine.connect() as connection:
         connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32))")
         connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('0001')")
@@ -186,10 +186,10 @@ def test_events_about_forgotten_requests_stop_sending_and_tell_who_has_a_letter(
     send(carrier, 2)
     restore(engine, kept)
     mark.write(Mark(mark.read().name, 0))
-    [envelope, other] = carrier.offered[0]
-    assert envelope.custom_args["nt_epoch"] == mark.read().name
-    strange = told(other.attempt_id, envelope.message_id, "somebody@else.example", envelope.epoch, now)
-    sent = told(envelope.attempt_id, envelope.message_id, envelope.to_email, envelope.epoch, now)
+    [email, other] = carrier.offered[0]
+    assert email.custom_args["nt_epoch"] == mark.read().name
+    strange = told(other.attempt_id, email.message_id, "somebody@else.example", email.database_name, now)
+    sent = told(email.attempt_id, email.message_id, email.to_email, email.database_name, now)
     done = hear(engine, now, sent, strange)
     assert done.strangers == 1
     assert states(engine) == {"accepted": 2, "waiting": 2}
@@ -202,7 +202,7 @@ def test_events_about_forgotten_requests_stop_sending_and_tell_who_has_a_letter(
     again = hear(
         engine,
         now,
-        told(envelope.attempt_id, envelope.message_id, envelope.to_email, envelope.epoch, now) | {"event": "open"},
+        told(email.attempt_id, email.message_id, email.to_email, email.database_name, now) | {"event": "open"},
     )
     assert again.strangers == 0  # forgiven: somebody knows
     assert send(Told()).accepted == 2

@@ -14,10 +14,9 @@ from models import message as messages
 from models.campaign import release_brake, set_brake
 from models.queries.scheduled_send import open_batches
 from models.queries.suppression import suppress
-from nurture.channels.base import Call
+from nurture.channels.base import Cancellation
 from nurture.channels.sendgrid.channel import SendGrid
 from nurture.channels.sendgrid.events import read_events
-from nurture.channels.sendgrid.logs import Logs
 from nurture.config.campaign_file import parse
 from nurture.rules.delivery.states import objection
 from nurture.rules.planning.campaign import Campaign, Hours
@@ -30,7 +29,7 @@ from tasks.delivery.scheduled_send import Recalled, recall
 from tests.doubles.sendgrid import SendGridDouble
 from tests.doubles.sendgrid.reactions import delivers
 from tests.support import outbox
-from tests.support.outbox import desk, fill, message, states
+from tests.support.outbox import composer, fill, message, states
 from tests.tasks.test_feedback import hear
 from tests.tasks.test_reconciliation import Time
 
@@ -64,13 +63,13 @@ def carrier(sg: SendGridDouble) -> SendGrid:
 
 @pytest.fixture
 def send(engine: Engine, clock: Time, carrier: SendGrid, tmp_path: Path) -> Callable[..., delivery.Delivered]:
-    office = desk(tmp_path)
+    office = composer(tmp_path)
     return lambda most=100: delivery.deliver(engine, clock, carrier, office, most)
 
 
 @pytest.fixture
 def call(engine: Engine, clock: Time, carrier: SendGrid, tmp_path: Path) -> Callable[[], Recalled]:
-    office = desk(tmp_path)
+    office = composer(tmp_path)
     return lambda: recall(engine, clock, carrier, office)
 
 
@@ -160,13 +159,13 @@ def test_a_call_that_is_answered_too_late_proves_nothing(
     sg.faults.script(["accept_then_cut"])
     send()
     clock.now += timedelta(minutes=17)
-    real = carrier.batches.cancel
+    real = carrier.scheduled_sends.cancel
 
-    def slow(batch_id: str) -> tuple[Call, str]:
+    def slow(batch_id: str) -> tuple[Cancellation, str]:
         clock.now += timedelta(minutes=4)
         return real(batch_id)
 
-    monkeypatch.setattr(carrier.batches, "cancel", slow)
+    monkeypatch.setattr(carrier.scheduled_sends, "cancel", slow)
     done = call()
     assert (done.called_back, done.missed, "too late" in done.trouble) == (0, 1, True)
     pass_time(clock, sg, OVER)
@@ -290,7 +289,7 @@ def test_the_log_is_asked_about_held_letters_at_the_time_they_left(engine, now, 
     assert states(engine)["unknown"] == 10
     pass_time(clock, sg, timedelta(hours=2))
     call()
-    assert reconcile(engine, clock, "sendgrid", Logs(carrier)).sent == 1
+    assert reconcile(engine, clock, "sendgrid", carrier.provider_log).sent == 1
     assert (states(engine), mailed_once(sg, 30)) == ({"accepted": 30}, True)
 
 
@@ -362,7 +361,7 @@ def test_without_a_batch_nothing_is_offered(engine, now, sg, clock, send) -> Non
 
 def test_a_carrier_that_holds_nothing_sends_at_once(engine: Engine, now: datetime, tmp_path: Path) -> None:
     fill(engine, now, 3)
-    assert delivery.deliver(engine, lambda: now, outbox.Told(), desk(tmp_path)).accepted == 3
+    assert delivery.deliver(engine, lambda: now, outbox.Told(), composer(tmp_path)).accepted == 3
 
 
 def test_hours_and_expiry_are_those_of_the_moment_it_leaves(now: datetime) -> None:
@@ -387,9 +386,9 @@ def test_a_lead_that_cannot_be_is_named_with_its_line(lead: str, what: str) -> N
 
 
 def test_no_answer_about_batches_is_an_error(carrier: SendGrid, sg: SendGridDouble) -> None:
-    assert carrier.batches is not None
-    assert carrier.batches.cancel("never made")[0] is Call.FAILED
+    assert carrier.scheduled_sends is not None
+    assert carrier.scheduled_sends.cancel("never made")[0] is Cancellation.FAILED
     sg.stop_listening()
-    assert carrier.batches.cancelled("x") is None
-    assert carrier.batches.cancel("x")[0] is Call.FAILED
-    assert carrier.batches.forget("x") is False
+    assert carrier.scheduled_sends.cancelled("x") is None
+    assert carrier.scheduled_sends.cancel("x")[0] is Cancellation.FAILED
+    assert carrier.scheduled_sends.forget("x") is False

@@ -11,18 +11,18 @@ from sqlmodel import col
 from models import Address
 from models import attempt as attempts
 from models import message as messages
-from nurture.channels.base import Envelope, Parcel
+from nurture.channels.base import OutboundEmail, RequestBatch
 from nurture.rules.delivery.states import Answer, Verdict
 from nurture.runtime import database
 from tasks.delivery import claims, dispatch, outbox
-from tests.support.outbox import Told, desk, fill, message, states
+from tests.support.outbox import Told, composer, fill, message, states
 
 
 class OneByOne(Told):
     """A carrier that wants a request for each letter."""
 
-    def parcels(self, envelopes: Sequence[Envelope]) -> list[Parcel]:
-        return [Parcel([envelope]) for envelope in envelopes]
+    def request_batches(self, emails: Sequence[OutboundEmail]) -> list[RequestBatch]:
+        return [RequestBatch([email]) for email in emails]
 
 
 def test_letters_that_left_the_attempt_before_its_request_are_not_believed_sent(
@@ -30,7 +30,7 @@ def test_letters_that_left_the_attempt_before_its_request_are_not_believed_sent(
 ) -> None:
     """Three claimed at once, a request each; the first is answered 429 and was taken all the same."""
     fill(engine, now, 3)
-    office, carrier = desk(tmp_path), OneByOne([Answer(Verdict.BUSY, 429)])
+    office, carrier = composer(tmp_path), OneByOne([Answer(Verdict.BUSY, 429)])
     claimed = claims.claim(engine, now, carrier, office, "worker")
     assert claimed is not None
     loads, _ = claims.write(engine, lambda: now, carrier, office, "worker", claimed)
@@ -43,7 +43,7 @@ def test_letters_that_left_the_attempt_before_its_request_are_not_believed_sent(
 def test_a_letter_put_aside_at_the_arming_is_not_believed_sent(engine: Engine, now: datetime, tmp_path: Path) -> None:
     """It was suppressed between claim and request, then lifted and planned to wait again."""
     fill(engine, now, 2)
-    office, carrier = desk(tmp_path), Told([Answer(Verdict.BUSY, 429)])
+    office, carrier = composer(tmp_path), Told([Answer(Verdict.BUSY, 429)])
     claimed = claims.claim(engine, now, carrier, office, "worker")
     assert claimed is not None
     with database.writing(engine) as session:
@@ -64,7 +64,7 @@ def test_what_was_skipped_or_refused_since_was_in_the_request_all_the_same(
     """Else `nurture send --missing` would write to them a second time."""
     fill(engine, now, 2)
     carrier = Told([Answer(Verdict.BUSY, 429)])
-    outbox.deliver(engine, lambda: now, carrier, desk(tmp_path))
+    outbox.deliver(engine, lambda: now, carrier, composer(tmp_path))
     [request] = carrier.offered
     with database.writing(engine) as session:
         session.execute(update(messages.TABLE).values(state=since, reason="expired"))

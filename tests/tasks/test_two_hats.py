@@ -16,13 +16,13 @@ from models.queries.recipients import recipients
 from models.queries.suppression import suppress
 from nurture.config import audience_predicate
 from nurture.files import mapping
-from nurture.rendering import context
+from nurture.rendering import letter_values
 from nurture.rendering.samples import CAMPAIGN
 from nurture.runtime import database
 from tasks.delivery import outbox
 from tasks.intake import import_file
 from tasks.segmentation import segment
-from tests.support.outbox import Told, desk, fill, message, states
+from tests.support.outbox import Told, composer, fill, message, states
 from tests.support.people import add
 
 
@@ -52,7 +52,7 @@ def had_letters(engine: Engine, now: datetime, i: int, n: int, days: float = 1) 
 
 def run(engine: Engine, now: datetime, tmp_path: Path) -> list[str]:
     carrier = Told()
-    outbox.deliver(engine, lambda: now, carrier, desk(tmp_path))
+    outbox.deliver(engine, lambda: now, carrier, composer(tmp_path))
     return carrier.people
 
 
@@ -103,7 +103,7 @@ def test_two_workers_cannot_both_take_a_persons_last_place(engine: Engine, now: 
         session.execute(update(Message).where(Message.address == at(1)).values(letter="offer", tries=1))
     are_one(engine, (0, 1))
     had_letters(engine, now, 1, 2)
-    office, carriers = desk(tmp_path), [Told(), Told()]
+    office, carriers = composer(tmp_path), [Told(), Told()]
     workers = [
         threading.Thread(target=outbox.deliver, args=(engine, lambda: now, carrier, office)) for carrier in carriers
     ]
@@ -155,8 +155,8 @@ def test_neither_hat_sees_what_the_other_bought_or_read(engine: Engine, now: dat
     }  # fmt: skip
     assert all(home[name] is None for name in ("account_id", "account_name", "role", "opportunity_stage", "volume"))
     at_work, at_home = (
-        context(row, campaign=CAMPAIGN, sender={"name": "", "email": ""}, company={"name": "", "postal_address": ""},
-                unsubscribe_url="", web_url="", today=now.date())
+        letter_values(row, campaign=CAMPAIGN, sender={"name": "", "email": ""},
+                      company={"name": "", "postal_address": ""}, unsubscribe_url="", web_url="", today=now.date())
         for row in readers
     )  # fmt: skip
     assert (at_work["person"]["shopper"], at_home["person"]["shopper"]) == ("", "champion")

@@ -17,7 +17,7 @@ from models import Account, Address, Contact, metadata
 from models import campaign as kept
 from models.bulk_upsert import add_new
 from nurture.config import campaigns
-from nurture.rendering.composer import Desk
+from nurture.rendering.composer import Composer
 from nurture.rendering.links import Links
 from nurture.runtime import database
 from nurture.runtime.settings import Settings
@@ -89,7 +89,7 @@ class Stage:
         if create:
             create(self.raw)
         self.settings = Settings(var=Path(tempfile.gettempdir()), _env_file=None, **SETTINGS)  # type: ignore[arg-type,call-arg]
-        self.desk = Desk(self.settings, Links(["a secret for tests only"], "http://127.0.0.1:1"))
+        self.composer = Composer(self.settings, Links(["a secret for tests only"], "http://127.0.0.1:1"))
         self.versions = settle_town(self.engine, campaigns)
         self.beginning = sqlite3.connect(":memory:", check_same_thread=False)
         self.raw.backup(self.beginning)

@@ -21,9 +21,9 @@ from models import attempt as attempts
 from models.attempt import AttemptState
 from models.message import State
 from models.queries import scheduled_send, suppression
-from nurture.channels.base import Call
+from nurture.channels.base import Cancellation
 from nurture.channels.sendgrid import events
-from nurture.channels.sendgrid.batches import Batches
+from nurture.channels.sendgrid.scheduled_sends import SendGridScheduledSends
 from nurture.rules.delivery import states as rules
 from nurture.rules.delivery.states import Verdict
 from nurture.runtime import database
@@ -86,7 +86,7 @@ def arms_without_fence(patch: Patch) -> None:
                 return armed, done
             values = {"state": AttemptState.ARMED, "armed_at": now, "lease_until": now + rules.ARMED_LEASE}
             session.execute(update(Attempt).where(mine).values(values))
-        return list(load.parcel.envelopes), done
+        return list(load.batch.emails), done
 
     patch.setattr(dispatch, "arm", arm)
 
@@ -95,8 +95,8 @@ def arms_without_looking(patch: Patch) -> None:
     """No look at suppressions between claiming and the request."""
     real = eligibility.look
 
-    def look(session: Any, attempt_id: str, edition: Any, now: datetime, *, caps: bool) -> Any:
-        return real(session, attempt_id, edition, now, caps=caps) if caps else eligibility.Delivered()
+    def look(session: Any, attempt_id: str, published: Any, now: datetime, *, caps: bool) -> Any:
+        return real(session, attempt_id, published, now, caps=caps) if caps else eligibility.Delivered()
 
     patch.setattr(eligibility, "look", look)
 
@@ -178,14 +178,14 @@ def untouched(patch: Patch) -> None:
 
 def failed_calls_count(patch: Patch) -> None:
     """Whatever the provider says to a call back, the letters are believed to be thrown away."""
-    real = Batches.cancel
+    real = SendGridScheduledSends.cancel
 
-    def cancel(batches: Batches, name: str) -> tuple[Call, str]:
+    def cancel(batches: SendGridScheduledSends, name: str) -> tuple[Cancellation, str]:
         real(batches, name)
-        return Call.DONE, ""
+        return Cancellation.DONE, ""
 
-    patch.setattr(Batches, "cancel", cancel)
-    patch.setattr(Batches, "cancelled", lambda *_: True)
+    patch.setattr(SendGridScheduledSends, "cancel", cancel)
+    patch.setattr(SendGridScheduledSends, "cancelled", lambda *_: True)
 
 
 def calls_too_late(patch: Patch) -> None:

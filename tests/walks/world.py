@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -18,7 +18,7 @@ from models.campaign import release_brake, set_brake
 from models.queries import account_stop, suppression
 from nurture.channels.sendgrid.channel import SendGrid
 from nurture.channels.sendgrid.events import read_events
-from nurture.channels.sendgrid.logs import AROUND
+from nurture.channels.sendgrid.provider_log import AROUND
 from nurture.rules.delivery.states import ARMED_LEASE
 from nurture.runtime import database
 from tasks import feedback
@@ -91,13 +91,13 @@ class World:
         self.active: list[Worker] = []
         self.frozen: list[Worker] = []
         self.provider = Provider(self.chance, lambda: self.now, self._answers())
-        self.transport = SendGrid(self.stage.settings)
-        self.transport._wire = ModelWire(self.provider, self.pause)
+        self.channel = SendGrid(self.stage.settings)
+        self.channel.api.wire = ModelWire(self.provider, self.pause)
         self.witness = Witness(self.stage.raw, self.provider, self.watch, held=self.policy == "recall")
         self.ear = resend.Ear() if self.policy == "resend" else None
         self.ear_is_shut = False
         self.workers = self.workers or self.chance.choice([1, 2, 3])
-        self.transport.at_once = self.chance.choice([1, 1, 3])
+        self.channel.limits = replace(self.channel.limits, at_once=self.chance.choice([1, 1, 3]))
         self.names = self.attempts = 0
         self.committed = False
         self._fall_into(self.mood)
@@ -203,11 +203,11 @@ class World:
         return worker
 
     def _deliver(self, worker: Worker) -> None:
-        outbox.deliver(self.engine, lambda: self.now + worker.skew, self.transport, self.stage.desk, most=50)
+        outbox.deliver(self.engine, lambda: self.now + worker.skew, self.channel, self.stage.composer, most=50)
 
     def _recall(self, worker: Worker) -> None:
         began = self.witness.commits
-        done = recall(self.engine, lambda: self.now + worker.skew, self.transport, self.stage.desk)
+        done = recall(self.engine, lambda: self.now + worker.skew, self.channel, self.stage.composer)
         if done != Recalled():
             self.tell(f"{worker.name}: {done}")
         if not done.missed:

@@ -10,9 +10,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from models import Message
-from nurture.channels.base import Envelope
-from nurture.channels.mailbox import Mailbox
-from nurture.rendering import Filled
+from nurture.channels.base import OutboundEmail
+from nurture.channels.mailbox import MailboxChannel
+from nurture.channels.parts import RenderedPart
 from nurture.runtime.settings import Settings
 from nurture.web import create_app
 from tests.support.people import IVAN, RUTH, ZOE, a_message, add, settle_in
@@ -21,8 +21,8 @@ HERE = "http://127.0.0.1:8400"
 EVIL = "<!doctype html><html><head></head><body><script>steal()</script><p onclick=x>Grüße, Zoë</p></body></html>"
 
 
-def envelope(message_id: int, to: str, subject: str) -> Envelope:
-    return Envelope(
+def email(message_id: int, to: str, subject: str) -> OutboundEmail:
+    return OutboundEmail(
         message_id=message_id,
         attempt_id="a",
         to_email=to,
@@ -31,7 +31,8 @@ def envelope(message_id: int, to: str, subject: str) -> Envelope:
         from_name="Nora",
         reply_to=None,
         subject=subject,
-        pieces=(Filled.of("Grüße <b>plain</b>"), Filled.of(EVIL)),
+        text_part=RenderedPart.of("Grüße <b>plain</b>"),
+        html_part=RenderedPart.of(EVIL),
         category="pumps",
         headers={"List-Unsubscribe": "<https://seller.example/u/1.x>"},
     )
@@ -44,7 +45,7 @@ def web(engine: Engine, tmp_path: Path, now: datetime) -> Iterator[TestClient]:
         taken = {"state": "accepted", "accepted_at": now + timedelta(minutes=number), "contact_id": number - 100}
         campaign = "spring" if to == IVAN else "pumps"
         add(engine, Message, a_message(number, now, letter=f"letter-{number}", address=to, campaign=campaign, **taken))
-        Mailbox(tmp_path / "mailbox").send([envelope(number, to, f"Für Nº {number} <ü>")], lambda: True, now)
+        MailboxChannel(tmp_path / "mailbox").send([email(number, to, f"Für Nº {number} <ü>")], lambda: True, now)
     settings = Settings(var=tmp_path, _env_file=None)
     with TestClient(create_app(settings, engine), base_url=HERE) as client:
         yield client
@@ -140,7 +141,7 @@ def test_this_machine_has_many_names(web: TestClient) -> None:
 
 
 def test_where_mail_really_leaves_there_is_no_mailbox(engine: Engine, tmp_path: Path) -> None:
-    settings = Settings(var=tmp_path, transport="sendgrid", _env_file=None)
+    settings = Settings(var=tmp_path, channel="sendgrid", _env_file=None)
     with TestClient(create_app(settings, engine), base_url=HERE) as client:
         assert client.get("/mailbox").status_code == 404
         assert "/mailbox" not in client.get("/").text

@@ -2,15 +2,21 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPMessage
+from typing import NamedTuple
 
 import orjson
 
-from nurture.rules.delivery.states import BUSY_WAIT, Answer, Verdict, verdict
+from nurture.channels.sendgrid.wire import Reply
+from nurture.rules.delivery.states import BUSY_WAIT, Answer, Verdict
 
 LONGEST_WAIT = timedelta(hours=1)  # no rate limit of SendGrid's lasts longer
 PERSON = re.compile(r"personalizations[.\[](\d+)")
 CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
+VERDICTS = {  # status → what is known; what is not here is unknown
+    400: Verdict.REFUSED, 413: Verdict.REFUSED, 429: Verdict.BUSY,
+    401: Verdict.STOP, 403: Verdict.STOP, 404: Verdict.STOP, 405: Verdict.STOP, 406: Verdict.STOP,
+    411: Verdict.STOP, 414: Verdict.STOP, 415: Verdict.STOP, 422: Verdict.STOP,
+}  # fmt: skip
 REMEDY = {
     401: "SendGrid does not take the key (401): it is wrong, lacks the scope “Mail Send”, or the account's credits are "
          "used up. Mend SENDGRID_API_KEY or the plan",
@@ -20,20 +26,27 @@ REMEDY = {
 }  # fmt: skip
 
 
-def read(status: int, headers: HTTPMessage, body: bytes, n: int, now: datetime, *, sandbox: bool = False) -> Answer:
+def verdict(status: int, provider_id: str | None) -> Verdict:
+    """The class of a complete HTTP answer. 202 counts only with SendGrid's own id: a cut reply has none."""
+    if status == 202:
+        return Verdict.TAKEN if provider_id else Verdict.UNKNOWN
+    return VERDICTS.get(status, Verdict.UNKNOWN)
+
+
+def read(reply: Reply, n: int, now: datetime, *, sandbox: bool = False) -> Answer:
     """The meaning of a whole reply to a request for `n` people."""
-    provider_id = headers.get("X-Message-Id") or None
+    status, provider_id = reply.status, reply.headers.get("X-Message-Id") or None
     if status == 200 and sandbox:
         return Answer(Verdict.TRIED, status, detail="SendGrid's sandbox found nothing wrong; nothing was sent")
     found = verdict(status, provider_id)
-    if found is Verdict.TAKEN:
-        return Answer(found, status, provider_id)
-    errors = _errors(body)
-    said = "; ".join(dict.fromkeys(message for _, message in errors))[:300]
+    errors = [] if found is Verdict.TAKEN else _errors(reply.body)
+    said = "; ".join(dict.fromkeys(error.message for error in errors))[:300]
     match found:
+        case Verdict.TAKEN:
+            return Answer(found, status, provider_id)
         case Verdict.BUSY:
             return Answer(
-                found, status, detail=f"SendGrid asks us to slow down ({status})", retry_at=_reset(headers, now)
+                found, status, detail=f"SendGrid asks us to slow down ({status})", retry_at=retry_at(reply, now)
             )
         case Verdict.STOP:
             remedy = REMEDY.get(status, f"SendGrid refuses the way we ask ({status}); this is a mistake in the program")
@@ -49,7 +62,14 @@ def read(status: int, headers: HTTPMessage, body: bytes, n: int, now: datetime, 
             )
 
 
-def _refused(status: int, errors: list[tuple[str, str]], said: str, n: int) -> Answer:
+class SendGridError(NamedTuple):
+    """One of the errors that a reply lists: which field of the request, and what is wrong with it."""
+
+    field: str
+    message: str
+
+
+def _refused(status: int, errors: list[SendGridError], said: str, n: int) -> Answer:
     """Named recipients are refused alone. What is wrong for all of them stops the campaign: halving could not help."""
     named = {int(at[1]): message for field, message in errors if (at := PERSON.match(field)) and int(at[1]) < n}
     shared = sorted({field for field, _ in errors if field and not field.startswith("personalizations")})
@@ -60,18 +80,21 @@ def _refused(status: int, errors: list[tuple[str, str]], said: str, n: int) -> A
     return Answer(Verdict.REFUSED, status, detail=said or "refused without a reason (400)", refused=named)
 
 
-def _errors(body: bytes) -> list[tuple[str, str]]:
-    """(field, message) of each error SendGrid lists."""
+def _errors(body: bytes) -> list[SendGridError]:
     try:
         listed = orjson.loads(body)["errors"]
-        return [(str(e.get("field") or ""), CONTROLS.sub(" ", str(e.get("message") or "")).strip()) for e in listed]
+        return [
+            SendGridError(str(e.get("field") or ""), CONTROLS.sub(" ", str(e.get("message") or "")).strip())
+            for e in listed
+        ]
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return []
 
 
-def _reset(headers: HTTPMessage, now: datetime) -> datetime:
+def retry_at(reply: Reply, now: datetime) -> datetime:
+    """When SendGrid may be asked again after it asked us to slow down: as it says, but soon."""
     try:
-        reset = datetime.fromtimestamp(int(headers.get("X-RateLimit-Reset") or ""), UTC)
+        reset = datetime.fromtimestamp(int(reply.headers.get("X-RateLimit-Reset") or ""), UTC)
     except (ValueError, OverflowError, OSError):
         return now + BUSY_WAIT
     return min(max(reset, now + timedelta(seconds=1)), now + LONGEST_WAIT)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import repeat
 from json.encoder import encode_basestring_ascii
 
-from nurture.channels.base import Envelope
-from nurture.rendering import Filled
+from nurture.channels.base import OutboundEmail
+from nurture.channels.parts import RenderedPart
 
 CORE = re.compile(r"nt[0-9]{4}")
 EDGE = 5  # characters of a core that may reach into a neighbour
@@ -41,27 +41,26 @@ class Shared:
     substitutions: list[dict[str, str]]
 
 
-def share(envelopes: Sequence[Envelope]) -> Shared:
+def share(emails: Sequence[OutboundEmail]) -> Shared:
     """Letters of the same forms as one content with substitutions. Raises Unfit."""
-    pieces = [e.pieces for e in envelopes]
-    if len({(id(text.form), id(html.form)) for text, html in pieces}) != 1:
-        raise Unfit(dict.fromkeys(range(len(envelopes)), "their words differ, not only their values"))
-    text = _Part(0, [text for text, _ in pieces])
-    html = _Part(len(text.columns), [html for _, html in pieces])
-    if unfit := _unfit(envelopes, text, html):
+    if len({(id(e.text_part.form), id(e.html_part.form)) for e in emails}) != 1:
+        raise Unfit(dict.fromkeys(range(len(emails)), "their words differ, not only their values"))
+    text = _Part(0, [e.text_part for e in emails])
+    html = _Part(len(text.columns), [e.html_part for e in emails])
+    if unfit := _unfit(emails, text, html):
         raise Unfit(unfit)
     tags = text.tags + html.tags
-    rows = zip(*text.columns, *html.columns, strict=True) if tags else [()] * len(envelopes)
+    rows = zip(*text.columns, *html.columns, strict=True) if tags else [()] * len(emails)
     substitutions = [dict(zip(tags, row, strict=True)) for row in rows]
     if heavy := _heavy(substitutions):
         raise Unfit(heavy)
-    return Shared([e.subject for e in envelopes], text.template, html.template, substitutions)
+    return Shared([e.subject for e in emails], text.template, html.template, substitutions)
 
 
 class _Part:
     """A text or html part for all readers: its template with tags, and a column of values for each tag."""
 
-    def __init__(self, taken: int, letters: Sequence[Filled]) -> None:
+    def __init__(self, taken: int, letters: Sequence[RenderedPart]) -> None:
         form = letters[0].form
         self.columns: list[tuple[str, ...]] = []
         self.tags: list[str] = []
@@ -99,12 +98,12 @@ class _Part:
         return map("".join, zip(*out, strict=False))  # without a hole it never ends
 
 
-def _unfit(envelopes: Sequence[Envelope], text: _Part, html: _Part) -> dict[int, str]:
+def _unfit(emails: Sequence[OutboundEmail], text: _Part, html: _Part) -> dict[int, str]:
     if any(CORE.search(word) for part in (text, html) for word in part.words):
-        return dict.fromkeys(range(len(envelopes)), "the letter itself contains what looks like one of our tags")
+        return dict.fromkeys(range(len(emails)), "the letter itself contains what looks like one of our tags")
     whole = [
-        "\n".join((said, shown, envelope.subject, *envelope.headers.values()))
-        for said, shown, envelope in zip(text.around(), html.around(), envelopes, strict=False)
+        "\n".join((said, shown, email.subject, *email.headers.values()))
+        for said, shown, email in zip(text.around(), html.around(), emails, strict=False)
     ]
     if not CORE.search("\n".join(whole)):
         return {}

@@ -116,19 +116,6 @@ MESSAGE_NEXT = {
     (M.UNKNOWN, "person: it was not sent"): M.WAITING,
 }
 
-STATUS = {  # SendGrid's answers; what is not here is unknown
-    400: Verdict.REFUSED, 413: Verdict.REFUSED, 429: Verdict.BUSY,
-    401: Verdict.STOP, 403: Verdict.STOP, 404: Verdict.STOP, 405: Verdict.STOP, 406: Verdict.STOP,
-    411: Verdict.STOP, 414: Verdict.STOP, 415: Verdict.STOP, 422: Verdict.STOP,
-}  # fmt: skip
-
-
-def verdict(status: int, provider_id: str | None) -> Verdict:
-    """The class of a complete HTTP answer. 202 counts only with the provider's own id: a cut reply has none."""
-    if status == 202:
-        return Verdict.TAKEN if provider_id else Verdict.UNKNOWN
-    return STATUS.get(status, Verdict.UNKNOWN)
-
 
 @dataclass(frozen=True, slots=True)
 class Fate:

@@ -1,31 +1,30 @@
-"""SendGrid's batches: a name for a request that is held until its time, and the ways to throw it away before."""
+"""Scheduled sends at SendGrid: a batch id for a request that waits for its time, and the ways to cancel it before."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TypeVar
 
 import orjson
 
-from nurture.channels.base import Call
+from nurture.channels.base import Cancellation
 from nurture.channels.sendgrid import answers
+from nurture.channels.sendgrid.api import SendGridApi
 from nurture.channels.sendgrid.wire import Doubtful, NotSent, Reply
 from nurture.rules.delivery.states import Answer, Verdict
 
-if TYPE_CHECKING:
-    from nurture.channels.sendgrid.channel import SendGrid
-
+Told = TypeVar("Told", dict, list)  # type: ignore[type-arg]  # JSON begins here
 NEEDED = "the key needs the scopes “Mail Send” and “Scheduled Sends”"
 
 
-class Batches:
-    """At most ten batches may be cancelled at a time, so what is over is forgotten."""
+class SendGridScheduledSends:
+    """Names and cancels sends. At most ten batches may be cancelled at a time, so what is over is forgotten."""
 
-    def __init__(self, sendgrid: "SendGrid") -> None:
-        self.sendgrid = sendgrid
+    def __init__(self, api: SendGridApi) -> None:
+        self.api = api
 
     def new(self, now: datetime) -> str | Answer:
         """A name for the next request; or the answer that its letters get: without a name they are not offered."""
         try:
-            reply = self.sendgrid.ask("POST", self.sendgrid.page("mail", "batch"))
+            reply = self.api.ask("POST", self.api.page("mail", "batch"))
         except (NotSent, Doubtful) as error:
             return Answer(Verdict.BUSY, detail=f"SendGrid gave no name for the batch: {error}")
         if reply.status == 201 and isinstance(name := _told(reply, dict).get("batch_id"), str):
@@ -33,27 +32,27 @@ class Batches:
         if reply.status in (401, 403):
             detail = f"SendGrid gives this key no batches ({reply.status}): {NEEDED}; or take lead out of campaign.toml"
             return Answer(Verdict.STOP, reply.status, detail=detail, campaign_only=True)
-        retry_at = answers.read(429, reply.headers, b"", 1, now).retry_at
+        retry_at = answers.retry_at(reply, now)
         return Answer(Verdict.BUSY, reply.status, detail=f"SendGrid gave no batch ({reply.status})", retry_at=retry_at)
 
-    def cancel(self, batch_id: str) -> tuple[Call, str]:
+    def cancel(self, batch_id: str) -> tuple[Cancellation, str]:
         """Throw its letters away at their time. A second call is a 400, and so is an eleventh batch: which is it?"""
         body = orjson.dumps({"batch_id": batch_id, "status": "cancel"})
         try:
-            reply = self.sendgrid.ask("POST", self.sendgrid.page("user", "scheduled_sends"), body)
+            reply = self.api.ask("POST", self.api.page("user", "scheduled_sends"), body)
         except (NotSent, Doubtful) as error:
-            return Call.FAILED, f"SendGrid does not answer: {error}"
+            return Cancellation.FAILED, f"SendGrid does not answer: {error}"
         if reply.status == 201 or (reply.status == 400 and self.cancelled(batch_id)):
-            return Call.DONE, ""
+            return Cancellation.DONE, ""
         if reply.status == 400 and b"maximum" in reply.body:
-            return Call.FULL, "SendGrid calls back ten requests at a time"
+            return Cancellation.FULL, "SendGrid cancels ten requests at a time"
         hint = f": {NEEDED}" if reply.status in (401, 403) else ""
-        return Call.FAILED, f"SendGrid answers {reply.status}{hint}"
+        return Cancellation.FAILED, f"SendGrid answers {reply.status}{hint}"
 
     def cancelled(self, batch_id: str) -> bool | None:
         """Is it noted there as cancelled? None: it could not be asked."""
         try:
-            reply = self.sendgrid.ask("GET", self.sendgrid.page("user", "scheduled_sends", batch_id))
+            reply = self.api.ask("GET", self.api.page("user", "scheduled_sends", batch_id))
         except (NotSent, Doubtful):
             return None
         if reply.status == 404:
@@ -66,13 +65,14 @@ class Batches:
     def forget(self, batch_id: str) -> bool:
         """Make room for another one. Only when its time is long over: a cancellation can be taken back until then."""
         try:
-            reply = self.sendgrid.ask("DELETE", self.sendgrid.page("user", "scheduled_sends", batch_id))
+            reply = self.api.ask("DELETE", self.api.page("user", "scheduled_sends", batch_id))
         except (NotSent, Doubtful):
             return False
         return reply.status in (204, 404)
 
 
-def _told(reply: Reply, kind: type) -> Any:
+def _told(reply: Reply, kind: type[Told]) -> Told:
+    """The JSON of a reply, where it is of this kind; else an empty one."""
     try:
         told = orjson.loads(reply.body)
     except orjson.JSONDecodeError:
