@@ -303,14 +303,14 @@ def test_every_letter_of_ours_arrives_as_jinja_wrote_it(tmp_path: Path, sg: Send
     office: Composer = composer(tmp_path)
     channel = carrier(sg.url)
     requests = 0
-    for edition, letter in all_letters(tmp_path):
+    for published, letter in all_letters(tmp_path):
         more = {"letter": letter, "handoff_id": None}
         addresses = [f"p{i}@home.example" for i in range(len(READERS))]
         readers = [
             {**reader, **more, "message_id": i, "address": address, "email": address}
             for i, (reader, address) in enumerate(zip(READERS, addresses, strict=True), 1)
         ]
-        wrote, failures = office.write_emails(edition, readers, {}, "attempt-1", NOW)
+        wrote, failures = office.write_emails(published, readers, {}, "attempt-1", NOW)
         assert not failures
         sg.accepted.clear()
         for batch in channel.request_batches(wrote):
