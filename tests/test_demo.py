@@ -21,6 +21,7 @@ from models import Activity, Address, Event, Handoff, Message, Order
 from models.campaign import published
 from models.message import SALES, State
 from models.queries.holdout_lift import HoldoutArms
+from nurture.channels import registry
 from nurture.cli import demo_days, demo_end, demo_screen, demo_stage
 from nurture.cli.demo_days import FIRST, Day
 from nurture.cli.demo_end import Ending
