@@ -13,7 +13,7 @@ from pydantic import Field
 from flows.orchestration import artifacts
 from flows.orchestration.flow_factory import At, Minutes, done, in_words, moment, noun, raise_trouble
 from flows.orchestration.late_run_guard import too_late
-from nurture.files import mapping
+from nurture.files import mapping as mappings
 from nurture.runtime import clock, database
 from nurture.runtime.settings import settings
 from tasks.intake import import_file
@@ -48,8 +48,8 @@ def intake(
     rows, troubles = [], []
     for file in arrived(inbox, timedelta(seconds=rest)):
         try:
-            sheet = mapping.read(mapping_of(file))
-            imported = import_file.prefect_task(engine, now, file, sheet, ours.var / "rejects")
+            mapping = mappings.read(mapping_of(file))
+            imported = import_file.prefect_task(engine, now, file, mapping, ours.var / "rejects")
         except Exception as error:  # one file's mistake does not hold the others
             get_run_logger().exception("%s was not imported", file.name)
             troubles.append(f"{file.name}: {in_words(error)}")

@@ -1,50 +1,49 @@
 """Intake: a file arrives and becomes accounts, contacts, activities, orders or opportunities. Nothing good is lost."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Engine
-from sqlmodel import Session
 
-from models.bulk_upsert import add_new
-from models.import_file import (
-    Import,
-    Taken,
-    one_at_a_time,
-    take_accounts,
-    take_activities,
-    take_opportunities,
-    take_orders,
+from models.contact import Consent
+from models.import_file import ImportRecord, record_import
+from models.queries.intake_accounts import AccountRow, save_accounts
+from models.queries.intake_changes import SavedRows, lock_intake
+from models.queries.intake_contacts import ContactRow, save_contacts, withdraw_consent
+from models.queries.intake_history import (
+    ActivityRow,
+    OpportunityRow,
+    OrderRow,
+    save_activities,
+    save_opportunities,
+    save_orders,
 )
-from models.queries.intake_contacts import take_contacts, withdraw
-from nurture.files import mapping
-from nurture.files.duplicate_index import DuplicateIndex
+from nurture.files.duplicate_index import DuplicateIndex, EarlierRow
+from nurture.files.mapping import MappingError, check_columns
 from nurture.files.reader import DataFile, FileRow, open_file
 from nurture.files.rejects import RejectsFile, without_our_columns
 from nurture.rules.intake.cell_parsers import ambiguous, shortened
-from nurture.rules.intake.records import DATES, CellError, FileMapping, Kind, RowParser
+from nurture.rules.intake.fields import DATES, Kind
+from nurture.rules.intake.file_mapping import FileMapping
+from nurture.rules.intake.row_parser import CellError, ImportedRow, RowParser
 from nurture.runtime import database
 from tasks.task import task
 
 CHUNK = 5_000  # rows in one transaction: a second of work at most, so other writers get their turn
 Progress = Callable[[int, int, int], None]  # rows done, bytes done, bytes in all
-TAKE: dict[Kind, Callable[[Session, list[dict[str, Any]], datetime], Taken]] = {
-    "accounts": take_accounts,
-    "contacts": take_contacts,
-    "activities": take_activities,
-    "orders": take_orders,
-    "opportunities": take_opportunities,
+SAVE: dict[Kind, Callable[..., SavedRows]] = {  # (session, rows of that kind, now)
+    "accounts": save_accounts,
+    "contacts": save_contacts,
+    "activities": save_activities,
+    "orders": save_orders,
+    "opportunities": save_opportunities,
 }
-IDENTITY: dict[Kind, tuple[str, ...]] = {  # what no two rows of a file may share, and how it is called
-    "accounts": ("key",), "contacts": ("address", "key"), "activities": (), "orders": ("key",),
-    "opportunities": ("key",),
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,124 +62,155 @@ class Imported:
     incomplete: int = 0  # good rows of which a cell had to be left out: they stand in the rejects file too
 
 
-class Good(NamedTuple):
-    row: FileRow
-    values: dict[str, Any]
+class GoodRow(NamedTuple):
+    """A row that can be imported: as it stands in the file, and as the database takes it."""
+
+    source: FileRow
+    parsed: ImportedRow
+
+
+@dataclass
+class _Counts:
+    rows: int = 0
+    rejected: int = 0
+    repeated: int = 0
+    incomplete: int = 0
+    saved: SavedRows = field(default_factory=SavedRows)
+
+    def add(self, saved: SavedRows) -> None:
+        self.saved.created += saved.created
+        self.saved.changed += saved.changed
+        self.saved.unchanged += saved.unchanged
 
 
 @task("import a file")
 def import_file(
-    engine: Engine,
-    now: datetime,
-    path: Path,
-    sheet: FileMapping,
-    rejects_folder: Path,
+    engine: Engine, now: datetime, path: Path, mapping: FileMapping, rejects_folder: Path,
     progress: Progress | None = None,
-) -> Imported:
-    """Import one file by its mapping. Every row is taken or stands in the rejects file with its reason."""
-    opened = without_our_columns(open_file(path, sheet.encoding, sheet.separator, sheet.form.decimal))
-    mapping.fit(sheet, opened.header)
-    _dates_are_plain(sheet, path, opened)
-    work = _Work(engine, now, sheet, opened, RejectsFile(path, rejects_folder, opened, now))
+) -> Imported:  # fmt: skip
+    """Import one file by its mapping. Every row is imported or stands in the rejects file with its reason.
+
+    Raises FileError and MappingError before anything is written.
+    """
+    file = without_our_columns(open_file(path, mapping.encoding, mapping.separator, mapping.cell_format.decimal))
+    check_columns(mapping, file.header)
+    _check_dates(mapping, path, file)
+    work = _FileImport(engine, now, mapping, file, RejectsFile(path, rejects_folder, file, now))
     with work.rejects:
-        for chunk in _chunks(opened.rows()):
-            with _undisturbed():
-                work.take(chunk)
+        for chunk in _chunks(file.rows()):
+            with _no_garbage_collection():
+                work.save_chunk(chunk)
             if progress:
-                progress(work.rows, opened.done, opened.size)
+                progress(work.counts.rows, file.done, file.size)
     if progress:
-        progress(work.rows, opened.size, opened.size)
+        progress(work.counts.rows, file.size, file.size)
     done = work.result()
+    record = ImportRecord(
+        path.name, mapping.kind, file.sha256, done.rows, done.good, done.rejected, done.rejects_file, now
+    )
     with database.writing(engine) as session:
-        add_new(session, Import, [{"file": path.name, "kind": sheet.kind, "sha256": opened.sha256, "rows": done.rows,
-                                   "good": done.good, "rejected": done.rejected, "rejects_file": done.rejects_file,
-                                   "at": now}])  # fmt: skip
+        record_import(session, record)
     return done
 
 
-class _Work:
+class _FileImport:
     """One file on its way in, a chunk at a time."""
 
     def __init__(
-        self, engine: Engine, now: datetime, sheet: FileMapping, opened: DataFile, rejects: RejectsFile
+        self, engine: Engine, now: datetime, mapping: FileMapping, file: DataFile, rejects: RejectsFile
     ) -> None:
-        self.engine, self.now, self.sheet, self.opened, self.rejects = engine, now, sheet, opened, rejects
-        self.read = RowParser(sheet, opened.header)
-        self.seen = DuplicateIndex()
-        self.bad: list[
-            tuple[FileRow, list[CellError]]
-        ] = []  # of this chunk, until it is written in the order of the file
-        self.rows = self.rejected = self.repeated = self.incomplete = 0
-        self.created = self.changed = self.unchanged = 0
+        self.engine, self.now, self.mapping, self.file, self.rejects = engine, now, mapping, file, rejects
+        self.parse = RowParser(mapping, file.header)
+        self.index = DuplicateIndex()
+        self.bad: list[tuple[FileRow, list[CellError]]] = []  # of this chunk, until written in the order of the file
+        self.counts = _Counts()
 
-    def take(self, chunk: list[FileRow]) -> None:
-        """Read the rows, tell the good ones to the database in one transaction, write the others to the rejects."""
-        self.rows += len(chunk)
-        good: list[Good] = []
+    def save_chunk(self, chunk: list[FileRow]) -> None:
+        """Parse the rows, save the good ones in one transaction, write the others to the rejects file."""
+        self.counts.rows += len(chunk)
+        fresh, stopped = self._first_of_each(self._good(chunk))
+        with database.writing(self.engine) as session:
+            lock_intake(session)
+            saved = SAVE[self.mapping.kind](session, [good.parsed for good in fresh], self.now)
+            withdraw_consent(session, stopped, self.now)
+        for place, (name, why) in sorted(saved.refused.items()):
+            row, parsed = fresh[place]
+            value = shortened(str(getattr(parsed, name) or ""))
+            self._reject(row, [CellError(row.line, self.mapping.title_of(name), value, why)])
+        for row, errors in sorted(self.bad, key=lambda bad: bad[0].line):
+            self.rejects.write(row, errors)
+        self.bad.clear()
+        self.counts.add(saved)
+
+    def _good(self, chunk: list[FileRow]) -> list[GoodRow]:
+        """The rows that can be imported; the others are rejected."""
+        good: list[GoodRow] = []
         for row in chunk:
             if row.broken:
                 self._reject(row, [CellError(row.line, "", shortened(" ".join(row.cells)), row.broken)])
                 continue
-            values, faults = self.read(row.line, row.cells)
-            if values is None:
-                self._reject(row, faults)
-            else:
-                if faults:
-                    self.incomplete += 1
-                    self.bad.append((row, faults))
-                good.append(Good(row, values))
-        fresh, stopped = self._first_of_each(good)
-        with database.writing(self.engine) as session:
-            one_at_a_time(session)
-            taken = TAKE[self.sheet.kind](session, [g.values for g in fresh], self.now)
-            withdraw(session, stopped, self.now)
-        for place, (name, why) in sorted(taken.refused.items()):
-            row, values = fresh[place]
-            source = self.sheet.columns.get(name)
-            self._reject(
-                row, [CellError(row.line, source.title if source else "", shortened(str(values.get(name, ""))), why)]
-            )
-        for row, faults in sorted(self.bad, key=lambda bad: bad[0].line):
-            self.rejects.write(row, faults)
-        self.bad.clear()
-        self.created += taken.created
-        self.changed += taken.changed
-        self.unchanged += taken.unchanged
+            parsed, errors = self.parse(row.line, row.cells)
+            if parsed is None:
+                self._reject(row, errors)
+                continue
+            if errors:
+                self.counts.incomplete += 1
+                self.bad.append((row, errors))
+            good.append(GoodRow(row, parsed))
+        return good
 
-    def _first_of_each(self, good: list[Good]) -> tuple[list[Good], list[str]]:
+    def _first_of_each(self, good: list[GoodRow]) -> tuple[list[GoodRow], list[str]]:
         """Of rows that name one thing, the first. A later one that says the same is counted, one that differs is
         rejected with the first one's line, for a person to decide; but a no is heeded wherever it stands."""
         fresh, stopped = [], []
-        if not IDENTITY[self.sheet.kind]:
+        names = _identities([row.parsed for row in good])
+        if not names:
             return good, []
-        names = [[f"{g.values.get('market')}|{g.values[n]}" if g.values.get(n) else None for g in good]
-                 for n in IDENTITY[self.sheet.kind]]  # fmt: skip
-        said = self.seen.meet([g.row.line for g in good], names, [hash(self.read.said(g.row.cells)) for g in good])
-        for g, earlier in zip(good, said, strict=True):
+        said = [hash(self.parse.cells_used(row.source.cells)) for row in good]
+        found = self.index.find_earlier([row.source.line for row in good], list(names.values()), said)
+        for row, earlier in zip(good, found, strict=True):
             if earlier is None:
-                fresh.append(g)
+                fresh.append(row)
                 continue
-            if g.values.get("consent") == "withdrawn":
-                stopped.append(g.values["address"])
+            if isinstance(row.parsed, ContactRow) and row.parsed.consent == Consent.WITHDRAWN:
+                stopped.append(row.parsed.address)
             if earlier.same:
-                self.repeated += 1
-                continue
-            name = IDENTITY[self.sheet.kind][earlier.which]
-            source = self.sheet.columns.get("email" if name == "address" else name)
-            why = f"stands in {self.opened.unit} {earlier.line} already, which came first; make one row of the two"
-            if name == "key":
-                why += " or give each its own key"
-            value = shortened(str(g.values[name]))
-            self._reject(g.row, [CellError(g.row.line, source.title if source else name, value, why)])
+                self.counts.repeated += 1
+            else:
+                self._reject_duplicate(row, earlier, list(names)[earlier.which])
         return fresh, stopped
 
-    def _reject(self, row: FileRow, faults: list[CellError]) -> None:
-        self.rejected += 1
-        self.bad.append((row, faults))
+    def _reject_duplicate(self, row: GoodRow, earlier: EarlierRow, name: str) -> None:
+        why = f"stands in {self.file.unit} {earlier.line} already, which came first; make one row of the two"
+        if name == "key":
+            why += " or give each its own key"
+        title = self.mapping.title_of("email" if name == "address" else name) or name
+        value = shortened(str(getattr(row.parsed, name)))
+        self._reject(row.source, [CellError(row.source.line, title, value, why)])
+
+    def _reject(self, row: FileRow, errors: list[CellError]) -> None:
+        self.counts.rejected += 1
+        self.bad.append((row, errors))
 
     def result(self) -> Imported:
-        return Imported(self.sheet.kind, self.rows, self.rows - self.rejected, self.rejected, self.unchanged,
-                        self.rejects.name, self.created, self.changed, self.repeated, self.incomplete)  # fmt: skip
+        """What became of the file so far."""
+        counts, saved = self.counts, self.counts.saved
+        return Imported(
+            self.mapping.kind, counts.rows, counts.rows - counts.rejected, counts.rejected, saved.unchanged,
+            self.rejects.name, saved.created, saved.changed, counts.repeated, counts.incomplete,
+        )  # fmt: skip
+
+
+def _identities(rows: Sequence[ImportedRow]) -> dict[str, list[str | None]]:
+    """What no two rows of a file may share: for each field that names a row, one name per row."""
+    names: dict[str, list[str | None]] = {}
+    if rows and isinstance(rows[0], ContactRow):
+        contacts = [row for row in rows if isinstance(row, ContactRow)]
+        names["address"] = [f"{row.market}|{row.address}" for row in contacts]
+        names["key"] = [f"{row.market}|{row.key}" if row.key else None for row in contacts]
+    elif rows and not isinstance(rows[0], ActivityRow):
+        names["key"] = [row.key for row in rows if isinstance(row, AccountRow | OrderRow | OpportunityRow)]
+    return names
 
 
 def _chunks(rows: Iterator[FileRow]) -> Iterator[list[FileRow]]:
@@ -189,39 +219,39 @@ def _chunks(rows: Iterator[FileRow]) -> Iterator[list[FileRow]]:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """No search for garbage while a chunk is in the making: its thousands of dictionaries are all still needed, and
-    looking through them again and again took a third of the time."""
-    looking = gc.isenabled()
+def _no_garbage_collection() -> Iterator[None]:
+    """No search for garbage while a chunk is in the making: its thousands of rows are all still needed, and looking
+    through them again and again took a third of the time."""
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if looking:
+        if enabled:
             gc.enable()
 
 
-def _dates_are_plain(sheet: FileMapping, path: Path, opened: DataFile) -> None:
+def _check_dates(mapping: FileMapping, path: Path, file: DataFile) -> None:
     """Before anything is written: a file whose days and months could be either way round is not guessed at."""
-    if sheet.form.dates:
+    if mapping.cell_format.dates:
         return
-    sources = [s for name, s in sheet.columns.items() if name in DATES and not s.template and len(s.columns) == 1]
-    columns = {opened.header.index(s.columns[0]): s.columns[0] for s in sources}
+    sources = [s for name, s in mapping.columns.items() if name in DATES and not s.template and len(s.columns) == 1]
+    columns = {file.header.index(s.columns[0]): s.columns[0] for s in sources}
     if not columns:
         return
     lines: list[int] = []
     example = ("", "")
-    for row in opened.rows():
+    for row in file.rows():
         for i, column in columns.items():
-            if i < len(row.cells) and "/" in row.cells[i] and ambiguous(row.cells[i].strip(), sheet.form):
+            if i < len(row.cells) and "/" in row.cells[i] and ambiguous(row.cells[i].strip(), mapping.cell_format):
                 lines.append(row.line)
                 example = example if example[0] else (column, row.cells[i].strip())
     if lines:
         first, second = example[1].split("/")[:2]
         some = ", ".join(map(str, lines[:8])) + (" …" if len(lines) > 8 else "")
-        raise mapping.MappingError(
-            sheet.file,
+        raise MappingError(
+            mapping.file,
             f'column "{example[0]}" of {path.name} has dates that could be two days, such as {example[1]} '
-            f"({len(lines):,} {opened.unit}s: {some})",
+            f"({len(lines):,} {file.unit}s: {some})",
             f'Say under [file] dates = "day-first" (day {first}, month {second}) or "month-first".',
         )

@@ -1,155 +1,248 @@
-"""Taking contacts in: who is new, who is known, whose mailbox is somebody else's, and who must never be written to."""
+"""Contacts from a file: who is new, who is known, whose mailbox is somebody else's, and who must never be mailed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlmodel import Session, col
 
 from models.address import Address, SuppressedBy
 from models.bulk_insert import bulk_insert, bulk_insert_names
-from models.bulk_upsert import Row
 from models.contact import Consent, Contact, Market, Stage
-from models.import_file import Taken, accounts_at, accounts_of, difference, save_changes
+from models.queries.intake_accounts import accounts_by_domain, find_or_create_accounts
+from models.queries.intake_changes import Change, SavedRows, Traits, merge, merge_traits, save_changes
 from models.queries.person import are_one
 from models.queries.suppression import suppress
 
 HEARD_FROM = "import"
 FIRST_STAGE = {Market.B2B: Stage.LEAD.value, Market.B2C: Stage.AWARE.value}
-STRONGER = {None: 0, Consent.UNKNOWN: 1, Consent.GRANTED: 2, Consent.WITHDRAWN: 3}  # a no outlasts every yes
-COLUMNS = ("key", "address", "email", "account_id", "first_name", "last_name", "title", "phone", "locale", "country",
-           "time_zone", "consent", "consent_at", "consent_source")  # fmt: skip
+STRONGER: dict[str | None, int] = {
+    None: 0,
+    Consent.UNKNOWN: 1,
+    Consent.GRANTED: 2,
+    Consent.WITHDRAWN: 3,
+}  # a no outlasts every yes
 GOES_ALONG = (SuppressedBy.UNSUBSCRIBE, SuppressedBy.COMPLAINT, SuppressedBy.PERSON)  # a bounce is the mailbox's own
 
 
-def take_contacts(session: Session, rows: Sequence[Row], now: datetime) -> Taken:
-    """Contacts by key and address within their market. The rows of one call name each key and each address once.
+class ContactRow(NamedTuple):
+    """A contact as a file describes it; None where it says nothing."""
+
+    market: str
+    key: str | None
+    address: str  # normalised
+    email: str  # as it was given
+    account: str | None = None  # the account's key
+    account_name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    title: str | None = None
+    phone: str | None = None
+    locale: str | None = None
+    country: str | None = None
+    time_zone: str | None = None
+    consent: str | None = None
+    consent_at: datetime | None = None
+    consent_source: str | None = None
+    stage: str | None = None
+    created_at: datetime | None = None
+    alias: str | None = None  # another (normalised) address of the same person
+    traits: Traits = {}  # noqa: RUF012  nobody changes it
+
+
+class ContactDetails(NamedTuple):
+    """The columns of `contact` that every later file may change; None where a file says nothing."""
+
+    key: str
+    address: str
+    email: str
+    account_id: int | None
+    first_name: str | None
+    last_name: str | None
+    title: str | None
+    phone: str | None
+    locale: str | None
+    country: str | None
+    time_zone: str | None
+    consent: str | None
+    consent_at: datetime | None
+    consent_source: str | None
+    traits: Traits
+
+
+class KnownContact(NamedTuple):
+    """A contact as it stands in the database."""
+
+    id: int
+    market: str
+    details: ContactDetails
+
+
+class NewContact(NamedTuple):
+    """A row to insert into `contact`."""
+
+    market: str
+    key: str
+    address: str
+    email: str
+    account_id: int | None
+    first_name: str | None
+    last_name: str | None
+    title: str | None
+    phone: str | None
+    locale: str | None
+    country: str | None
+    time_zone: str | None
+    consent: str | None
+    consent_at: datetime | None
+    consent_source: str | None
+    traits: Traits
+    stage: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class ConsentWithdrawn(NamedTuple):
+    """The columns of `contact` that a no changes."""
+
+    consent: str
+    consent_at: datetime
+    consent_source: str
+
+
+@dataclass
+class _KnownContacts:
+    """The contacts that a set of rows may mean, by (market, address) and by (market, key)."""
+
+    by_address: dict[tuple[str, str], KnownContact] = field(default_factory=dict)
+    by_key: dict[tuple[str, str], KnownContact] = field(default_factory=dict)
+    changed: set[int] = field(default_factory=set)  # ids that a row of the set changes already
+
+    def find(self, row: ContactRow) -> tuple[KnownContact | None, str]:
+        """The contact that a row means, if there is one; or why the row cannot be saved."""
+        by_address = self.by_address.get((row.market, row.address))
+        by_key = self.by_key.get((row.market, row.key or row.address))
+        if row.key and by_address and by_address.details.key != row.key:
+            key = by_address.details.key
+            if by_key or key != by_address.details.address:
+                return None, f"is the address of contact {key} already; is one of the two keys wrong?"
+        found = by_address or by_key
+        if found and found.id in self.changed:
+            return None, f"is contact {found.details.key}, whom another row of this file changes already"
+        return found, ""
+
+
+def save_contacts(session: Session, rows: Sequence[ContactRow], now: datetime) -> SavedRows:
+    """Insert or change contacts by key and address within their market. The rows name each key and each address once.
 
     A key with a new address: the person has moved, and a stop they said moves with them. An address under another
     key: two people cannot share a mailbox here, so the row is refused. A contact that came without a key, under its
     address, gets the key that a later file gives it.
     """
-    accounts = _accounts(session, rows, now)
-    known = _known(session, rows)
-    taken = Taken()
-    new: list[Row] = []
-    changed: list[Row] = []
-    withdrawn: list[str] = []
+    accounts = _account_ids(session, rows, now)
+    known = _known_contacts(session, rows)
+    saved = SavedRows()
+    new: list[NewContact] = []
+    changed: list[Change] = []
     moved: dict[str, str] = {}
-    touched: set[int] = set()
     for place, row in enumerate(rows):
-        market, address, key = row["market"], row["address"], row.get("key")
-        by_address = known.get((market, "address", address))
-        by_key = known.get((market, "key", key or address))
-        old = by_address or by_key
-        if key and by_address and by_address["key"] != key and (by_key or by_address["key"] != by_address["address"]):
-            why = f"is the address of contact {by_address['key']} already; is one of the two keys wrong?"
-            taken.refused[place] = ("email", why)
-            continue
-        if old and old["id"] in touched:
-            taken.refused[place] = ("email", f"is contact {old['key']}, whom another row of this file changes already")
-            continue
-        row["account_id"] = accounts.get(place)
-        if row.get("consent") == Consent.WITHDRAWN:
-            withdrawn.append(address)
-        if old is None:
-            new.append(_new(row, now))
-            continue
-        if STRONGER[row.get("consent")] <= STRONGER[old["consent"]]:
-            row.update(consent=None, consent_at=None, consent_source=None)
+        found, why = known.find(row)
+        if why:
+            saved.refused[place] = ("email", why)
+        elif found is None:
+            new.append(_new_contact(row, accounts.get(place), now))
         else:
-            row.update(consent_at=row.get("consent_at") or now, consent_source=row.get("consent_source") or HEARD_FROM)
-        touched.add(old["id"])
-        if after := difference(old, {**row, "key": key or old["key"]}, COLUMNS):
-            changed.append({"b_id": old["id"], **after, "updated_at": now})
-            if old["address"] != address:
-                moved[old["address"]] = address
-    _write(session, new, changed, [*(r["address"] for r in new), *moved.values()])
-    _keep_stopped(session, withdrawn, moved, now)
-    are_one(
-        session, [(r["address"], r["alias"]) for p, r in enumerate(rows) if r.get("alias") and p not in taken.refused]
-    )
-    taken.created, taken.changed = len(new), len(changed)
-    taken.unchanged = len(rows) - len(taken.refused) - len(new) - len(changed)
-    return taken
+            known.changed.add(found.id)
+            after = _changed_details(found.details, row, accounts.get(place), now)
+            if after != found.details:
+                changed.append(Change(found.id, after))
+                if after.address != found.details.address:
+                    moved[found.details.address] = after.address
+    bulk_insert_names(session, Address, "address", [*(one.address for one in new), *moved.values()])
+    bulk_insert(session, Contact, new)
+    save_changes(session, Contact, changed, now)
+    kept = [row for place, row in enumerate(rows) if place not in saved.refused]
+    _keep_suppressed(session, [row.address for row in kept if row.consent == Consent.WITHDRAWN], moved, now)
+    are_one(session, [(row.address, row.alias) for row in kept if row.alias])
+    saved.created, saved.changed = len(new), len(changed)
+    saved.unchanged = len(kept) - len(new) - len(changed)
+    return saved
 
 
-def withdraw(session: Session, addresses: Collection[str], now: datetime) -> None:
-    """A no that stands in a row we otherwise leave out is still a no."""
+def withdraw_consent(session: Session, addresses: Collection[str], now: datetime) -> None:
+    """Suppress addresses whose no stands in a row that is otherwise left out, and withdraw the consent of their
+    contacts."""
     if not addresses:
         return
     query = select(col(Contact.id)).where(
         col(Contact.address).in_(addresses), col(Contact.consent) != Consent.WITHDRAWN
     )
-    no = {"consent": Consent.WITHDRAWN.value, "consent_at": now, "consent_source": HEARD_FROM, "updated_at": now}
-    save_changes(session, Contact, [{"b_id": id, **no} for (id,) in session.execute(query.with_for_update())])
-    _keep_stopped(session, addresses, {}, now)
+    no = ConsentWithdrawn(Consent.WITHDRAWN.value, now, HEARD_FROM)
+    save_changes(session, Contact, [Change(id, no) for (id,) in session.execute(query.with_for_update())], now)
+    _keep_suppressed(session, addresses, {}, now)
 
 
-def _accounts(session: Session, rows: Sequence[Row], now: datetime) -> dict[int, int]:
+def _account_ids(session: Session, rows: Sequence[ContactRow], now: datetime) -> dict[int, int]:
     """Place of the row → its account: the one it names, else the one whose mail comes from the same domain."""
-    names = {
-        key: row.get("account_name") or key for row in rows if (key := row.get("account") or row.get("account_name"))
-    }
-    ids = accounts_of(session, names, now)
-    nameless = [
-        p for p, r in enumerate(rows) if r["market"] == Market.B2B and not (r.get("account") or r.get("account_name"))
-    ]
-    at = accounts_at(session, {_domain(rows[p]) for p in nameless})
-    found = {p: ids[key] for p, r in enumerate(rows) if (key := r.get("account") or r.get("account_name"))}
-    return found | {p: at[d] for p in nameless if (d := _domain(rows[p])) in at}
+    named = {place: key for place, row in enumerate(rows) if (key := row.account or row.account_name)}
+    ids = find_or_create_accounts(session, {key: rows[p].account_name or key for p, key in named.items()}, now)
+    domains = {place: row.address.partition("@")[2] for place, row in enumerate(rows)
+               if row.market == Market.B2B and place not in named}  # fmt: skip
+    of_domain = accounts_by_domain(session, set(domains.values()))
+    found = {place: ids[key] for place, key in named.items()}
+    return found | {place: of_domain[domain] for place, domain in domains.items() if domain in of_domain}
 
 
-def _domain(row: Row) -> str:
-    return str(row["address"]).partition("@")[2]
-
-
-def _known(session: Session, rows: Sequence[Row]) -> dict[tuple[str, str, str], Any]:
-    """(market, "key" or "address", its value) → the contact.
+def _known_contacts(session: Session, rows: Sequence[ContactRow]) -> _KnownContacts:
+    """The contacts that the rows may mean, locked until the transaction ends.
 
     First by address, then by key those whom that did not find: each an index lookup by a unique constraint.
     """
-    table: Any = Contact.__table__  # type: ignore[attr-defined]
-    columns = [table.c[c] for c in ("id", "market", *COLUMNS, "traits")]
-    found: dict[tuple[str, str, str], Any] = {}
-    for market in sorted({r["market"] for r in rows}):
-        of = {r["address"]: r.get("key") or r["address"] for r in rows if r["market"] == market}
+    known = _KnownContacts()
+    columns = [col(getattr(Contact, name)) for name in ("id", "market", *ContactDetails._fields)]
+    for market in sorted({row.market for row in rows}):
+        keys = {row.address: row.key or row.address for row in rows if row.market == market}
 
         def ask(name: str, wanted: Collection[str], market: str = market) -> None:
-            query = select(*columns).where(table.c.market == market, table.c[name].in_(wanted)).order_by(table.c.id)
-            for row in session.connection().execute(query.with_for_update()).mappings():
-                found[market, "address", row["address"]] = found[market, "key", row["key"]] = row
+            column = col(getattr(Contact, name))
+            query = select(*columns).where(col(Contact.market) == market, column.in_(wanted)).order_by(col(Contact.id))
+            for row in session.connection().execute(query.with_for_update()):
+                one = KnownContact(row[0], row[1], ContactDetails._make(row[2:]))
+                known.by_address[market, one.details.address] = known.by_key[market, one.details.key] = one
 
-        ask("address", list(of))
-        if unmet := [key for key in of.values() if (market, "key", key) not in found]:
+        ask("address", list(keys))
+        if unmet := [key for key in keys.values() if (market, key) not in known.by_key]:
             ask("key", unmet)
-    return found
+    return known
 
 
-def _new(row: Row, now: datetime) -> Row:
-    get = row.get
-    consent = get("consent") or Consent.UNKNOWN.value
-    return {
-        "market": row["market"], "key": get("key") or row["address"], "address": row["address"], "email": row["email"],
-        "account_id": row["account_id"], "first_name": get("first_name"), "last_name": get("last_name"),
-        "title": get("title"), "phone": get("phone"), "locale": get("locale") or "en", "country": get("country"),
-        "time_zone": get("time_zone"), "consent": consent,
-        "consent_at": get("consent_at") or (now if consent != Consent.UNKNOWN else None),
-        "consent_source": get("consent_source") or (HEARD_FROM if consent != Consent.UNKNOWN else None),
-        "stage": get("stage") or FIRST_STAGE[row["market"]], "traits": get("traits", {}),
-        "created_at": get("created_at") or now, "updated_at": now,
-    }  # fmt: skip
+def _new_contact(row: ContactRow, account_id: int | None, now: datetime) -> NewContact:
+    consent = row.consent or Consent.UNKNOWN.value
+    said = consent != Consent.UNKNOWN
+    return NewContact(
+        row.market, row.key or row.address, row.address, row.email, account_id, row.first_name, row.last_name,
+        row.title, row.phone, row.locale or "en", row.country, row.time_zone, consent,
+        row.consent_at or (now if said else None), row.consent_source or (HEARD_FROM if said else None), row.traits,
+        row.stage or FIRST_STAGE[Market(row.market)], row.created_at or now, now,
+    )  # fmt: skip
 
 
-def _write(session: Session, new: list[Row], changed: list[Row], addresses: Collection[str]) -> None:
-    bulk_insert_names(session, Address, "address", addresses)
-    bulk_insert(session, Contact, new)
-    save_changes(session, Contact, changed)
+def _changed_details(old: ContactDetails, row: ContactRow, account_id: int | None, now: datetime) -> ContactDetails:
+    """The contact as it should stand. A consent changes only into a stronger one."""
+    consent, consent_at, source = None, None, None
+    if STRONGER[row.consent] > STRONGER[old.consent]:
+        consent, consent_at, source = row.consent, row.consent_at or now, row.consent_source or HEARD_FROM
+    said = ContactDetails(
+        row.key or old.key, row.address, row.email, account_id, row.first_name, row.last_name, row.title, row.phone,
+        row.locale, row.country, row.time_zone, consent, consent_at, source, merge_traits(old.traits, row.traits),
+    )  # fmt: skip
+    return merge(old, said)
 
 
-def _keep_stopped(session: Session, withdrawn: Collection[str], moved: dict[str, str], now: datetime) -> None:
-    """Addresses of people who said no are suppressed, unless they are; a no goes along to a new address."""
+def _keep_suppressed(session: Session, withdrawn: Collection[str], moved: Mapping[str, str], now: datetime) -> None:
+    """Suppress the addresses of people who said no, unless they are; a no goes along to a new address (old → new)."""
     if withdrawn:
         free = select(col(Address.address)).where(
             col(Address.address).in_(withdrawn), col(Address.suppressed_at).is_(None)
@@ -157,8 +250,8 @@ def _keep_stopped(session: Session, withdrawn: Collection[str], moved: dict[str,
         if stopping := [a for (a,) in session.execute(free)]:
             suppress(session, stopping, SuppressedBy.UNSUBSCRIBE, HEARD_FROM, now)
     if moved:
-        held = select(col(Address.address), col(Address.suppressed_why)).where(
+        suppressed = select(col(Address.address), col(Address.suppressed_why)).where(
             col(Address.address).in_(list(moved)), col(Address.suppressed_why).in_(GOES_ALONG)
         )
-        for old, why in session.execute(held).all():
+        for old, why in session.execute(suppressed).all():
             suppress(session, [moved[old]], why, f"{HEARD_FROM}: the same contact under a new address", now)

@@ -1,16 +1,21 @@
 """nurture import, score: what we know about leads, and how ready they are."""
 
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nurture.cli.console import AsJson, At, err, here, out, print_json
 
+if TYPE_CHECKING:
+    from tasks.intake import Imported
+
 FileName = Annotated[Path, typer.Argument(help="CSV (also .gz) or Parquet.", exists=True, dir_okay=False)]
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
     app.command("import")(import_)
     app.command()(score)
 
@@ -30,9 +35,6 @@ def import_(
     """
     from dataclasses import asdict
 
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from nurture.files import mapping as mappings
     from nurture.files import suggestion
 
     if suggest:
@@ -40,27 +42,7 @@ def import_(
         return
     if mapping is None:
         raise typer.BadParameter("name a mapping with --map, or try --suggest first")
-    from tasks.intake import import_file
-
-    settings, engine, now = here(at)
-    sheet = mappings.read(mapping)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[rows]:,} rows"),
-        TimeRemainingColumn(),
-        console=err,
-        transient=True,
-    ) as bar:
-        task = bar.add_task(file.name, rows=0, total=None)
-        done = import_file(
-            engine,
-            now,
-            file,
-            sheet,
-            rejects or settings.var / "rejects",
-            progress=lambda rows, read, size: bar.update(task, completed=read, total=size or None, rows=rows),
-        )
+    done = _import_with_progress(file, mapping, rejects, at)
     if json:
         print_json(asdict(done))
     else:
@@ -71,6 +53,34 @@ def import_(
         if done.rejected:
             out.print(f"  why, line by line: {done.rejects_file}")
     raise typer.Exit(1 if done.rejected else 0)
+
+
+def _import_with_progress(file: Path, mapping: Path, rejects: Path | None, at: datetime | None) -> "Imported":
+    """Import the file while a bar shows how much of it is read."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from nurture.files import mapping as mappings
+    from tasks.intake import import_file
+
+    settings, engine, now = here(at)
+    what = mappings.read(mapping)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[rows]:,} rows"),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+    ) as bar:
+        shown = bar.add_task(file.name, rows=0, total=None)
+        return import_file(
+            engine,
+            now,
+            file,
+            what,
+            rejects or settings.var / "rejects",
+            progress=lambda rows, read, size: bar.update(shown, completed=read, total=size or None, rows=rows),
+        )
 
 
 def score(

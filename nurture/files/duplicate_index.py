@@ -11,6 +11,8 @@ Table = NDArray[np.int64]  # hash of a name, the line it stands in, hash of what
 
 
 class EarlierRow(NamedTuple):
+    """A row of the same file that named the same thing before."""
+
     line: int
     same: bool  # word for word
     which: int  # which of the row's names was there already
@@ -23,7 +25,9 @@ class DuplicateIndex:
         self.big: Table = np.empty((3, 0), np.int64)
         self.recent: Table = np.empty((3, 0), np.int64)
 
-    def meet(self, lines: Sequence[int], names: Sequence[Names], said: Sequence[int]) -> list[EarlierRow | None]:
+    def find_earlier(
+        self, lines: Sequence[int], names: Sequence[Names], said: Sequence[int]
+    ) -> list[EarlierRow | None]:
         """For each row: the earlier one that has one of its names, or None. Those without are remembered.
 
         `names` holds, for each way to name a row, one name per row; `said` is a hash of everything in the row.
@@ -31,17 +35,17 @@ class DuplicateIndex:
         found: list[EarlierRow | None] = [None] * len(lines)
         hashed = [[hash((which, name)) if name else 0 for name in some] for which, some in enumerate(names)]
         for which, hashes in enumerate(hashed):
-            self._before(np.array(hashes, np.int64), said, which, found)
+            self._find_in_earlier_sets(np.array(hashes, np.int64), said, which, found)
         if any(len(set(hashes)) < len(hashes) for hashes in hashed):
-            _among_themselves(hashed, lines, said, found)
+            _find_in_this_set(hashed, lines, said, found)
         new = [i for i, earlier in enumerate(found) if earlier is None]
         for hashes in hashed:
             rows = [i for i in new if hashes[i]]
             columns = [[hashes[i] for i in rows], [lines[i] for i in rows], [said[i] for i in rows]]
-            self._keep(np.array(columns, np.int64))
+            self._remember(np.array(columns, np.int64))
         return found
 
-    def _before(
+    def _find_in_earlier_sets(
         self, hashes: NDArray[np.int64], said: Sequence[int], which: int, found: list[EarlierRow | None]
     ) -> None:
         for known in (self.big, self.recent):
@@ -50,13 +54,13 @@ class DuplicateIndex:
                 for i in map(int, np.flatnonzero((known[0][at] == hashes) & (hashes != 0))):
                     found[i] = EarlierRow(int(known[1][at[i]]), int(known[2][at[i]]) == said[i], which)
 
-    def _keep(self, new: Table) -> None:
+    def _remember(self, new: Table) -> None:
         self.recent = _sorted(np.hstack([self.recent, new]))
         if self.recent.shape[1] * 8 > self.big.shape[1]:  # seldom enough that sorting the big one does not count
             self.big, self.recent = _sorted(np.hstack([self.big, self.recent])), self.recent[:, :0]
 
 
-def _among_themselves(
+def _find_in_this_set(
     hashed: Sequence[Sequence[int]], lines: Sequence[int], said: Sequence[int], found: list[EarlierRow | None]
 ) -> None:
     first: dict[int, int] = {}

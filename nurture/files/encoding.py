@@ -35,6 +35,7 @@ class FileProbe:
 
 
 def probe_file(path: Path) -> FileProbe:
+    """Read all bytes of a file once. Raises FileError where it cannot be unpacked."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK):
@@ -43,24 +44,24 @@ def probe_file(path: Path) -> FileProbe:
         file.seek(0)
         head = file.read(8)
     packed = head.startswith(b"\x1f\x8b")
-    weighed = FileProbe(digest.hexdigest(), size, packed, head.startswith(b"PAR1"), b"")
-    if weighed.parquet:
-        return weighed
+    probe = FileProbe(digest.hexdigest(), size, packed, head.startswith(b"PAR1"), b"")
+    if probe.parquet:
+        return probe
     try:
         with unpacked(path, packed) as file:
-            weighed.head = file.read(BLOCK)
+            probe.head = file.read(BLOCK)
             file.seek(0)
             decoder = codecs.getincrementaldecoder("utf-8")()
             while block := file.read(BLOCK):
                 decoder.decode(block)
             decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        weighed.utf8 = False
-        if not weighed.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            weighed.mixed = _is_mixed(path, packed)
+        probe.utf8 = False
+        if not probe.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            probe.mixed = _is_mixed(path, packed)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise FileError(path.name, "is damaged: it cannot be unpacked", "Fetch or save it again.") from None
-    return weighed
+    return probe
 
 
 def _is_mixed(path: Path, packed: bool) -> bool:
@@ -76,20 +77,25 @@ def _is_mixed(path: Path, packed: bool) -> bool:
 
 
 def unpacked(path: Path, packed: bool) -> IO[bytes]:
+    """The file's bytes, those of its content where it is packed (gzip)."""
     return cast(IO[bytes], gzip.open(path, "rb")) if packed else path.open("rb")
 
 
-def encoding_of(path: Path, weighed: FileProbe, said: str | None) -> str:
+def encoding_of(path: Path, probe: FileProbe, said: str | None) -> str:
+    """The encoding to read a file with; `said` is what the mapping says, or None.
+
+    Raises FileError where that would garble names.
+    """
     for bom, encoding in BOMS:
-        if weighed.head.startswith(bom):
+        if probe.head.startswith(bom):
             return encoding  # whatever the mapping says: a file with this mark can be nothing else
-    sample = weighed.head[:4096]
+    sample = probe.head[:4096]
     if sample.count(0) > len(sample) // 4:
         return "utf-16-le" if sample[1::2].count(0) > sample[::2].count(0) else "utf-16-be"
     if said is None:
-        return "utf-8" if weighed.utf8 or weighed.mixed else "cp1252"
+        return "utf-8" if probe.utf8 or probe.mixed else "cp1252"
     stated = codecs.lookup(said).name
-    if stated in WESTERN and weighed.utf8 and not weighed.head.isascii():
+    if stated in WESTERN and probe.utf8 and not probe.head.isascii():
         raise FileError(
             path.name,
             f"is UTF-8, though the mapping says encoding = {said!r}: names would be garbled",

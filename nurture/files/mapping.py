@@ -5,16 +5,21 @@ import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from nurture.rules.intake.cell_parsers import CellFormat, InvalidCell
-from nurture.rules.intake.records import FIELDS, LINE, WITH_TRAITS, ColumnSource, FileMapping, Kind
+from nurture.rules.intake.fields import FIELDS, WITH_TRAITS, Kind
+from nurture.rules.intake.file_mapping import LINE, ColumnSource, FileMapping
 
 KNOWN = ("kind", "market", "consent", "traits", "file", "columns", "constants", "values")
 IN_FILE = ("encoding", "separator", "decimal", "dates", "time_zone")
 SEPARATORS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+DATES = ("", "day-first", "month-first", "unix", "iso")
+Toml = str | int | float | bool | datetime | date | time | list["Toml"] | dict[str, "Toml"]
+TomlTable = dict[str, Toml]
 
 
 class MappingError(Exception):
@@ -26,7 +31,7 @@ class MappingError(Exception):
 
 
 def read(path: Path) -> FileMapping:
-    """The mapping in a TOML file, checked as far as one can without the data."""
+    """The mapping in a TOML file, checked as far as one can without the data. Raises MappingError."""
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
@@ -39,68 +44,214 @@ def read(path: Path) -> FileMapping:
 
 
 def parse(text: str, file: str = "the mapping") -> FileMapping:
+    """The mapping in a TOML text; `file` is how errors call it. Raises MappingError."""
     try:
-        table = tomllib.loads(text)
+        table: TomlTable = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise MappingError(
             file, f"is not TOML: {error}", "Names with spaces and all texts stand in quotation marks."
         ) from None
-    _only(table, KNOWN, file, "")
-    kind = table.get("kind")
-    if kind not in FIELDS:
-        raise MappingError(
-            file,
-            f"kind = {kind!r} is none of {', '.join(FIELDS)}" if kind else "kind is missing",
-            'Begin with a line such as: kind = "contacts"',
-        )
-    fields = FIELDS[kind]
-    columns = {
-        _field(name, kind, file): _source(name, what, file) for name, what in _table(table, "columns", file).items()
-    }
-    constants = {_field(n, kind, file): _text(v) for n, v in _table(table, "constants", file).items()}
-    for name in ("market", "consent"):
-        if name in table:
-            if name not in fields:
-                raise MappingError(file, f"{name} means nothing for {kind}", f"Leave the line {name} = … out.")
-            constants[name] = _text(table[name])
-    values = {
-        _field(n, kind, file): {str(k): _text(v) for k, v in t.items()}
-        for n, t in _table(table, "values", file).items()
-    }
-    sheet = FileMapping(kind, columns, constants, values, _traits(table, kind, file), file=file, **_file(table, file))
-    _constants_are_good(sheet)
-    if kind == "contacts":
-        _consent_is_said(sheet)
-    if kind == "accounts" and "key" not in columns:
-        for instead in ("domain", "name"):
-            if instead in columns:
-                return replace(sheet, columns={"key": columns[instead], **columns})
-    if kind == "accounts" and "name" not in columns and "key" in columns:
-        return replace(sheet, columns={**columns, "name": columns["key"]})
-    return sheet
+    mapping = _MappingReader(table, file).mapping()
+    _check_values(mapping)
+    if mapping.kind == "contacts":
+        _check_consent(mapping)
+    return _named_accounts(mapping) if mapping.kind == "accounts" else mapping
 
 
-def fit(sheet: FileMapping, header: Sequence[str]) -> None:
+def check_columns(mapping: FileMapping, header: Sequence[str]) -> None:
     """Raise unless the file has every column the mapping names, saying what is there and what may have been meant."""
-    for name, source in sheet.columns.items():
+    for name, source in mapping.columns.items():
         for column in source.columns:
             if column not in header and not (source.template and column == LINE):
                 raise MappingError(
-                    sheet.file, f'[columns] {name} = "{column}": the file has no such column', _meant(column, header)
+                    mapping.file, f'[columns] {name} = "{column}": the file has no such column', _meant(column, header)
                 )
-    for column in sheet.traits if sheet.traits != "rest" else ():
+    for column in mapping.traits if mapping.traits != "rest" else ():
         if column not in header:
             raise MappingError(
-                sheet.file, f'traits names "{column}": the file has no such column', _meant(column, header)
+                mapping.file, f'traits names "{column}": the file has no such column', _meant(column, header)
             )
-    missing = [
-        n for n, f in FIELDS[sheet.kind].items() if f.needed and n not in sheet.columns and n not in sheet.constants
-    ]
+    missing = [n for n, f in FIELDS[mapping.kind].items() if f.needed and n not in mapping.columns | mapping.constants]
     if missing:
         raise MappingError(
-            sheet.file,
-            f"[columns] says nothing about {' and '.join(missing)}, which {sheet.kind} need",
-            f'Add a line such as {missing[0]} = "…". {_there(header)}',
+            mapping.file,
+            f"[columns] says nothing about {' and '.join(missing)}, which {mapping.kind} need",
+            f'Add a line such as {missing[0]} = "…". {_columns_of(header)}',
+        )
+
+
+class _FileTable(NamedTuple):
+    """The table [file]: how the file is written."""
+
+    encoding: str | None
+    separator: str | None
+    cell_format: CellFormat
+
+
+class _MappingReader:
+    """Reads the tables of one mapping file. Every method raises MappingError with the file's name."""
+
+    def __init__(self, table: TomlTable, file: str) -> None:
+        self.table, self.file = table, file
+        self._only(table, KNOWN, "")
+        self.kind = self._kind()
+
+    def mapping(self) -> FileMapping:
+        """The whole mapping, not yet checked for sense."""
+        columns = {self._field(name): self._source(name, what) for name, what in self._table("columns").items()}
+        constants = {self._field(name): _text(value) for name, value in self._table("constants").items()}
+        for name in ("market", "consent"):
+            if name in self.table:
+                if name not in FIELDS[self.kind]:
+                    raise self._wrong(f"{name} means nothing for {self.kind}", f"Leave the line {name} = … out.")
+                constants[name] = _text(self.table[name])
+        values = {self._field(name): self._words(name, words) for name, words in self._table("values").items()}
+        said = self._file()
+        return FileMapping(
+            self.kind, columns, constants, values, self._traits(), said.encoding, said.separator, said.cell_format,
+            self.file,
+        )  # fmt: skip
+
+    def _wrong(self, what: str, mend: str) -> MappingError:
+        return MappingError(self.file, what, mend)
+
+    def _only(self, table: TomlTable, known: Sequence[str], where: str) -> None:
+        for name in table:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, 1)
+                mend = f"Did you mean {close[0]}?" if close else f"Known are: {', '.join(known)}."
+                raise self._wrong(f"{where}{name} means nothing here", mend)
+
+    def _kind(self) -> Kind:
+        said = self.table.get("kind")
+        for kind in FIELDS:
+            if said == kind:
+                return kind
+        raise self._wrong(
+            f"kind = {said!r} is none of {', '.join(FIELDS)}" if said else "kind is missing",
+            'Begin with a line such as: kind = "contacts"',
+        )
+
+    def _table(self, name: str) -> TomlTable:
+        found = self.table.get(name, {})
+        if not isinstance(found, dict):
+            raise self._wrong(f"{name} must be a table", f"Write [{name}] on a line of its own.")
+        return found
+
+    def _field(self, name: str) -> str:
+        if self.kind == "contacts" and name == "address":  # the table's own word for it
+            return "email"
+        self._only({name: ""}, tuple(FIELDS[self.kind]), f"{self.kind} have no field ")
+        return name
+
+    def _words(self, name: str, words: Toml) -> dict[str, str]:
+        if not isinstance(words, dict):
+            raise self._wrong(f"values.{name} must be a table", f"Write [values.{name}] on a line of its own.")
+        return {word: _text(meaning) for word, meaning in words.items()}
+
+    def _source(self, name: str, what: Toml) -> ColumnSource:
+        if isinstance(what, list) and what and (several := _texts(what)):
+            return ColumnSource(several)
+        if not isinstance(what, str) or not what:
+            raise self._wrong(
+                f"[columns] {name} = {what!r} is no column",
+                f'Write {name} = "Column name", a list of them, or "{{Column}}@shop.example".',
+            )
+        if holes := re.findall(r"\{([^{}]+)\}", what):
+            return ColumnSource(tuple(h.strip() for h in holes), what)
+        return ColumnSource((what,))
+
+    def _traits(self) -> tuple[str, ...] | Literal["rest"]:
+        traits = self.table.get("traits", "rest" if self.kind in WITH_TRAITS else "none")
+        if traits == "rest" and self.kind in WITH_TRAITS:
+            return "rest"
+        if traits in ("none", False, []):
+            return ()
+        if self.kind not in WITH_TRAITS:
+            raise self._wrong(f"{self.kind} have no traits", "Leave the line traits = … out.")
+        if isinstance(traits, list) and (names := _texts(traits)):
+            return names
+        raise self._wrong(f"traits = {traits!r}", 'Write traits = "rest", traits = "none" or a list of columns.')
+
+    def _file(self) -> _FileTable:
+        table = self._table("file")
+        self._only(table, IN_FILE, "[file] ")
+        said = {name: _text(value) for name, value in table.items()}
+        separator = said.get("separator")
+        separator = SEPARATORS.get(separator, separator) if separator is not None else None
+        if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
+            raise self._wrong(f"[file] separator = {separator!r}", 'Write one character such as ";" or "tab".')
+        if said.get("decimal", "") not in ("", ".", ","):
+            raise self._wrong(f"[file] decimal = {said['decimal']!r}", 'Write "," or ".".')
+        dates = said.get("dates", "")
+        if dates not in DATES and "%" not in dates:
+            raise self._wrong(
+                f"[file] dates = {dates!r}",
+                'Write "day-first", "month-first", "unix" or a pattern such as "%d %b %Y".',
+            )
+        form = CellFormat(said.get("decimal", ""), "" if dates == "iso" else dates, self._zone(said))
+        return _FileTable(self._encoding(said), separator, form)
+
+    def _encoding(self, said: dict[str, str]) -> str | None:
+        encoding = said.get("encoding")
+        try:
+            "".encode(encoding or "utf-8")
+        except LookupError:
+            raise self._wrong(
+                f"[file] encoding = {encoding!r} is unknown", 'Write "utf-8", "cp1252" or "utf-16".'
+            ) from None
+        return encoding
+
+    def _zone(self, said: dict[str, str]) -> str:
+        zone = said.get("time_zone", "UTC")
+        try:
+            return ZoneInfo(zone).key
+        except (KeyError, ValueError, OSError):
+            raise self._wrong(f"[file] time_zone = {zone!r} is unknown", 'Write it like "Europe/Berlin".') from None
+
+
+def _text(value: Toml) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _texts(values: list[Toml]) -> tuple[str, ...]:
+    """The list, where all of it is text; else nothing."""
+    texts = tuple(value for value in values if isinstance(value, str))
+    return texts if len(texts) == len(values) else ()
+
+
+def _named_accounts(mapping: FileMapping) -> FileMapping:
+    """An account needs a key and a name; either may stand for the other, and a domain for the key."""
+    columns = mapping.columns
+    if "key" not in columns:
+        for instead in ("domain", "name"):
+            if instead in columns:
+                return replace(mapping, columns={"key": columns[instead], **columns})
+    if "name" not in columns and "key" in columns:
+        return replace(mapping, columns={**columns, "name": columns["key"]})
+    return mapping
+
+
+def _check_values(mapping: FileMapping) -> None:
+    """Constants and translations must be values that their fields can have."""
+    for name, value in mapping.constants.items():
+        if isinstance(found := FIELDS[mapping.kind][name].read(value, mapping.cell_format), InvalidCell):
+            raise MappingError(mapping.file, f'{name} = "{value}" {found.why}')
+    for name, table in mapping.values.items():
+        for said, value in table.items():
+            if value and isinstance(found := FIELDS[mapping.kind][name].read(value, mapping.cell_format), InvalidCell):
+                raise MappingError(mapping.file, f'[values.{name}] "{said}" = "{value}" {found.why}')
+
+
+def _check_consent(mapping: FileMapping) -> None:
+    """A mapping of contacts says whether they may be written to."""
+    if "consent" not in mapping.columns and "consent" not in mapping.constants:
+        raise MappingError(
+            mapping.file,
+            "nothing says whether these people may be written to",
+            'Name the column (consent = "…" under [columns]) or decide for all of them, above [columns]: '
+            'consent = "granted" (they agreed, or you write on legitimate interest) or consent = "unknown" '
+            "(imported, never mailed).",
         )
 
 
@@ -111,113 +262,8 @@ def _meant(column: str, header: Sequence[str]) -> str:
         )
     folded = {h.casefold(): h for h in header}
     close = difflib.get_close_matches(column.casefold(), folded, 1, 0.6)
-    return (f'Did you mean "{folded[close[0]]}"? ' if close else "") + _there(header)
+    return (f'Did you mean "{folded[close[0]]}"? ' if close else "") + _columns_of(header)
 
 
-def _there(header: Sequence[str]) -> str:
+def _columns_of(header: Sequence[str]) -> str:
     return "The file has: " + ", ".join(f'"{h}"' for h in header[:40]) + (" …" if len(header) > 40 else "")
-
-
-def _only(table: dict[str, Any], known: Sequence[str], file: str, where: str) -> None:
-    for name in table:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            mend = f"Did you mean {close[0]}?" if close else f"Known are: {', '.join(known)}."
-            raise MappingError(file, f"{where}{name} means nothing here", mend)
-
-
-def _table(table: dict[str, Any], name: str, file: str) -> dict[str, Any]:
-    found = table.get(name, {})
-    if not isinstance(found, dict):
-        raise MappingError(file, f"{name} must be a table", f"Write [{name}] on a line of its own.")
-    return found
-
-
-def _field(name: str, kind: Kind, file: str) -> str:
-    if kind == "contacts" and name == "address":  # the table's own word for it
-        return "email"
-    _only({name: ""}, tuple(FIELDS[kind]), file, f"{kind} have no field ")
-    return name
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _source(name: str, what: Any, file: str) -> ColumnSource:
-    if isinstance(what, list) and what and all(isinstance(c, str) for c in what):
-        return ColumnSource(tuple(what))
-    if not isinstance(what, str) or not what:
-        raise MappingError(
-            file,
-            f"[columns] {name} = {what!r} is no column",
-            f'Write {name} = "Column name", a list of them, or "{{Column}}@shop.example".',
-        )
-    if holes := re.findall(r"\{([^{}]+)\}", what):
-        return ColumnSource(tuple(h.strip() for h in holes), what)
-    return ColumnSource((what,))
-
-
-def _traits(table: dict[str, Any], kind: Kind, file: str) -> Any:
-    traits = table.get("traits", "rest" if kind in WITH_TRAITS else "none")
-    if traits == "rest" and kind in WITH_TRAITS:
-        return "rest"
-    if traits in ("none", False, []):
-        return ()
-    if kind not in WITH_TRAITS:
-        raise MappingError(file, f"{kind} have no traits", "Leave the line traits = … out.")
-    if isinstance(traits, list) and all(isinstance(t, str) for t in traits):
-        return tuple(traits)
-    raise MappingError(file, f"traits = {traits!r}", 'Write traits = "rest", traits = "none" or a list of columns.')
-
-
-def _file(table: dict[str, Any], file: str) -> dict[str, Any]:
-    said = _table(table, "file", file)
-    _only(said, IN_FILE, file, "[file] ")
-    separator = SEPARATORS.get(said.get("separator", ""), said.get("separator"))
-    if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
-        raise MappingError(file, f"[file] separator = {separator!r}", 'Write one character such as ";" or "tab".')
-    if said.get("decimal", "") not in ("", ".", ","):
-        raise MappingError(file, f"[file] decimal = {said['decimal']!r}", 'Write "," or ".".')
-    dates = said.get("dates", "")
-    if dates not in ("", "day-first", "month-first", "unix", "iso") and "%" not in dates:
-        raise MappingError(
-            file,
-            f"[file] dates = {dates!r}",
-            'Write "day-first", "month-first", "unix" or a pattern such as "%d %b %Y".',
-        )
-    if encoding := said.get("encoding"):
-        try:
-            "".encode(encoding)
-        except LookupError:
-            raise MappingError(
-                file, f"[file] encoding = {encoding!r} is unknown", 'Write "utf-8", "cp1252" or "utf-16".'
-            ) from None
-    zone = said.get("time_zone", "UTC")
-    try:
-        ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):
-        raise MappingError(file, f"[file] time_zone = {zone!r} is unknown", 'Write it like "Europe/Berlin".') from None
-    form = CellFormat(said.get("decimal", ""), "" if dates == "iso" else dates, zone)
-    return {"encoding": encoding, "separator": separator, "form": form}
-
-
-def _constants_are_good(sheet: FileMapping) -> None:
-    for name, value in sheet.constants.items():
-        if isinstance(found := FIELDS[sheet.kind][name].read(value, sheet.form), InvalidCell):
-            raise MappingError(sheet.file, f'{name} = "{value}" {found.why}')
-    for name, table in sheet.values.items():
-        for said, value in table.items():
-            if value and isinstance(found := FIELDS[sheet.kind][name].read(value, sheet.form), InvalidCell):
-                raise MappingError(sheet.file, f'[values.{name}] "{said}" = "{value}" {found.why}')
-
-
-def _consent_is_said(sheet: FileMapping) -> None:
-    if "consent" not in sheet.columns and "consent" not in sheet.constants:
-        raise MappingError(
-            sheet.file,
-            "nothing says whether these people may be written to",
-            'Name the column (consent = "…" under [columns]) or decide for all of them, above [columns]: '
-            'consent = "granted" (they agreed, or you write on legitimate interest) or consent = "unknown" '
-            "(imported, never mailed).",
-        )

@@ -5,8 +5,10 @@ import io
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars
 
@@ -22,10 +24,17 @@ NOT_TEXT = {
     b"%PDF": "is a PDF",
 }
 
+NOT_DECODED = (
+    "holds bytes that are not in the file's encoding (the row beside is our guess): save the file again as UTF-8"
+)
+TypedCell = str | bytes | bool | int | float | Decimal | date | datetime | time | timedelta | None
+
 csv.field_size_limit(LONGEST_CELL)
 
 
 class FileRow(NamedTuple):
+    """A row as it stands in the file."""
+
     line: int  # where it begins, counted as an editor counts
     cells: list[str]
     broken: str = ""  # why it cannot be taken as a row; then `cells` are a best guess, for the rejects file
@@ -47,30 +56,34 @@ class DataFile:
 
     @property
     def done(self) -> int:
+        """Bytes read so far, for a progress bar; at most `size`."""
         return min(self.place[0], self.size)
 
 
 def open_file(path: Path, encoding: str | None = None, separator: str | None = None, decimal: str = "") -> DataFile:
-    """Look at the file, find out how it is written as far as nobody said, and read its header."""
+    """Find out how a file is written as far as nobody said, and read its header. Raises FileError.
+
+    `decimal`: how the numbers of a typed file are to be written, "." or ",".
+    """
     if not path.is_file():
         raise FileError(str(path), "there is no such file")
-    weighed = probe_file(path)
-    if weighed.parquet:
-        return _parquet(path, weighed, decimal)
-    if not weighed.head.strip(b"\0\xff\xfe\xef\xbb\xbf \t\r\n"):
+    probe = probe_file(path)
+    if probe.parquet:
+        return _parquet(path, probe, decimal)
+    if not probe.head.strip(b"\0\xff\xfe\xef\xbb\xbf \t\r\n"):
         raise FileError(path.name, "is empty", "Its first line should name the columns.")
     for magic, what in NOT_TEXT.items():
-        if weighed.head.startswith(magic):
+        if probe.head.startswith(magic):
             raise FileError(path.name, what, 'Open it and save it as "CSV UTF-8".')
-    return _csv(path, weighed, encoding_of(path, weighed, encoding), separator)
+    return _csv(path, probe, encoding_of(path, probe, encoding), separator)
 
 
-def _csv(path: Path, weighed: FileProbe, encoding: str, separator: str | None) -> DataFile:
-    suspicious = not weighed.utf8 or encoding not in ("utf-8", "utf-8-sig")
+def _csv(path: Path, probe: FileProbe, encoding: str, separator: str | None) -> DataFile:
+    suspicious = not probe.utf8 or encoding not in ("utf-8", "utf-8-sig")
     place = [0]
 
     def lines() -> Generator[str, None, None]:
-        with unpacked(path, weighed.packed) as file:
+        with unpacked(path, probe.packed) as file:
             below = getattr(file, "fileobj", None) or file  # of a packed file, the bytes that are on the disk
             errors = "surrogateescape" if suspicious and not encoding.startswith("utf-16") else "strict"
             try:
@@ -83,7 +96,7 @@ def _csv(path: Path, weighed: FileProbe, encoding: str, separator: str | None) -
                 raise FileError(
                     path.name, f"is not {encoding} throughout ({error.reason})", "Save it again as UTF-8."
                 ) from None
-            place[0] = weighed.size
+            place[0] = probe.size
 
     opening = lines()
     first = next(opening, "")
@@ -92,7 +105,7 @@ def _csv(path: Path, weighed: FileProbe, encoding: str, separator: str | None) -
         separator, skip = separator or first.rstrip("\r\n")[4:5], 1
         first = next(opening, "")
     opening.close()
-    separator = separator or _sniff(first)
+    separator = separator or _separator_of(first)
     titles = next(_rows(lines, skip, separator, suspicious), FileRow(1, []))
     if titles.broken:
         raise FileError(path.name, f"the header: {titles.broken}")
@@ -103,10 +116,10 @@ def _csv(path: Path, weighed: FileProbe, encoding: str, separator: str | None) -
         next(below_header, None)
         return below_header
 
-    return DataFile(path, header, weighed.sha256, weighed.size, encoding, separator, "line", rows, place)
+    return DataFile(path, header, probe.sha256, probe.size, encoding, separator, "line", rows, place)
 
 
-def _sniff(first: str) -> str:
+def _separator_of(first: str) -> str:
     """The separator that the header has most of, outside quotation marks."""
     outside = "".join(first.split('"')[::2])
     counts = Counter({s: outside.count(s) for s in SEPARATORS})
@@ -126,57 +139,60 @@ def _titles(cells: list[str]) -> list[str]:
     return titles
 
 
-def _rows(lines: Callable[[], Iterator[str]], skip: int, separator: str, suspicious: bool) -> Iterator[FileRow]:
-    """Rows with the line each begins on. A quotation mark that is never closed costs its own line, not the rest."""
-    source = lines()
-    again: deque[str] = deque()  # lines to be read once more, after a row that swallowed them
-    taken: list[str] = []  # lines of the row that is being read
+class _Lines:
+    """The lines of a file, one after the other; those that a broken row swallowed can be given back."""
 
-    def feed() -> Iterator[str]:
-        while True:
-            line = again.popleft() if again else next(source, None)
-            if line is None:
-                return
-            taken.append(line)
-            if len(taken) > MOST_LINES:
+    def __init__(self, source: Iterator[str]) -> None:
+        self.source = source
+        self.again: deque[str] = deque()  # to be read once more
+        self.used: list[str] = []  # by the row that is being read
+
+    def __iter__(self) -> Iterator[str]:
+        while (line := self.again.popleft() if self.again else next(self.source, None)) is not None:
+            self.used.append(line)
+            if len(self.used) > MOST_LINES:
                 raise csv.Error("never closed")
             yield line
 
+    def give_back(self) -> str:
+        """Keep only the first line of the row that is being read; the others are read once more."""
+        first = self.used[0]
+        self.again.extendleft(reversed(self.used[1:]))
+        self.used.clear()
+        return first
+
+
+def _rows(lines: Callable[[], Iterator[str]], skip: int, separator: str, suspicious: bool) -> Iterator[FileRow]:
+    """Rows with the line each begins on. A quotation mark that is never closed costs its own line, not the rest."""
+    source = lines()
     for _ in range(skip):
         next(source, None)
+    feed = _Lines(source)
     line = 1 + skip
     width = 0  # of the header
-    reader = csv.reader(feed(), delimiter=separator, strict=True)
+    reader = csv.reader(feed, delimiter=separator, strict=True)
     while True:
         try:
             cells = next(reader)
             width = width or len(cells)
-            if len(taken) > 1 and len(cells) not in (0, width):
+            if len(feed.used) > 1 and len(cells) not in (0, width):
                 raise csv.Error("closed elsewhere")  # by the next stray mark, rows later
         except StopIteration:
             return
         except csv.Error as error:
-            if not taken:
+            if not feed.used:
                 return
-            first = taken[0]
-            again.extendleft(reversed(taken[1:]))
-            yield FileRow(line, _guess(first, separator), _why(error))
-            reader = csv.reader(feed(), delimiter=separator, strict=True)  # the old one is spent
+            yield FileRow(line, _guess(feed.give_back(), separator), _why(error))
+            reader = csv.reader(feed, delimiter=separator, strict=True)  # the old one is spent
             line += 1
-            taken.clear()
             continue
         if cells:
             if suspicious and any(not c.isascii() and _undecodable(c) for c in cells):
-                yield FileRow(
-                    line,
-                    [_repaired(c) for c in cells],
-                    "holds bytes that are not in the file's encoding (the row beside is our "
-                    "guess): save the file again as UTF-8",
-                )
+                yield FileRow(line, [_repaired(c) for c in cells], NOT_DECODED)
             else:
                 yield FileRow(line, cells)
-        line += len(taken)
-        taken.clear()
+        line += len(feed.used)
+        feed.used.clear()
 
 
 def _why(error: csv.Error) -> str:
@@ -206,7 +222,7 @@ def _repaired(cell: str) -> str:
         return raw.decode("cp1252", "replace")
 
 
-def _parquet(path: Path, weighed: FileProbe, decimal: str) -> DataFile:
+def _parquet(path: Path, probe: FileProbe, decimal: str) -> DataFile:
     try:
         lazy = polars.scan_parquet(path)
         header = _titles(lazy.collect_schema().names())
@@ -219,20 +235,20 @@ def _parquet(path: Path, weighed: FileProbe, decimal: str) -> DataFile:
         for start in range(0, total, BATCH):
             for n, row in enumerate(lazy.slice(start, BATCH).collect().iter_rows(), start + 1):
                 yield FileRow(n, [_written(value, decimal) for value in row])
-            place[0] = weighed.size * min(start + BATCH, total) // total
+            place[0] = probe.size * min(start + BATCH, total) // total
 
-    return DataFile(path, header, weighed.sha256, weighed.size, "parquet", ",", "row", rows, place)
+    return DataFile(path, header, probe.sha256, probe.size, "parquet", ",", "row", rows, place)
 
 
-def _written(value: Any, decimal: str) -> str:
+def _written(value: TypedCell, decimal: str) -> str:
     """A typed value as the file's author would have written it."""
     if value is None:
         return ""
-    if value.__class__ is str:
-        return str(value)
-    if value.__class__ is bool:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
         return "true" if value else "false"
-    if value.__class__ is float:
+    if isinstance(value, float):
         if value != value:
             return ""
         plain = str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)

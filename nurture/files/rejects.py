@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from nurture.files.reader import DataFile, FileRow
-from nurture.rules.intake.records import CellError
+from nurture.rules.intake.row_parser import CellError
 
 OURS = "nurture: "  # how the columns begin that we put before a rejected row
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins with these
@@ -19,16 +19,18 @@ LONGEST = 32_000  # what a spreadsheet takes in one cell
 
 
 class RejectsFile:
-    """Opened with the first row that is written to it; a file without rejects leaves none. UTF-8 with its mark, so that
-    a spreadsheet reads the names right; only its owner may read it, for it names people."""
+    """Opened with the first row that is written to it; a file without rejects leaves none.
 
-    def __init__(self, path: Path, folder: Path, opened: DataFile, now: datetime) -> None:
+    UTF-8 with its mark, so that a spreadsheet reads the names right; only its owner may read it, for it names people.
+    """
+
+    def __init__(self, path: Path, folder: Path, source: DataFile, now: datetime) -> None:
         stem = re.sub(r"\.rejects-[\d-]+$", "", re.sub(r"(\.(csv|tsv|txt|parquet))?(\.gz)?$", "", path.name))
-        self.opened = opened
+        self.source = source
         self.folder = folder
         self.stem = f"{stem}.rejects-{now:%Y%m%d-%H%M%S}"
         self.name: str | None = None
-        self.file: IO[str] | None = None
+        self.target: IO[str] | None = None
         self.writer: Any = None
 
     def __enter__(self) -> "RejectsFile":
@@ -37,18 +39,19 @@ class RejectsFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.file:
-            self.file.close()
+        if self.target:
+            self.target.close()
 
-    def write(self, row: FileRow, faults: Sequence[CellError]) -> None:
-        if not self.file:
+    def write(self, row: FileRow, errors: Sequence[CellError]) -> None:
+        """Add a row with what was wrong with it; the first one creates the file."""
+        if not self.target:
             self._begin()
         ours = [
             str(row.line),
-            " | ".join(f.column for f in faults),
-            " | ".join(f.value for f in faults),
-            " | ".join(f.why for f in faults),
-            "not imported" if any(f.fatal for f in faults) else "imported without it",
+            " | ".join(error.column for error in errors),
+            " | ".join(error.value for error in errors),
+            " | ".join(error.why for error in errors),
+            "not imported" if any(error.fatal for error in errors) else "imported without it",
         ]
         self.writer.writerow([_safe(cell) for cell in (*ours, *row.cells)])
 
@@ -59,34 +62,34 @@ class RejectsFile:
         while path.exists():  # never over a file that somebody may be mending
             n += 1
             path = self.folder / f"{self.stem}-{n}.csv"
-        self.file = os.fdopen(
+        self.target = os.fdopen(
             os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8-sig", newline=""
         )
-        self.writer = csv.writer(self.file, delimiter=self.opened.separator)
+        self.writer = csv.writer(self.target, delimiter=self.source.separator)
         names = ("line", "column", "value", "reason", "outcome")
-        self.writer.writerow([*(OURS + n for n in names), *map(guard, self.opened.header)])
+        self.writer.writerow([*(OURS + n for n in names), *map(guard, self.source.header)])
         self.name = str(path)
 
 
-def without_our_columns(opened: DataFile) -> DataFile:
+def without_our_columns(file: DataFile) -> DataFile:
     """A rejects file that comes back: our columns are left out, and what we guarded from spreadsheets is itself again.
 
     Its rows keep the lines they had in the file they came from.
     """
-    if OURS + "line" not in opened.header:
-        return opened
-    theirs = [i for i, h in enumerate(opened.header) if not h.startswith(OURS)]
-    at = opened.header.index(OURS + "line")
-    width = len(opened.header)
+    if OURS + "line" not in file.header:
+        return file
+    theirs = [i for i, h in enumerate(file.header) if not h.startswith(OURS)]
+    at = file.header.index(OURS + "line")
+    width = len(file.header)
 
     def rows() -> Iterator[FileRow]:
-        for row in opened.rows():
+        for row in file.rows():
             cells = row.cells
             line = int(cells[at]) if len(cells) > at and cells[at].isdigit() else row.line
             kept = [unguard(cells[i]) for i in theirs if i < len(cells)]
             yield FileRow(line, kept + cells[width:], row.broken)
 
-    return replace(opened, header=[unguard(opened.header[i]) for i in theirs], rows=rows)
+    return replace(file, header=[unguard(file.header[i]) for i in theirs], rows=rows)
 
 
 def guard(cell: str) -> str:
@@ -95,6 +98,7 @@ def guard(cell: str) -> str:
 
 
 def unguard(cell: str) -> str:
+    """The cell as it was before `guard`."""
     return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell
 
 

@@ -12,7 +12,7 @@ from nurture.files.reader import open_file
 from nurture.files.rejects import without_our_columns
 from nurture.rules.intake import addresses, names
 from nurture.rules.intake.cell_parsers import SLASHED, CellFormat, InvalidCell
-from nurture.rules.intake.records import FIELDS, WITH_TRAITS, Kind
+from nurture.rules.intake.fields import FIELDS, WITH_TRAITS, Kind
 
 LOOKED_AT = 1_000  # rows
 CALLED = Path(__file__).with_name("column_names.toml")

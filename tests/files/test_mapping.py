@@ -4,11 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from models.queries.intake_accounts import AccountRow
+from models.queries.intake_contacts import ContactRow
+from models.queries.intake_history import ActivityRow, OpportunityRow, OrderRow
 from nurture.files import mapping
 from nurture.files.mapping import MappingError
 from nurture.files.suggestion import suggest
 from nurture.rules.intake.cell_parsers import CellFormat
-from nurture.rules.intake.records import ColumnSource, RowParser
+from nurture.rules.intake.fields import FIELDS
+from nurture.rules.intake.file_mapping import ColumnSource
+from nurture.rules.intake.row_parser import ParsedContact, RowParser
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 GOOD = 'kind = "contacts"\nmarket = "b2b"\nconsent = "granted"\n'
@@ -30,14 +35,15 @@ def test_a_mapping_says_everything_about_a_file() -> None:
         '[constants]\ncountry = "ES"\n[values.consent]\nclaro = "granted"\n'
     )
     assert (sheet.separator, sheet.encoding, sheet.traits) == ("\t", "cp1252", ("Plan",))
-    assert sheet.form == CellFormat(",", "day-first", "Europe/Madrid")
+    assert sheet.cell_format == CellFormat(",", "day-first", "Europe/Madrid")
     assert sheet.columns["email"] == ColumnSource(("id",), "{id}@shop.test")
     read = RowParser(sheet, ["id", "Nombre", "Apellido", "Boletín", "Plan", "Notas"])
     values, faults = read(2, ["7", "Ana", "Peña León", "Claro", "3", "-"])
     assert faults == []
-    assert values == {"address": "7@shop.test", "email": "7@shop.test", "market": "b2c", "first_name": "Ana",
-                      "last_name": "Peña León", "country": "ES", "consent": "granted",
-                      "traits": {"Plan": 3}}  # fmt: skip
+    assert values == ContactRow(
+        "b2c", None, "7@shop.test", "7@shop.test", first_name="Ana", last_name="Peña León", country="ES",
+        consent="granted", traits={"Plan": 3},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -47,19 +53,26 @@ def test_a_mapping_says_everything_about_a_file() -> None:
 )  # fmt: skip
 def test_a_full_name_is_taken_apart(name: str, first: str, last: str | None) -> None:
     read = RowParser(mapping.parse(GOOD + '[columns]\nemail = "E"\nname = "N"\n'), ["E", "N"])
-    values, _ = read(2, ["zoe@foo.example", name])
-    assert values is not None
-    assert (values["first_name"], values.get("last_name")) == (first, last)
+    row, _ = read(2, ["zoe@foo.example", name])
+    assert isinstance(row, ContactRow)
+    assert (row.first_name, row.last_name) == (first, last)
 
 
 def test_an_empty_cell_takes_the_constant() -> None:
     read = RowParser(mapping.parse(GOOD + '[columns]\nemail = "E"\nconsent = "OK"\n'), ["E", "OK"])
-    assert [read(2, ["zoe@foo.example", cell])[0]["consent"] for cell in ("", "no")] == ["granted", "withdrawn"]  # type: ignore[index]
+    assert [
+        row.consent for cell in ("", "no") if isinstance(row := read(2, ["zoe@foo.example", cell])[0], ContactRow)
+    ] == [
+        "granted",
+        "withdrawn",
+    ]
 
 
 def test_a_template_with_a_gap_is_empty() -> None:
     read = RowParser(mapping.parse(GOOD + '[columns]\nemail = "{a}.{line}@x.test"\n'), ["a"])
-    assert read(9, ["z"])[0]["address"] == "z.9@x.test"  # type: ignore[index]
+    row, _ = read(9, ["z"])
+    assert isinstance(row, ContactRow)
+    assert row.address == "z.9@x.test"
     assert read(9, [" "])[0] is None
 
 
@@ -116,19 +129,19 @@ def test_a_column_that_is_missing_is_named_with_those_that_are_there(
     columns: str, header: list[str], says: str
 ) -> None:
     with pytest.raises(MappingError) as error:
-        mapping.fit(mapping.parse(GOOD + f"[columns]\n{columns}\n"), header)
+        mapping.check_columns(mapping.parse(GOOD + f"[columns]\n{columns}\n"), header)
     assert says in str(error.value)
 
 
 def test_an_account_needs_only_a_name_or_a_domain() -> None:
     sheet = mapping.parse('kind = "accounts"\n[columns]\nname = "Firma"\n')
     values, _ = RowParser(sheet, ["Firma"])(2, ["Foo & Søns <GmbH>"])
-    assert values == {"key": "Foo & Søns <GmbH>", "name": "Foo & Søns <GmbH>"}
+    assert values == AccountRow("Foo & Søns <GmbH>", "Foo & Søns <GmbH>")
     values, _ = RowParser(mapping.parse('kind = "accounts"\n[columns]\ndomain = "Web"\n'), ["Web"])(
         2, ["https://www.Foo.example/a"]
     )
-    assert values is not None
-    assert values["domain"] == "foo.example"
+    assert isinstance(values, AccountRow)
+    assert values.domain == "foo.example"
 
 
 @pytest.mark.parametrize("name", ["accounts", "contacts", "consumers", "activities", "orders", "opportunities"])
@@ -137,8 +150,8 @@ def test_a_suggested_mapping_names_the_columns_that_ours_names(name: str) -> Non
     suggested, ours = mapping.parse(suggest(path)), mapping.read(EXAMPLES / "mappings" / f"{name}.toml")
     assert suggested.kind == ours.kind
     assert suggested.columns == ours.columns
-    assert suggested.form.dates == ours.form.dates
-    assert suggested.form.decimal == ours.form.decimal
+    assert suggested.cell_format.dates == ours.cell_format.dates
+    assert suggested.cell_format.decimal == ours.cell_format.decimal
 
 
 def test_a_suggestion_knows_an_address_by_its_look_and_asks_about_what_it_does_not_know(tmp_path: Path) -> None:
@@ -155,3 +168,11 @@ def test_a_suggestion_knows_an_address_by_its_look_and_asks_about_what_it_does_n
     assert '"vielleicht" = "unknown"   # what does this one mean?' in text
     path.write_text("Foo,Bar\n1,2\n")
     assert "needed: which column is it?" in suggest(path)
+
+
+def test_the_fields_of_a_kind_stand_in_the_order_of_its_typed_row() -> None:
+    rows = {"accounts": AccountRow, "activities": ActivityRow, "orders": OrderRow, "opportunities": OpportunityRow}
+    for kind, row in rows.items():
+        fields = tuple(FIELDS[kind])  # type: ignore[index]
+        assert row._fields[: len(fields)] == fields
+    assert tuple(FIELDS["contacts"]) == ParsedContact._fields

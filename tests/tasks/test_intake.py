@@ -24,7 +24,7 @@ from models.import_file import Import
 from models.queries.suppression import suppress
 from nurture.files import mapping
 from nurture.files.mapping import MappingError
-from nurture.rules.intake.records import FileMapping
+from nurture.rules.intake.file_mapping import FileMapping
 from nurture.runtime import database
 from tasks.intake import Imported, import_file
 

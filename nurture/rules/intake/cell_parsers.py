@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
-from typing import Any
 from zoneinfo import ZoneInfo
 
 LONGEST = 10_000  # characters in one cell; a novel in a cell is a mistake of the export
 SHOWN = 60
+CellValue = str | int | float | bool | Decimal | datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ def shortened(value: str) -> str:
     return flat if len(value) <= SHOWN else f"{flat[:SHOWN]}… ({len(value):,} characters)"
 
 
-def text(cell: str, form: CellFormat) -> Any:
+def text(cell: str, form: CellFormat) -> str | InvalidCell:
+    """The cell as it is; neither longer than LONGEST nor with a NUL, which no database takes."""
     if len(cell) > LONGEST:
         return InvalidCell(f"is {len(cell):,} characters long; the longest we take is {LONGEST:,}")
     if "\0" in cell:
@@ -45,7 +46,7 @@ def text(cell: str, form: CellFormat) -> Any:
     return cell
 
 
-# moments
+# dates and times
 
 SLASHED = re.compile(r"(\d{1,4})([/.\-])(\d{1,2})\2(\d{1,4})(?:[T ,]+(.+))?")
 CLOCK = re.compile(
@@ -55,18 +56,18 @@ ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}")
 EARLIEST = 1900
 
 
-def moment(cell: str, form: CellFormat) -> Any:
+def moment(cell: str, form: CellFormat) -> datetime | InvalidCell:
     """An aware UTC moment. A day alone is its midnight in the file's time zone."""
     return _day(cell, form) if len(cell) <= 10 else _moment(cell, form)
 
 
 @lru_cache(10_000)
-def _day(cell: str, form: CellFormat) -> Any:
+def _day(cell: str, form: CellFormat) -> datetime | InvalidCell:
     """Days repeat, moments seldom do."""
     return _moment(cell, form)
 
 
-def _moment(cell: str, form: CellFormat) -> Any:
+def _moment(cell: str, form: CellFormat) -> datetime | InvalidCell:
     if form.dates == "unix":
         return _unix(cell)
     if "%" in form.dates:
@@ -100,7 +101,7 @@ def ambiguous(cell: str, form: CellFormat) -> bool:
     return parts[1] != parts[3] and 1 <= int(parts[1]) <= 12 and 1 <= int(parts[3]) <= 12
 
 
-def _slashed(parts: re.Match[str], form: CellFormat) -> Any:
+def _slashed(parts: re.Match[str], form: CellFormat) -> datetime | InvalidCell:
     first, second, third = int(parts[1]), int(parts[3]), int(parts[4])
     if len(parts[1]) == 4:
         year, month, day = first, second, third
@@ -128,7 +129,7 @@ def _slashed(parts: re.Match[str], form: CellFormat) -> Any:
     return _placed(found, form)
 
 
-def _placed(found: datetime, form: CellFormat) -> Any:
+def _placed(found: datetime, form: CellFormat) -> datetime | InvalidCell:
     if found.year < EARLIEST or found.year > 9000:
         return InvalidCell(f"lies in the year {found.year}: an empty date of the program that wrote the file?")
     if found.tzinfo is None:
@@ -136,7 +137,7 @@ def _placed(found: datetime, form: CellFormat) -> Any:
     return found.astimezone(UTC)
 
 
-def _unix(cell: str) -> Any:
+def _unix(cell: str) -> datetime | InvalidCell:
     try:
         seconds = float(cell)
         return _placed(datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC), CellFormat())
@@ -162,11 +163,13 @@ def _impossible(year: int, month: int | str, day: int | str) -> InvalidCell | No
 
 @lru_cache(600)
 def zone_of(name: str) -> ZoneInfo:
+    """The zone of an IANA name. Raises KeyError or ValueError for any other."""
     return ZoneInfo(name)
 
 
 @lru_cache(2_000)
-def time_zone(cell: str, form: CellFormat) -> Any:
+def time_zone(cell: str, form: CellFormat) -> str | InvalidCell:
+    """The IANA name of a time zone: Europe/Berlin."""
     try:
         return ZoneInfo(cell).key
     except (KeyError, ValueError, OSError):
@@ -181,7 +184,7 @@ UNSIGNED = re.compile(r"[\d.,' \u00a0\u202f\u2009]+")
 FOLLOWING_CODE = re.compile(r"[A-Za-z]{3}")
 
 
-def number(cell: str, form: CellFormat) -> Any:
+def number(cell: str, form: CellFormat) -> Decimal | InvalidCell:
     """A Decimal. Where point and comma could be read two ways and the mapping is silent, a complaint."""
     if not form.decimal and PLAIN_NUMBER.fullmatch(cell) and not re.fullmatch(r"-?\d{1,3}\.\d{3}", cell):
         return Decimal(cell)
@@ -226,16 +229,16 @@ def _decimal_of(bare: str) -> str:
     return "" if len(groups[1]) == 3 and len(groups[0]) <= 3 and groups[0] != "0" else mark
 
 
-def cents(cell: str, form: CellFormat) -> Any:
+def cents(cell: str, form: CellFormat) -> int | InvalidCell:
     """Money in hundredths of its unit."""
     value = number(cell, form)
-    if value.__class__ is InvalidCell:
+    if isinstance(value, InvalidCell):
         return value
     hundredths = int((value * 100).to_integral_value(ROUND_HALF_EVEN))
     return hundredths if abs(hundredths) < 10**15 else InvalidCell("is more money than there is")
 
 
-def whole(cell: str, form: CellFormat) -> Any:
+def whole(cell: str, form: CellFormat) -> int | InvalidCell:
     """A count of people: 250, 1.200, "51-200" (the middle), "10,000+"."""
     if cell.isascii() and cell.isdigit() and len(cell) < 10:
         return int(cell)

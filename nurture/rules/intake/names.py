@@ -2,7 +2,6 @@
 
 import re
 from functools import lru_cache
-from typing import Any
 
 from babel import Locale
 from babel.core import UnknownLocaleError
@@ -47,7 +46,7 @@ def _countries() -> dict[str, str]:
 
 
 @lru_cache(4_000)
-def country(cell: str, form: CellFormat) -> Any:
+def country(cell: str, form: CellFormat) -> str | InvalidCell:
     """ISO 3166 alpha-2: DE, from "DE", "Germany", "Deutschland" or "Alemania"."""
     found = _countries().get(cell.casefold())
     return found or InvalidCell(
@@ -56,7 +55,7 @@ def country(cell: str, form: CellFormat) -> Any:
 
 
 @lru_cache(4_000)
-def locale(cell: str, form: CellFormat) -> Any:
+def locale(cell: str, form: CellFormat) -> str | InvalidCell:
     """A language, or language-REGION: es, es-MX, from "es_MX", "Spanish" or "español"."""
     try:
         found = Locale.parse(cell.replace("-", "_").split(".")[0])
@@ -64,20 +63,23 @@ def locale(cell: str, form: CellFormat) -> Any:
     except (ValueError, UnknownLocaleError, TypeError):
         pass
     for language in SPOKEN:
-        for code, name in Locale(language).languages.items():
+        names: dict[str, str] = dict(Locale(language).languages)
+        for code, name in names.items():
             if name.casefold() == cell.casefold() and len(code) == 2:
                 return code
     return InvalidCell('is not a language we know; write its code, e.g. "de" or "es-MX"')
 
 
 @lru_cache(1_000)
-def currency(cell: str, form: CellFormat) -> Any:
+def currency(cell: str, form: CellFormat) -> str | InvalidCell:
+    """ISO 4217: EUR, from "EUR", "eur" or "€"."""
     code = CURRENCY_MARKS.get(cell, cell.upper())
     return code if code in list_currencies() else InvalidCell('is not a currency; write its code, e.g. "EUR"')
 
 
 @lru_cache(1_000)
-def consent(cell: str, form: CellFormat) -> Any:
+def consent(cell: str, form: CellFormat) -> str | InvalidCell:
+    """ "granted", "withdrawn" or "unknown", from yes, no and their like; anything else is no answer."""
     found = CONSENT.get(cell.casefold())
     return found or InvalidCell(
         "is neither yes nor no; say in the mapping what it means: "
@@ -86,7 +88,8 @@ def consent(cell: str, form: CellFormat) -> Any:
 
 
 @lru_cache(1_000)
-def flag(cell: str, form: CellFormat) -> Any:
+def flag(cell: str, form: CellFormat) -> bool | InvalidCell:
+    """True or False from yes and no and their like; the day on which they left is a yes."""
     low = cell.casefold()
     if low in YES:
         return True
