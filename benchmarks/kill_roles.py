@@ -21,10 +21,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from models import Address, Contact, Message, metadata
-from models import attempt as attempts
 from models import campaign as kept
 from models import message as messages
 from models.bulk_upsert import add_new
+from models.queries import request_steps as steps
 from models.queries import suppression
 from nurture.channels.sendgrid.channel import SendGrid
 from nurture.config import campaigns
@@ -164,7 +164,7 @@ def until_killed(town: Town, work: Callable[[Engine], Any], pause: float) -> Non
 
 
 def sender(town: Town, chance: random.Random) -> None:
-    real, real_all = attempts.fence, attempts.fence_all
+    real, real_all = steps.fence, steps.fence_all
 
     def fence(*given: Any, **named: Any) -> bool:
         """The moment of arming, taken inside its transaction and before it looks at stops: none that was committed
@@ -180,13 +180,15 @@ def sender(town: Town, chance: random.Random) -> None:
             town.log("armed", attempt=attempt_id)
         return ours
 
-    attempts.fence, attempts.fence_all = fence, fence_all
+    steps.fence, steps.fence_all = fence, fence_all
     channel = SendGrid(town.settings, deadline=DEADLINE)
     composer = Composer(town.settings, town.links)
     mortal(chance, channel, "send")
-    steps = ("open_attempts", "fence", "fence_all", "arm", "finish", "taken", "split")
+    transactions = (
+        "open_attempts", "fence", "fence_all", "arm_messages", "record_answer", "record_taken", "split_attempt"
+    )  # fmt: skip
     for module, names in ((outbox, ("tidy",)), (claims, ("claim", "write")), (eligibility, ("look",)),
-                          (dispatch, ("arm_together", "record_together")), (attempts, steps)):  # fmt: skip
+                          (dispatch, ("arm_together", "record_together")), (steps, transactions)):  # fmt: skip
         for name in names:
             mortal(chance, module, name)
     until_killed(town, lambda engine: outbox.deliver(engine, town.clock, channel, composer), 0.02)

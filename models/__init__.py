@@ -6,16 +6,17 @@ from models.account import Account
 from models.account_pause import Pause
 from models.activity import Activity
 from models.address import Address, SuppressedBy, Suppression
-from models.attempt import Attempt, AttemptItem, AttemptState
+from models.attempt import Attempt, AttemptItem
 from models.campaign import Brake, Campaign, CampaignVersion
 from models.confirmation import Confirmation
 from models.contact import Consent, Contact, Market, Stage, Transition
+from models.delivery_states import AttemptState, State
 from models.enrolment import Enrolment, EnrolmentState
 from models.event import Event, Kind
 from models.handoff import Decision, Handoff
 from models.import_file import Import
 from models.learned_parameter import About, Lesson
-from models.message import Message, State
+from models.message import Message
 from models.opportunity import Opportunity, OpportunityOutcome, OpportunityStage
 from models.order import Order
 from models.restore_guard import Epoch

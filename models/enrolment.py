@@ -26,7 +26,8 @@ from sqlmodel import Field, SQLModel, col
 
 from models.bulk_upsert import insert_into
 from models.campaign import CampaignVersion
-from models.message import Message, State
+from models.delivery_states import State, Trigger, change_state
+from models.message import TABLE as MESSAGE
 from models.queries.audience import audience
 from models.types import Id, Moment
 
@@ -168,9 +169,9 @@ def withdraw(session: Session, slug: str, rows: Sequence[dict[str, Any]]) -> Non
     """Letters that wait for leads who leave are skipped with the reason. Rows: address, reason, detail."""
     if rows:
         session.connection().execute(
-            update(Message.__table__)  # type: ignore[attr-defined]
-            .where(M.address == bindparam("b_address"), M.campaign == slug, M.state == State.WAITING)
-            .values(state=State.SKIPPED, reason=bindparam("b_reason"), detail=bindparam("b_detail")),
+            change_state(MESSAGE, Trigger.FORBID, State.WAITING)
+            .where(MESSAGE.c.address == bindparam("b_address"), MESSAGE.c.campaign == slug)
+            .values(reason=bindparam("b_reason"), detail=bindparam("b_detail")),
             [{f"b_{key}": value for key, value in row.items()} for row in rows],
         )
 
@@ -188,5 +189,4 @@ def leave(session: Session, rows: Sequence[dict[str, Any]]) -> None:
 
 TABLE: Table = Enrolment.__table__  # type: ignore[attr-defined]
 T = TABLE.c
-M = Message.__table__.c  # type: ignore[attr-defined]
 ACTIVE = literal(EnrolmentState.ACTIVE.value, literal_execute=True)  # written out: SQLite uses no partial index for "?"

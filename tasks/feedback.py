@@ -11,11 +11,12 @@ from typing import Any
 from sqlalchemy import Engine, RowMapping
 from sqlmodel import Session
 
-from models import activity, attempt, event, message, restore_guard
+from models import activity, event, message, restore_guard
 from models.address import SuppressedBy
 from models.event import Kind
-from models.queries import account_stop, suppression
+from models.queries import account_stop, request_evidence, suppression
 from models.queries.account_stop import AccountStop
+from models.queries.request_evidence import Carried, ForgottenMessage
 from models.queries.suppression import SuppressionEntry
 from nurture.rules.feedback.reactions import ACTIVITIES, STOPS_ACCOUNT, SUPPRESSES, Heard, machines, outcome
 from nurture.runtime import database
@@ -83,11 +84,11 @@ def _named(session: Session, news: Sequence[RowMapping]) -> list[dict[str, Any]]
     nameless = [row for row in rows if row["provider_id"] and not row["attempt_id"]]
     if not nameless:
         return rows
-    attempts = attempt.called(session, [row["provider_id"] for row in nameless])
-    letters = attempt.carried_to(session, attempts.values())
+    attempts = request_evidence.attempts_by_letter_name(session, [row["provider_id"] for row in nameless])
+    letters = request_evidence.messages_carried(session, attempts.values())
     for row in nameless:
         if mine := attempts.get(row["provider_id"]):
-            row |= {"attempt_id": mine, "message_id": letters.get((mine, row["address"]), row["message_id"])}
+            row |= {"attempt_id": mine, "message_id": letters.get(Carried(mine, row["address"]), row["message_id"])}
     found = [row for row in nameless if row["attempt_id"]]
     event.name(session, [{key: row[key] for key in ("id", "attempt_id", "message_id")} for row in found])
     return rows
@@ -99,7 +100,7 @@ def _apply(session: Session, news: Sequence[dict[str, Any]], now: datetime) -> A
     if strangers:
         surprised(session, len(strangers), now)
     heard = {e["attempt_id"]: e["at"] for e in sorted(news, key=lambda e: e["at"]) if e["attempt_id"]}  # the newest
-    proven, surprises = attempt.prove_accepted(session, heard, now)
+    seen = request_evidence.prove_accepted(session, heard, now)
     messages = {m["id"]: m for m in message.told_of(session, {e["message_id"] for e in news if e["message_id"]})}
     histories: dict[int, list[Heard]] = defaultdict(list)
     for row in event.of_messages(session, messages.keys()):
@@ -110,8 +111,8 @@ def _apply(session: Session, news: Sequence[dict[str, Any]], now: datetime) -> A
     done = Applied(
         strangers=len(strangers),
         events=len(news),
-        proven=proven,
-        surprises=surprises,
+        proven=seen.proven,
+        surprises=seen.surprises,
         machines=sum(e["key"] in machine for e in news),
         outcomes=message.came_to(session, _changed(messages, histories, machine)),
         activities=_activities(session, news, messages, machine),
@@ -131,11 +132,12 @@ def _strangers(session: Session, news: Sequence[dict[str, Any]], now: datetime) 
     named = [e for e in news if e["attempt_id"] and e["epoch"]]
     if not named or (ours := restore_guard.read(session)) is None:
         return set()
-    known = attempt.known(session, {e["attempt_id"] for e in named})
+    known = request_evidence.known_attempts(session, {e["attempt_id"] for e in named})
     forgotten = [e for e in named if e["epoch"] == ours["name"] and e["attempt_id"] not in known]
-    letters = attempt.sent_all_the_same(session, {(e["message_id"], e["address"]) for e in forgotten}, now)
+    told = {ForgottenMessage(e["message_id"], e["address"]) for e in forgotten}
+    accepted = request_evidence.accept_forgotten(session, told, now)
     for e in forgotten:
-        if (e["message_id"], e["address"]) not in letters:
+        if ForgottenMessage(e["message_id"], e["address"]) not in accepted:
             e["message_id"] = None
     event.name(session, [{key: e[key] for key in ("id", "attempt_id", "message_id")} for e in forgotten])
     return {e["attempt_id"] for e in forgotten if e["attempt_id"] >= ours["forgiven"]}

@@ -6,15 +6,14 @@ from typing import Any
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from models.attempt import STILL_OPEN, AttemptState
+from models.attempt import STILL_OPEN
 from models.attempt import TABLE as ATTEMPT
+from models.delivery_states import MAYBE_SENT, TAKEN_STATES, AttemptState
 from models.event import Kind
 from models.message import SALES, plain
 from models.message import TABLE as MESSAGE
 
 UNWELCOME = (Kind.COMPLAINED, Kind.BOUNCED)
-TAKEN = (AttemptState.ACCEPTED, AttemptState.SCHEDULED)
-MAYBE_SENT = (AttemptState.CLAIMED, AttemptState.ARMED, AttemptState.UNKNOWN, *TAKEN)
 
 
 def taken_since_doubt(session: Session, transport: str, most: int) -> int | None:
@@ -27,7 +26,7 @@ def taken_since_doubt(session: Session, transport: str, most: int) -> int | None
     last = session.execute(doubtful).scalar()
     if last is None:
         return None
-    since = select(a.id).where(a.id > last, a.state.in_(TAKEN), a.transport == transport).limit(most)
+    since = select(a.id).where(a.id > last, a.state.in_(TAKEN_STATES), a.transport == transport).limit(most)
     return len(session.execute(since).all())
 
 

@@ -11,14 +11,16 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlmodel import Session, col
 
 from models.account import Account
 from models.address import Address, SuppressedBy
 from models.contact import Contact
+from models.delivery_states import State, Trigger, change_state
 from models.enrolment import Enrolment
-from models.message import SALES, Message, State
+from models.message import SALES, Message
+from models.message import TABLE as MESSAGE
 
 ACCOUNT_STOPPED = "account_stopped"  # these are Reasons of nurture.rules.reasons; a test holds the two together
 REASON_OF = {  # why an address is suppressed → the reason its letters are skipped for
@@ -92,10 +94,9 @@ def skip_stopped_letters(session: Session, whose: ColumnElement[bool]) -> None:
     for reason, ids in sorted(skipped.items()):
         for some in chunks(ids):
             session.execute(
-                update(Message)
-                .where(col(Message.id).in_(some))
-                .values(state=State.SKIPPED, reason=reason, detail=None)
-                .execution_options(synchronize_session=False)
+                change_state(MESSAGE, Trigger.FORBID, State.WAITING, State.SKIPPED)
+                .where(MESSAGE.c.id.in_(some))
+                .values(reason=reason, detail=None)
             )
 
 

@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from models.attempt import ITEMS, STILL_OPEN, AttemptState
+from models.attempt import ITEMS, STILL_OPEN
 from models.attempt import TABLE as ATTEMPT
-from models.message import CONTACT, State, plain
+from models.delivery_states import AttemptState, State
+from models.message import CONTACT, plain
 from models.message import TABLE as MESSAGE
 from models.types import Moment
 

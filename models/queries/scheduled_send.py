@@ -8,14 +8,12 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from models.attempt import TABLE as ATTEMPT
-from models.attempt import AttemptState
 from models.contact import Consent
+from models.delivery_states import CANCELLABLE, AttemptState, State, Trigger, change_state, message_states
 from models.event import Event
-from models.message import ACCOUNT, ADDRESS, CONTACT, State, plain
+from models.message import ACCOUNT, ADDRESS, CONTACT, plain
 from models.message import TABLE as MESSAGE
 from models.queries.eligibility import messages_with_facts
-
-CALLABLE = (AttemptState.UNKNOWN, AttemptState.SCHEDULED)
 
 
 def open_batches(session: Session) -> list[dict[str, Any]]:
@@ -42,24 +40,24 @@ def calling(session: Session, attempt_id: str, why: str | None) -> None:
     """A call back begins, written down before it is made: whoever finds this and no end of it knows that it may have
     come about. `why` is None where it surely did not."""
     a = ATTEMPT.c
-    mine = (a.id == attempt_id, a.state.in_(CALLABLE), a.cancelled_at.is_(None))
+    mine = (a.id == attempt_id, a.state.in_(CANCELLABLE), a.cancelled_at.is_(None))
     session.execute(update(ATTEMPT).where(*mine).values(evidence=why))
 
 
 def cancelled(session: Session, attempt_id: str, now: datetime, why: str) -> bool:
     """The provider has been told to throw them away. False when they were settled meanwhile."""
     a = ATTEMPT.c
-    mine = (a.id == attempt_id, a.state.in_(CALLABLE), a.cancelled_at.is_(None))
+    mine = (a.id == attempt_id, a.state.in_(CANCELLABLE), a.cancelled_at.is_(None))
     return bool(session.execute(update(ATTEMPT).where(*mine).values(cancelled_at=now, evidence=why)).rowcount)  # type: ignore[attr-defined]
 
 
 def not_cancelled(session: Session, attempt_id: str, why: str) -> None:
     """The call may not have come about: nobody knows whether the letters left at their time."""
     a, m = ATTEMPT.c, MESSAGE.c
-    mine = (a.id == attempt_id, a.state.in_(CALLABLE))
-    session.execute(update(ATTEMPT).where(*mine).values(state=AttemptState.UNKNOWN, cancelled_at=None, detail=why))
-    theirs = (m.attempt_id == attempt_id, m.state == State.SCHEDULED)
-    session.execute(update(MESSAGE).where(*theirs).values(state=State.UNKNOWN, detail=why))
+    mine = change_state(ATTEMPT, Trigger.CANCEL_IN_DOUBT).where(a.id == attempt_id)
+    session.execute(mine.values(cancelled_at=None, detail=why))
+    theirs = change_state(MESSAGE, Trigger.CANCEL_IN_DOUBT).where(m.attempt_id == attempt_id)
+    session.execute(theirs.values(detail=why))
 
 
 def letters(session: Session, attempt_id: str, send_at: datetime) -> list[int] | None:
@@ -68,7 +66,7 @@ def letters(session: Session, attempt_id: str, send_at: datetime) -> list[int] |
     if session.execute(select(e.id).where(e.attempt_id == attempt_id, e.at >= send_at).limit(1)).first():
         return None
     m = MESSAGE.c
-    which = (m.attempt_id == attempt_id, m.state.in_((State.UNKNOWN, State.SCHEDULED)))
+    which = (m.attempt_id == attempt_id, m.state.in_(message_states(Trigger.CANCEL)))
     return list(session.execute(select(m.id).where(*which).order_by(m.id)).scalars())
 
 
@@ -80,9 +78,9 @@ def time_has_come(session: Session, now: datetime) -> int:
     ids = list(session.execute(select(a.id).where(*due).order_by(a.id).with_for_update(skip_locked=True)).scalars())
     if not ids:
         return 0
-    session.execute(update(ATTEMPT).where(a.id.in_(ids)).values(state=AttemptState.ACCEPTED, ended_at=now))
-    left = update(MESSAGE).where(m.attempt_id.in_(ids), m.state == State.SCHEDULED)
-    return int(session.execute(left.values(state=State.ACCEPTED, accepted_at=now, reason=None, detail=None)).rowcount)  # type: ignore[attr-defined]
+    session.execute(change_state(ATTEMPT, Trigger.SEND_TIME).where(a.id.in_(ids)).values(ended_at=now))
+    left = change_state(MESSAGE, Trigger.SEND_TIME).where(m.attempt_id.in_(ids))
+    return int(session.execute(left.values(accepted_at=now, reason=None, detail=None)).rowcount)  # type: ignore[attr-defined]
 
 
 def forget(session: Session, attempt_ids: Collection[str]) -> None:

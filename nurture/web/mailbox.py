@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
-from models import message
+from models.queries.mailbox import MailboxFilter, accepted_letters, campaigns_in_mailbox
 from nurture.channels.mailbox import path
 from nurture.web.dependencies import Dependencies
 from nurture.web.middleware import is_local
@@ -46,14 +46,14 @@ def routes(web: Dependencies) -> APIRouter:
 
     @router.api_route("/mailbox", methods=["GET", "HEAD"])
     def letters(campaign: str = "", address: str = "", language: str = "", text: str = "", page: str = "1") -> Response:
-        given = {"campaign": campaign, "address": address.strip().lower(), "language": language, "text": text}
-        wanted = {name: value.replace("\0", "")[:254] for name, value in given.items()}
+        given = (campaign, address.strip().lower(), language, text)
+        wanted = MailboxFilter._make(value.replace("\0", "")[:254] for value in given)
         number = int(page) if re.fullmatch(r"[1-9][0-9]{0,5}", page) else 1
         with web.reading() as session:
-            rows, total = message.posted(session, wanted, (number - 1) * A_PAGE, A_PAGE)
-            campaigns = message.campaigns_posted(session)
+            rows, total = accepted_letters(session, wanted, (number - 1) * A_PAGE, A_PAGE)
+            campaigns = campaigns_in_mailbox(session)
         context = {
-            "letters": [{**row, **_head(path(folder, row["id"]))} for row in rows],
+            "letters": [{**row._asdict(), **_head(path(folder, row.id))} for row in rows],
             "total": total,
             "wanted": wanted,
             "campaigns": campaigns,
@@ -114,5 +114,7 @@ def _links_beside(html: str) -> str:
     return within if times else html + base
 
 
-def _page(wanted: dict[str, str], number: int) -> str:
-    return "/mailbox?" + urlencode({**{name: value for name, value in wanted.items() if value}, "page": number})
+def _page(wanted: MailboxFilter, number: int) -> str:
+    return "/mailbox?" + urlencode(
+        {**{name: value for name, value in wanted._asdict().items() if value}, "page": number}
+    )

@@ -13,11 +13,12 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from models import attempt as attempts
 from models import message as messages
-from models.attempt import AttemptState
-from models.queries import person
+from models.queries import outbox, person
+from models.queries import request_steps as steps
+from models.queries.outbox import DueLetter
 from models.queries.recipients import handoffs, recipients
+from models.queries.request_steps import NewAttempt
 from nurture.channels.base import Channel, RequestBatch, ScheduledSend
 from nurture.rendering.composer import Composer, PublishedVersion
 from nurture.rules.delivery.states import CLAIM_LEASE, Answer, Sorted, batch_size
@@ -97,14 +98,14 @@ def claim(
             closed.append(head.campaign)
         # the first time round as much as can leave at once, so that letters of several kinds still fill their requests
         reach = channel.limits.per_request * (channel.limits.at_once if head.tries == 0 else 1)
-        ids = messages.pick(session, head, batch_size(min(reach, most, room, MOST_CLAIMED), head.tries), now)
+        ids = outbox.lock_due(session, head, batch_size(min(reach, most, room, MOST_CLAIMED), head.tries), now)
         if not ids:
             return None
         campaign = published.campaign
         caps = campaign is not None  # mails to sales know none
         days = campaign.per_days if campaign else 7
         persons = caps and person.any_known(session)
-        messages.hold_addresses(session, {"ids": ids}, share=not caps, persons=persons)
+        outbox.lock_addresses_to_claim(session, ids, caps=caps, persons=persons)
         rows = recipients(session, ids, now, days=days, caps=caps)
         if persons:
             person.count_together(session, rows, now - timedelta(days=days))
@@ -118,23 +119,20 @@ def claim(
         if not parts:
             return Claimed(published, head.tries, {}, {}, aside)
         carried = {attempt_id: [row["id"] for row in those] for attempt_id, those in parts.items()}
-        messages.take(session, carried)
-        attempts.open_attempts(
-            session,
-            {"owner": owner, "state": AttemptState.CLAIMED, "transport": channel.name, "campaign": head.campaign,
-             "version_id": head.version_id, "letter": head.letter, "domain": published.domain, "claimed_at": now,
-             "lease_until": now + CLAIM_LEASE},
-            carried,
-        )  # fmt: skip
+        outbox.claim_messages(session, carried)
+        new = NewAttempt(
+            owner, channel.name, head.campaign, head.version_id, head.letter, published.domain, now, now + CLAIM_LEASE
+        )
+        steps.open_attempts(session, new, carried)
         spoken_of = handoffs(session, [row["handoff_id"] for row in readers if row["handoff_id"]])
         return Claimed(published, head.tries, parts, spoken_of, aside)
 
 
-def _head(session: Session, now: datetime, closed: Sequence[str] = ()) -> Any:
+def _head(session: Session, now: datetime, closed: Sequence[str] = ()) -> DueLetter | None:
     brakes = messages.brakes(session)
     if not EVERYTHING.isdisjoint(brakes):
         return None
-    return messages.head(session, now, [*(scope.removeprefix("campaign:") for scope in brakes), *closed])
+    return outbox.oldest_due(session, now, [*(scope.removeprefix("campaign:") for scope in brakes), *closed])
 
 
 def write(
@@ -166,11 +164,11 @@ def _split(
         aside = eligibility.put_aside(
             session, Sorted([], {i: Skip(Reason.NOT_RENDERED, why) for i, why in failures.items()}, {})
         )
-        if not attempts.split(session, attempt_id, owner, now, now + CLAIM_LEASE, parts):
+        if not steps.split_attempt(session, attempt_id, owner, now, now + CLAIM_LEASE, parts):
             session.rollback()
             return [], Delivered()  # our lease is over and the rows wait again: somebody else's turn
         if not loads:
-            attempts.end(session, attempt_id, AttemptState.VOID, now)
+            steps.void(session, attempt_id, now)
     return loads[:1] + [_readdressed(load) for load in loads[1:]], aside
 
 
@@ -182,10 +180,10 @@ def _readdressed(load: Load) -> Load:
 
 def keep(engine: Engine, now: datetime, owner: str, loads: Sequence[Load | Claimed], until: datetime) -> None:
     with database.writing(engine) as session:
-        attempts.renew(session, [load.attempt_id for load in loads], owner, now, until)
+        steps.renew_leases(session, [load.attempt_id for load in loads], owner, now, until)
 
 
 def give_back(engine: Engine, now: datetime, owner: str, attempt_ids: Sequence[str]) -> None:
     """What was claimed and will not be offered now waits again, at once."""
     with database.writing(engine) as session:
-        attempts.release(session, attempt_ids, owner, now)
+        steps.give_back(session, attempt_ids, owner, now)

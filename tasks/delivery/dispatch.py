@@ -9,13 +9,13 @@ from functools import partial
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from models import attempt as attempts
-from models.attempt import AttemptState
 from models.campaign import set_brake
-from models.message import State
+from models.delivery_states import State
+from models.queries import request_steps as steps
+from models.queries.request_steps import Answered, MessageResult
 from nurture.channels.base import Channel, OutboundEmail, ScheduledSend
 from nurture.rendering.composer import Composer
-from nurture.rules.delivery.states import ARMED_LEASE, Answer, Verdict, fates
+from nurture.rules.delivery.states import ARMED_LEASE, Answer, Verdict, consequences, trigger_of
 from nurture.runtime import database
 from nurture.runtime.clock import Clock
 from tasks.delivery import claims, eligibility
@@ -89,19 +89,19 @@ def arm_together(
     with database.writing(engine) as session:
         # where our lease is over the rows wait again, and it is somebody else's turn
         if len(loads) == 1:
-            fenced = attempts.fence(session, loads[0].attempt_id, owner, now, until, loads[0].batch.alone)
+            fenced = steps.fence(session, loads[0].attempt_id, owner, now, until, loads[0].batch.alone)
             ours = list(loads) if fenced else []
         else:
             alone = {load.attempt_id: load.batch.alone for load in loads}
-            mine = attempts.fence_all(session, alone, owner, now, until)
+            mine = steps.fence_all(session, alone, owner, now, until)
             ours = [load for load in loads if load.attempt_id in mine]
         if not ours:
             return armed, Delivered()
         for load in ours:
             if isinstance(load.hold, ScheduledSend):
-                attempts.hold(session, load.attempt_id, load.hold.batch_id, load.hold.send_at)
+                steps.note_send_time(session, load.attempt_id, load.hold.batch_id, load.hold.send_at)
         done = eligibility.last_look(session, [load.attempt_id for load in ours], ours[0].published, now)
-        going = attempts.arm(session, {load.attempt_id: len(load.batch.emails) for load in ours})
+        going = steps.arm_messages(session, {load.attempt_id: len(load.batch.emails) for load in ours})
     for load in ours:
         leave = going[load.attempt_id]
         armed[load.attempt_id] = [email for email in load.batch.emails if email.message_id in leave]
@@ -111,11 +111,11 @@ def arm_together(
 def still_armed(engine: Engine, clock: Clock, attempt_id: str) -> bool:
     """Nobody may have looked while this machine stood still: the lease counts, not only the state."""
     with database.glancing(engine) as connection:
-        until = attempts.armed_until(connection, attempt_id)
+        until = steps.armed_until(connection, attempt_id)
     return until is not None and clock() < until
 
 
-STATE_AFTER = {Verdict.TAKEN: AttemptState.ACCEPTED, Verdict.UNKNOWN: AttemptState.UNKNOWN}
+SAME_FOR_ALL = (Verdict.TAKEN, Verdict.UNKNOWN)  # whatever else an answer says, it says of messages one by one
 
 
 def record(engine: Engine, now: datetime, load: Load, emails: Sequence[OutboundEmail], answer: Answer) -> Delivered:
@@ -128,43 +128,44 @@ def record_together(
 ) -> Delivered:
     """The same for several answers, in one transaction."""
     taken = {
-        load.attempt_id: (len(emails), {"status": answer.status, "provider_id": answer.provider_id,
-                                           "detail": answer.detail or None})
+        load.attempt_id: (len(emails), _answered(answer))
         for load, emails, answer in answered
         if len(answered) > 1 and answer.verdict is Verdict.TAKEN and not isinstance(load.hold, ScheduledSend)
-    }  # fmt: skip
+    }
     done = Delivered(requests=len(taken))
     with database.writing(engine) as session:
         if taken:
-            ours = attempts.taken(session, {i: said for i, (_, said) in taken.items()}, now)
+            ours = steps.record_taken(session, {i: said for i, (_, said) in taken.items()}, now)
             done += Delivered(accepted=sum(taken[i][0] for i in ours))
         others = sorted((one for one in answered if one[0].attempt_id not in taken), key=lambda one: one[0].attempt_id)
         return sum((_recorded(session, now, *one) for one in others), done)
 
 
+def _answered(answer: Answer) -> Answered:
+    return Answered(answer.status, answer.provider_id, answer.detail or None)
+
+
 def _recorded(
     session: Session, now: datetime, load: Load, emails: Sequence[OutboundEmail], answer: Answer
 ) -> Delivered:
-    is_held = isinstance(load.hold, ScheduledSend)
-    after = fates(answer, len(emails), load.tries, now, held=is_held)
-    rows = (
+    scheduled = isinstance(load.hold, ScheduledSend)
+    after = consequences(answer, len(emails), load.tries, now, scheduled=scheduled)
+    results = (
         []
-        if answer.verdict in STATE_AFTER
-        else [eligibility.fated(email.message_id, fate, now) for email, fate in zip(emails, after, strict=True)]
+        if answer.verdict in SAME_FOR_ALL
+        else [
+            MessageResult(email.message_id, its.trigger, its.reason, its.detail or None, its.not_before, its.more_tries)
+            for email, its in zip(emails, after, strict=True)
+        ]
     )
-    state = STATE_AFTER.get(answer.verdict, AttemptState.REJECTED)
-    if is_held and answer.verdict is Verdict.TAKEN:
-        state = AttemptState.SCHEDULED
-    first = attempts.finish(
-        session, load.attempt_id, state, rows, now,
-        status=answer.status, provider_id=answer.provider_id, detail=answer.detail or None,
-    )  # fmt: skip
+    trigger = trigger_of(answer, scheduled=scheduled)
+    first = steps.record_answer(session, load.attempt_id, trigger, results, now, _answered(answer))
     if answer.verdict is Verdict.STOP:
         scope = f"campaign:{load.published.slug}" if answer.campaign_only else "all"
         set_brake(session, scope, answer.detail, "the provider's answer", now)
     if not first:
         return Delivered(requests=1)
-    states = Counter(fate.state for fate in after)
+    states = Counter(its.state for its in after)
     return Delivered(
         requests=1,
         accepted=states[State.ACCEPTED],

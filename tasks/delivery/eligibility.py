@@ -9,11 +9,13 @@ from sqlalchemy.orm import Session
 
 from models import account_pause as pauses
 from models import message as messages
-from models.message import State
+from models.delivery_states import State, Trigger
 from models.queries import eligibility as facts
+from models.queries import outbox
+from models.queries.outbox import NotNow
 from models.restore_guard import RESTORED
 from nurture.rendering.composer import PublishedVersion
-from nurture.rules.delivery.states import Fate, Sorted, objection, sort_out
+from nurture.rules.delivery.states import Sorted, objection, sort_out
 from nurture.rules.reasons import Skip, Wait
 
 EVERYTHING = frozenset({"all", RESTORED})  # scopes of brakes that stop all sending
@@ -63,7 +65,7 @@ def look(
 
 def last_look(session: Session, attempt_ids: Sequence[str], published: PublishedVersion, now: datetime) -> Delivered:
     """About each kind of reader first, and where the rule objects about each of them: a thousand are a few kinds."""
-    messages.hold_addresses(session, {"attempts": attempt_ids}, share=True)
+    outbox.lock_addresses_to_arm(session, attempt_ids)
     if published.campaign and pauses.touch(session, attempt_ids, now):
         return look(session, facts.facts_by_message(session, attempt_ids), published, now, caps=False)
     kinds = _braked(session, published, facts.facts_by_group(session, attempt_ids))
@@ -91,18 +93,12 @@ def _braked(session: Session, published: PublishedVersion, rows: list[dict[str, 
 
 
 def put_aside(session: Session, result: Sorted, held: State = State.CLAIMED) -> Delivered:
-    rows = [_aside(i, State.SKIPPED, no) for i, no in result.skip.items()]
-    rows += [_aside(i, State.WAITING, later) for i, later in result.wait.items()]
-    messages.put_aside(session, rows, held)
+    rows = [_not_now(i, Trigger.FORBID, no) for i, no in result.skip.items()]
+    rows += [_not_now(i, Trigger.POSTPONE, later) for i, later in result.wait.items()]
+    outbox.put_aside(session, rows, held)
     return Delivered(skipped=len(result.skip), put_off=len(result.wait))
 
 
-def _aside(message_id: int, state: State, no: Skip | Wait) -> dict[str, Any]:
+def _not_now(message_id: int, trigger: Trigger, no: Skip | Wait) -> NotNow:
     until = no.until if isinstance(no, Wait) else None
-    return {"id": message_id, "state": state, "reason": no.reason, "detail": no.detail or None, "not_before": until}
-
-
-def fated(message_id: int, fate: Fate, now: datetime) -> dict[str, Any]:
-    return {"id": message_id, "state": fate.state, "reason": fate.reason, "detail": fate.detail or None,
-            "not_before": fate.not_before, "more_tries": fate.more_tries,
-            "accepted_at": now if fate.state is State.ACCEPTED else None}  # fmt: skip
+    return NotNow(message_id, trigger, no.reason, no.detail or None, until)

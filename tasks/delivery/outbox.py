@@ -7,17 +7,18 @@ from itertools import accumulate, takewhile
 
 from sqlalchemy import Engine
 
-from models import attempt as attempts
 from models import message as messages
-from models.attempt import AttemptState
-from models.message import State
+from models.delivery_states import Trigger
+from models.queries import request_steps as steps
+from models.queries.request_evidence import unknown_attempts
+from models.queries.request_steps import MessageResult
 from nurture.channels.base import Channel
 from nurture.rendering.composer import Composer
-from nurture.rules.delivery.states import CLAIM_LEASE, Fate
+from nurture.rules.delivery.states import CLAIM_LEASE
 from nurture.runtime import database
 from nurture.runtime.clock import Clock
 from nurture.runtime.restore_guard import Outside
-from tasks.delivery import claims, dispatch, eligibility
+from tasks.delivery import claims, dispatch
 from tasks.delivery.circuit_breaker import allowance, watch
 from tasks.delivery.claims import Claimed, Load
 from tasks.delivery.concurrency import Senders, seldom_collected
@@ -120,11 +121,11 @@ def _next_flight(loads: Sequence[Load], most: int) -> list[Load]:
 def tidy(engine: Engine, now: datetime, channel: Channel) -> Delivered:
     """Dead workers' leases, letters whose time is over, and unknowns that the carrier itself can settle."""
     with database.writing(engine) as session:
-        released, doubted = attempts.reap(session, now)
+        reaped = steps.reap(session, now)
         expired = messages.expire(session, now)
-        for attempt_id, ids in attempts.unknown(session, channel.name).items():
+        for attempt_id, ids in unknown_attempts(session, channel.name).items():
             if (taken := channel.accepted(ids)) is not None:
-                rows = [eligibility.fated(i, Fate(State.ACCEPTED if i in taken else State.WAITING), now) for i in ids]
-                state = AttemptState.ACCEPTED if taken else AttemptState.REJECTED
-                attempts.finish(session, attempt_id, state, rows, now)
-    return Delivered(released=released, doubted=doubted, skipped=expired)
+                sent, not_sent = Trigger.SETTLE_SENT, Trigger.SETTLE_NOT_SENT
+                results = [MessageResult(i, sent if i in taken else not_sent) for i in ids]
+                steps.record_answer(session, attempt_id, sent if taken else not_sent, results, now)
+    return Delivered(released=reaped.given_back, doubted=reaped.unknown, skipped=expired)

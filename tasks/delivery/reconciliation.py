@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 from sqlalchemy import Engine
 
-from models import attempt as attempts
-from models.attempt import AttemptState
-from models.message import State
+from models.delivery_states import Trigger
 from models.queries import reconciliation
+from models.queries import request_steps as steps
+from models.queries.request_steps import MessageResult, Settled
 from nurture.rules.delivery.reconciliation import AGAIN, ASKED, AT_ONCE, KEPT, NEAR, SETTLED, Finding, evidence, finding
 from nurture.rules.delivery.scheduled_send import SURELY_OVER, over
 from nurture.runtime import database
@@ -64,15 +64,11 @@ def settle(engine: Engine, now: datetime, attempt_id: str, sent: bool, by: str) 
             raise StillHeld(f"request {attempt_id} may be held by the provider and still leave: say so after {until}")
         ids = reconciliation.doubtful_messages(session, attempt_id)
         why = f"{by}: it was {'sent' if sent else 'not sent'}"
-        rows = [] if sent else [_waits_again(i, why, now) for i in ids]
-        state = AttemptState.ACCEPTED if sent else AttemptState.REJECTED
-        attempts.finish(session, attempt_id, state, rows, now, detail=f"{found['detail'] or 'unknown'}; {why}")
+        trigger = Trigger.SETTLE_SENT if sent else Trigger.SETTLE_NOT_SENT
+        results = [] if sent else [MessageResult(i, trigger, detail=why, not_before=now) for i in ids]
+        settled = Settled(f"{found['detail'] or 'unknown'}; {why}")
+        steps.record_answer(session, attempt_id, trigger, results, now, settled)
         return len(ids)
-
-
-def _waits_again(message_id: int, why: str, now: datetime) -> dict[str, Any]:
-    return {"id": message_id, "state": State.WAITING, "reason": None, "detail": why, "not_before": now, "more_tries": 0,
-            "accepted_at": None}  # fmt: skip
 
 
 @task("reconcile what nobody knows")

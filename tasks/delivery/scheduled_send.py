@@ -8,10 +8,11 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from models import account_pause as pauses
-from models import attempt as attempts
-from models.attempt import AttemptState
-from models.message import State, brakes
+from models.delivery_states import CANCELLABLE, AttemptState, Trigger
+from models.message import brakes
+from models.queries import request_steps as steps
 from models.queries import scheduled_send
+from models.queries.request_steps import MessageResult, Settled
 from nurture.channels.base import Cancellation, Channel, ScheduledSends
 from nurture.rendering.composer import Composer
 from nurture.rules.delivery.scheduled_send import in_time, over
@@ -66,11 +67,7 @@ def recall(engine: Engine, clock: Clock, channel: Channel, composer: Composer) -
 
 def _to_call_back(session: Session, rows: list[dict[str, Any]], composer: Composer, now: datetime) -> dict[str, str]:
     """Request → why it may not leave; for those where a call still counts."""
-    open_ = [
-        r
-        for r in rows
-        if r["state"] in scheduled_send.CALLABLE and not r["cancelled_at"] and in_time(r["send_at"], now)
-    ]
+    open_ = [r for r in rows if r["state"] in CANCELLABLE and not r["cancelled_at"] and in_time(r["send_at"], now)]
     found = {r["id"]: "nobody knows whether it was taken" for r in open_ if r["state"] == AttemptState.UNKNOWN}
     found |= {r["id"]: r["evidence"].removeprefix(CALLED_BACK) for r in open_ if _was_tried(r)}
     by_id = {r["id"]: r for r in open_ if r["state"] == AttemptState.SCHEDULED and r["id"] not in found}
@@ -118,7 +115,7 @@ def _call_back(
 
 
 def _is_over(row: dict[str, Any], now: datetime) -> bool:
-    return bool(row["cancelled_at"]) and row["state"] in scheduled_send.CALLABLE and over(row["send_at"], now)
+    return bool(row["cancelled_at"]) and row["state"] in CANCELLABLE and over(row["send_at"], now)
 
 
 def _was_tried(row: dict[str, Any]) -> bool:
@@ -157,12 +154,9 @@ def _settle(engine: Engine, now: datetime, batches: ScheduledSends, row: dict[st
         ids = scheduled_send.letters(session, row["id"], row["send_at"])
         if ids is None:
             return 0
-        again = {"state": State.WAITING, "reason": None, "detail": row["evidence"], "not_before": now, "more_tries": 0,
-                 "accepted_at": None}  # fmt: skip
-        attempts.finish(
-            session, row["id"], AttemptState.REJECTED, [{"id": i, **again} for i in ids], now, attempts.OR_HELD,
-            detail=row["evidence"],
-        )  # fmt: skip
+        why = row["evidence"]
+        results = [MessageResult(i, Trigger.CANCEL, detail=why, not_before=now) for i in ids]
+        steps.record_answer(session, row["id"], Trigger.CANCEL, results, now, Settled(why))
     return len(ids)
 
 

@@ -1,4 +1,4 @@
-"""docs/delivery-states.md shows the tables of nurture/rules/delivery/states.py. `pytest --record` draws it anew."""
+"""docs/delivery-states.md shows the tables of models/delivery_states.py. `pytest --record` draws it anew."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.attempt import AttemptState
-from models.message import LEDGER, State
-from nurture.rules.delivery.states import ATTEMPT_NEXT, MESSAGE_NEXT
+from models.delivery_states import ATTEMPT_NEXT, LEDGER, MESSAGE_NEXT, AttemptState, State
 
 GUIDE = Path(__file__).parents[2] / "docs" / "delivery-states.md"
 BEGINNING = {"message": ["waiting", "skipped"], "attempt": ["claimed"]}
@@ -57,7 +55,6 @@ def test_what_may_have_been_sent_waits_again_only_with_proof() -> None:
         "busy",
         "stop",
         "refused beside others",
-        "proof of absence",
-        "called back",
-        "person: it was not sent",
+        "settled: not sent",
+        "cancelled in time",
     }

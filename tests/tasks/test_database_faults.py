@@ -18,8 +18,8 @@ import pytest
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from models import attempt as attempts
 from models import metadata
+from models.queries import request_evidence
 from models.queries.suppression import suppress
 from nurture.rules.delivery.states import ARMED_LEASE, Answer, Verdict
 from nurture.runtime import database
@@ -53,8 +53,8 @@ class Office:
         self.send(later)
         offered = {email.attempt_id for request in self.carrier.offered for email in request}
         with database.writing(self.engine) as session:
-            attempts.prove_accepted(session, offered, self.now + later)
-            doubtful = attempts.unknown(session, self.carrier.name)
+            request_evidence.prove_accepted(session, offered, self.now + later)
+            doubtful = request_evidence.unknown_attempts(session, self.carrier.name)
             assert not offered & set(doubtful)
             give_back(session, list(doubtful), self.now + later)
         self.send(later * 2)

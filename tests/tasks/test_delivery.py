@@ -10,9 +10,9 @@ from sqlalchemy import Engine, select, update
 from sqlmodel import col
 
 from models import Account, Address, Attempt, AttemptItem, Contact, Message, State
-from models import attempt as attempts
-from models.attempt import AttemptState
 from models.campaign import release_brake, set_brake
+from models.queries import request_evidence, request_steps
+from models.queries.request_steps import NewAttempt
 from nurture.channels.base import OutboundEmail
 from nurture.channels.mailbox import MailboxChannel, path
 from nurture.rules.delivery.states import ARMED_LEASE, CLAIM_LEASE, Answer, Verdict
@@ -66,7 +66,7 @@ def test_an_event_proves_the_whole_request_accepted(engine: Engine, now: datetim
     carrier = Told([Answer(Verdict.UNKNOWN, 504)])
     send(carrier)
     with database.writing(engine) as session:
-        assert attempts.prove_accepted(session, [carrier.offered[0][0].attempt_id], now) == (1, 0)
+        assert request_evidence.prove_accepted(session, [carrier.offered[0][0].attempt_id], now) == (1, 0)
     assert states(engine) == {"accepted": 3}
 
 
@@ -178,7 +178,7 @@ def test_a_late_answer_never_takes_back_what_an_event_proved(engine: Engine, now
 
     def proved_meanwhile(emails: Sequence[OutboundEmail]) -> Answer:
         with database.writing(engine) as session:
-            attempts.prove_accepted(session, [emails[0].attempt_id], now)
+            request_evidence.prove_accepted(session, [emails[0].attempt_id], now)
         return Answer(Verdict.REFUSED, 400, detail="late")
 
     send(Told([proved_meanwhile]))
@@ -190,7 +190,7 @@ def test_an_event_for_a_request_ruled_out_stops_the_second_copy(engine: Engine, 
     carrier = Told([Answer(Verdict.BUSY, 429, retry_at=now + timedelta(minutes=5))])
     send(carrier)
     with database.writing(engine) as session:
-        assert attempts.prove_accepted(session, [carrier.offered[0][0].attempt_id], now) == (0, 1)
+        assert request_evidence.prove_accepted(session, [carrier.offered[0][0].attempt_id], now) == (0, 1)
     assert send(carrier, timedelta(hours=1)).accepted == 0
     assert states(engine) == {"accepted": 2}
 
@@ -280,20 +280,11 @@ def test_the_database_itself_forbids_a_second_copy_and_a_second_live_attempt(eng
     version = fill(engine, now, 1)
     assert fill(engine, now, 1) == version  # planning again writes nothing
     assert states(engine) == {"waiting": 1}
-    row = {
-        "owner": "w",
-        "state": AttemptState.CLAIMED,
-        "transport": "told",
-        "campaign": "test",
-        "version_id": version,
-        "letter": "offer",
-        "claimed_at": now,
-        "lease_until": now,
-    }
+    row = NewAttempt("w", "told", "test", version, "offer", None, now, now)
     with database.writing(engine) as session:
-        attempts.open_attempts(session, row, {"a": [message(engine, 0)["id"]]})
+        request_steps.open_attempts(session, row, {"a": [message(engine, 0)["id"]]})
     with pytest.raises(IntegrityError), database.writing(engine) as session:
-        attempts.open_attempts(session, row, {"b": [1]})
+        request_steps.open_attempts(session, row, {"b": [1]})
 
 
 def test_the_mailbox_writes_real_mails_and_can_tell_what_it_took(engine: Engine, now: datetime, tmp_path: Path) -> None:

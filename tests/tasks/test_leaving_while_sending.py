@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from models import message as messages
 from models.address import SuppressedBy
+from models.queries import outbox as outbox_queries
 from models.queries import suppression
 from nurture.runtime import database
 from tasks.delivery import outbox
@@ -36,7 +36,7 @@ def test_the_unsubscribe_and_the_claim_both_succeed(
         except Exception as error:  # told below: a failed thread fails nothing
             failures.append(error)
 
-    leaving, hold = threading.Thread(target=leave), messages.hold_addresses
+    leaving, hold = threading.Thread(target=leave), outbox_queries.lock_addresses_to_claim
 
     def hold_while_somebody_leaves(*given, **named):
         if not leaving.ident:  # the messages are picked, their addresses not yet held
@@ -44,7 +44,7 @@ def test_the_unsubscribe_and_the_claim_both_succeed(
             holds_the_address.wait(10)
         return hold(*given, **named)
 
-    monkeypatch.setattr(messages, "hold_addresses", hold_while_somebody_leaves)
+    monkeypatch.setattr(outbox_queries, "lock_addresses_to_claim", hold_while_somebody_leaves)
     carrier = Told()
     outbox.deliver(engine, lambda: now, carrier, composer(tmp_path))
     leaving.join(30)

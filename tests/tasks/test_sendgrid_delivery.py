@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select, update
 from sqlmodel import col
 
 from models import Address, Attempt, CampaignVersion, Contact, Message
-from models import attempt as attempts
+from models.queries import request_evidence, request_steps
 from nurture.channels.sendgrid.channel import SendGrid
 from nurture.rules.delivery.states import CLAIM_LEASE
 from nurture.runtime import database
@@ -79,8 +79,10 @@ def test_whoever_cannot_share_a_request_gets_one_of_their_own_and_the_attempt_sa
     assert outbox.deliver(engine, lambda: now, carrier(sg), composer(tmp_path)).requests == 2
     assert sg.to("p7@home.example")[0].text.startswith("Hello nt0001\n")
     with database.reading(engine) as session:
-        assert attempts.alone(session, message(engine, 7)["id"]) == "a value in it looks like one of our tags"
-        assert attempts.alone(session, message(engine, 8)["id"]) is None
+        assert (
+            request_evidence.why_alone(session, message(engine, 7)["id"]) == "a value in it looks like one of our tags"
+        )
+        assert request_evidence.why_alone(session, message(engine, 8)["id"]) is None
 
 
 FAULTS = {
@@ -148,7 +150,7 @@ def test_a_lease_that_is_over_cannot_be_split_or_renewed(
     assert claimed is not None
     late = now + CLAIM_LEASE + timedelta(seconds=1)
     with database.writing(engine) as session:
-        attempts.renew(session, [claimed.attempt_id], "slow", late, late + CLAIM_LEASE)
+        request_steps.renew_leases(session, [claimed.attempt_id], "slow", late, late + CLAIM_LEASE)
     loads, done = claims.write(engine, lambda: late, sender, office, "slow", claimed)
     assert (loads, done.accepted, len(every_attempt(engine))) == ([], 0, 1)
     assert outbox.deliver(engine, lambda: late, sender, office).accepted == 30
@@ -166,7 +168,7 @@ def test_a_worker_that_is_alive_keeps_what_it_holds(
     claims.keep(engine, half, "alive", loads[1:], half + CLAIM_LEASE)
     late = now + CLAIM_LEASE + timedelta(seconds=1)
     with database.writing(engine) as session:
-        assert attempts.reap(session, late) == (1, 0)  # the one that was not renewed
+        assert request_steps.reap(session, late) == (1, 0)  # the one that was not renewed
     assert [dispatch.offer(engine, lambda: late, sender, "alive", load).accepted for load in loads] == [0, 10]
 
 
@@ -178,10 +180,10 @@ def test_each_part_of_a_split_batch_ends_on_its_own(
     outbox.deliver(engine, lambda: now, carrier(sg, sendgrid_requests=1), composer(tmp_path))
     assert states(engine) == {"unknown": 20, "accepted": 10}
     with database.reading(engine) as session:
-        [(attempt_id, held)] = attempts.unknown(session, "sendgrid").items()
+        [(attempt_id, held)] = request_evidence.unknown_attempts(session, "sendgrid").items()
     assert len(held) == 20
     with database.writing(engine) as session:
-        assert attempts.prove_accepted(session, [attempt_id], now) == (1, 0)
+        assert request_evidence.prove_accepted(session, [attempt_id], now) == (1, 0)
     assert states(engine) == {"accepted": 30}
     assert {attempt["state"] for attempt in every_attempt(engine)} == {"accepted", "released"}  # one was given back
 
@@ -210,7 +212,7 @@ def test_whoever_leaves_between_claim_and_arming_drops_out_of_those_that_go_toge
     with database.writing(engine) as session:
         who = col(Address.address) == "p3@home.example"
         session.execute(update(Address).where(who).values(suppressed_at=now, suppressed_why="unsubscribe"))
-        attempts.release(session, [loads[0].attempt_id], "worker", now)  # and one is no longer ours
+        request_steps.give_back(session, [loads[0].attempt_id], "worker", now)  # and one is no longer ours
     with Senders[outbox.Delivered](8) as senders:
         done = dispatch.offer_together(engine, lambda: now, sender, "worker", loads, senders)
     assert (done.accepted, done.skipped, len(sg.accepted)) == (4, 1, 4)

@@ -9,8 +9,8 @@ from sqlalchemy import Engine, update
 from sqlmodel import col
 
 from models import Address
-from models import attempt as attempts
 from models import message as messages
+from models.queries import request_evidence
 from nurture.channels.base import OutboundEmail, RequestBatch
 from nurture.rules.delivery.states import Answer, Verdict
 from nurture.runtime import database
@@ -36,7 +36,7 @@ def test_letters_that_left_the_attempt_before_its_request_are_not_believed_sent(
     loads, _ = claims.write(engine, lambda: now, carrier, office, "worker", claimed)
     dispatch.offer(engine, lambda: now, carrier, "worker", loads[0])
     with database.writing(engine) as session:
-        assert attempts.prove_accepted(session, [loads[0].attempt_id], now) == (0, 1)
+        assert request_evidence.prove_accepted(session, [loads[0].attempt_id], now) == (0, 1)
     assert states(engine) == {"accepted": 1, "claimed": 2}
 
 
@@ -53,7 +53,7 @@ def test_a_letter_put_aside_at_the_arming_is_not_believed_sent(engine: Engine, n
     dispatch.send(engine, lambda: now, carrier, office, "worker", claimed)
     with database.writing(engine) as session:
         session.execute(update(messages.TABLE).values(state="waiting"))
-        attempts.prove_accepted(session, [claimed.attempt_id], now)
+        request_evidence.prove_accepted(session, [claimed.attempt_id], now)
     assert [message(engine, i)["state"] for i in (0, 1)] == ["waiting", "accepted"]
 
 
@@ -68,6 +68,6 @@ def test_what_was_skipped_or_refused_since_was_in_the_request_all_the_same(
     [request] = carrier.offered
     with database.writing(engine) as session:
         session.execute(update(messages.TABLE).values(state=since, reason="expired"))
-        assert attempts.prove_accepted(session, [request[0].attempt_id], now) == (0, 1)
+        assert request_evidence.prove_accepted(session, [request[0].attempt_id], now) == (0, 1)
     assert states(engine) == {"accepted": 2}
     assert message(engine, 0)["reason"] is None

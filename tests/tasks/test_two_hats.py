@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from models import Activity, Address, Contact, Message, Order, Segment
-from models import message as messages
+from models.queries import outbox as outbox_queries
 from models.queries import person
 from models.queries.recipients import recipients
 from models.queries.suppression import suppress
@@ -199,9 +199,11 @@ def test_workers_with_two_addresses_of_one_person_meet(engine: Engine, now: date
     are_one(engine, (1, 2))
     ids = [message(engine, i)["id"] for i in range(4)]
     with database.writing(engine) as first, database.writing(engine) as second:
-        messages.hold_addresses(first, {"ids": [ids[1], ids[3]]}, persons=True)
+        outbox_queries.lock_addresses_to_claim(first, [ids[1], ids[3]], caps=True, persons=True)
         second.execute(text("SET LOCAL lock_timeout = '100ms'"))
-        messages.hold_addresses(second, {"ids": [ids[0]]}, persons=True)  # somebody else's: no need to wait
+        outbox_queries.lock_addresses_to_claim(
+            second, [ids[0]], caps=True, persons=True
+        )  # somebody else's: no need to wait
         with pytest.raises(OperationalError, match="lock timeout"):
-            messages.hold_addresses(second, {"ids": [ids[2]]}, persons=True)
+            outbox_queries.lock_addresses_to_claim(second, [ids[2]], caps=True, persons=True)
         second.rollback()

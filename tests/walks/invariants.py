@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from models.message import LEDGER
+from models.delivery_states import ATTEMPT_NEXT, LEDGER, MESSAGE_NEXT
 from nurture.rules.delivery.scheduled_send import LAST_CALL
-from nurture.rules.delivery.states import ARMED_LEASE, ATTEMPT_NEXT, MESSAGE_NEXT
+from nurture.rules.delivery.states import ARMED_LEASE
 from tests.walks.provider import NAMED, POISON, Provider, Taken
 
 MESSAGE_STEPS = {(before, after) for (before, _), after in MESSAGE_NEXT.items()}

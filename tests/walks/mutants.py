@@ -17,10 +17,10 @@ from sqlalchemy.schema import CreateTable
 from sqlmodel import col
 
 from models import Attempt, Message
-from models import attempt as attempts
-from models.attempt import AttemptState
-from models.message import State
+from models.delivery_states import AttemptState, State
+from models.queries import request_steps as steps
 from models.queries import scheduled_send, suppression
+from models.queries.request_steps import Reaped
 from nurture.channels.base import Cancellation
 from nurture.channels.sendgrid import events
 from nurture.channels.sendgrid.scheduled_sends import SendGridScheduledSends
@@ -61,16 +61,16 @@ def server_errors_are_no(patch: Patch) -> None:
 
 def reaps_armed(patch: Patch) -> None:
     """An attempt that was armed and went silent gives its messages back, as if it had only been claimed."""
-    real = attempts.reap
+    real = steps.reap
 
-    def reap(session: Any, now: datetime) -> tuple[int, int]:
+    def reap(session: Any, now: datetime) -> Reaped:
         over = (col(Attempt.state) == AttemptState.ARMED, col(Attempt.lease_until) < now)
         silent = session.execute(select(col(Attempt.id)).where(*over)).scalars().all()
         session.execute(update(Attempt).where(col(Attempt.id).in_(silent)).values(state=AttemptState.CLAIMED))
         session.execute(update(Message).where(col(Message.attempt_id).in_(silent)).values(state=State.CLAIMED))
         return real(session, now)
 
-    patch.setattr(attempts, "reap", reap)
+    patch.setattr(steps, "reap", reap)
 
 
 def arms_without_fence(patch: Patch) -> None:
@@ -103,27 +103,27 @@ def arms_without_looking(patch: Patch) -> None:
 
 def finishes_whatever_the_state(patch: Patch) -> None:
     """An answer is written down on an attempt that an event has settled already."""
-    patch.setattr(attempts, "OPEN", tuple(AttemptState))
-    real = attempts.finish
+    real = steps.record_answer
 
-    def finish(session: Any, attempt_id: str, *rest: Any, **answer: Any) -> bool:
+    def record_answer(session: Any, attempt_id: str, *rest: Any) -> bool:
+        session.execute(update(Attempt).where(col(Attempt.id) == attempt_id).values(state=AttemptState.ARMED))
         session.execute(update(Message).where(col(Message.attempt_id) == attempt_id).values(state=State.ARMED))
-        return real(session, attempt_id, *rest, **answer)
+        return real(session, attempt_id, *rest)
 
-    patch.setattr(attempts, "finish", finish)
+    patch.setattr(steps, "record_answer", record_answer)
 
 
 def resends_without_proof(patch: Patch) -> None:
     """What nobody knows waits again as soon as its worker is given up."""
-    real = attempts.reap
+    real = steps.reap
 
-    def reap(session: Any, now: datetime) -> tuple[int, int]:
+    def reap(session: Any, now: datetime) -> Reaped:
         done = real(session, now)
         unknown = session.execute(text("SELECT id FROM attempt WHERE state = 'unknown'")).scalars().all()
         resend.give_back(session, unknown, now)
         return done
 
-    patch.setattr(attempts, "reap", reap)
+    patch.setattr(steps, "reap", reap)
 
 
 def never_looks_again(patch: Patch) -> None:
@@ -133,12 +133,12 @@ def never_looks_again(patch: Patch) -> None:
 
 def looks_only_at_the_state(patch: Patch) -> None:
     """The last look does not mind how long ago it was armed: where all stood still, nobody has doubted it yet."""
-    real = attempts.armed_until
+    real = steps.armed_until
 
     def armed_until(session: Any, attempt_id: str) -> datetime | None:
         return real(session, attempt_id) and datetime.max.replace(tzinfo=UTC)
 
-    patch.setattr(attempts, "armed_until", armed_until)
+    patch.setattr(steps, "armed_until", armed_until)
 
 
 def silence_of_the_log_is_proof(patch: Patch) -> None:

@@ -13,9 +13,8 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from models import Attempt, Event, Message
-from models import attempt as attempts
-from models.attempt import AttemptState
-from models.message import State
+from models.delivery_states import AttemptState, Trigger
+from models.queries.request_steps import MessageResult, record_answer
 
 QUARANTINE = timedelta(hours=26)  # the provider tells its events for 24 hours
 NEAR = timedelta(seconds=60)
@@ -62,14 +61,7 @@ def the_ear_was_open(ear: Ear, armed: datetime) -> bool:
 
 
 def give_back(session: Any, ids: Sequence[str], now: datetime) -> None:
-    again = {
-        "state": State.WAITING,
-        "reason": None,
-        "detail": None,
-        "not_before": now,
-        "more_tries": 0,
-        "accepted_at": None,
-    }
     for attempt in ids:
         rows = session.execute(select(col(Message.id)).where(col(Message.attempt_id) == attempt)).scalars().all()
-        attempts.finish(session, attempt, AttemptState.REJECTED, [{"id": i, **again} for i in rows], now)
+        results = [MessageResult(i, Trigger.SETTLE_NOT_SENT, not_before=now) for i in rows]
+        record_answer(session, attempt, Trigger.SETTLE_NOT_SENT, results, now)

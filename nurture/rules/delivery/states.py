@@ -9,9 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from models.account_pause import AUTOMATIC
-from models.attempt import AttemptState as A
 from models.contact import Consent, Market
-from models.message import State as M
+from models.delivery_states import State, Trigger, next_message_state
 from nurture.rules.planning.campaign import Campaign, Hours
 from nurture.rules.planning.hours import end_of, next_in_hours, zone_of
 from nurture.rules.reasons import SUPPRESSED, Reason, Skip, Wait
@@ -46,116 +45,64 @@ class Answer:
     campaign_only: bool = False  # of a STOP: the other campaigns may go on
 
 
-ATTEMPT_NEXT = {  # (state, what happened) → state. What is not here changes nothing
-    (A.CLAIMED, "arm"): A.ARMED,
-    (A.CLAIMED, "lease over"): A.RELEASED,
-    (A.CLAIMED, "nobody left"): A.VOID,
-    (A.ARMED, Verdict.TAKEN): A.ACCEPTED,
-    (A.ARMED, "taken for later"): A.SCHEDULED,
-    (A.ARMED, Verdict.BUSY): A.REJECTED,
-    (A.ARMED, Verdict.REFUSED): A.REJECTED,
-    (A.ARMED, Verdict.STOP): A.REJECTED,
-    (A.ARMED, Verdict.TRIED): A.REJECTED,
-    (A.ARMED, Verdict.UNKNOWN): A.UNKNOWN,
-    (A.ARMED, "lease over"): A.UNKNOWN,  # never back to waiting: it may be on the wire
-    (A.ARMED, "event"): A.ACCEPTED,
-    (A.UNKNOWN, Verdict.TAKEN): A.ACCEPTED,
-    (A.UNKNOWN, Verdict.BUSY): A.REJECTED,
-    (A.UNKNOWN, Verdict.REFUSED): A.REJECTED,
-    (A.UNKNOWN, Verdict.STOP): A.REJECTED,
-    (A.UNKNOWN, Verdict.TRIED): A.REJECTED,
-    (A.UNKNOWN, "event"): A.ACCEPTED,
-    (A.UNKNOWN, "taken for later"): A.SCHEDULED,
-    (A.UNKNOWN, "proof of absence"): A.REJECTED,
-    (A.UNKNOWN, "called back"): A.REJECTED,
-    (A.SCHEDULED, "its time"): A.ACCEPTED,
-    (A.SCHEDULED, "event"): A.ACCEPTED,
-    (A.SCHEDULED, "called back"): A.REJECTED,
-    (A.SCHEDULED, "called back, and no note of it"): A.UNKNOWN,
-    (A.REJECTED, "event"): A.ACCEPTED,  # a surprise: what we had ruled out was taken all the same
-    (A.RELEASED, "event"): A.ACCEPTED,
-    (A.VOID, "event"): A.ACCEPTED,
-}
-
-MESSAGE_NEXT = {
-    (M.WAITING, "claim"): M.CLAIMED,
-    (M.WAITING, "no"): M.SKIPPED,
-    (M.CLAIMED, "no"): M.SKIPPED,
-    (M.CLAIMED, "not yet"): M.WAITING,
-    (M.CLAIMED, "lease over"): M.WAITING,
-    (M.CLAIMED, "arm"): M.ARMED,
-    (M.ARMED, Verdict.TAKEN): M.ACCEPTED,
-    (M.ARMED, "taken for later"): M.SCHEDULED,
-    (M.ARMED, Verdict.BUSY): M.WAITING,
-    (M.ARMED, Verdict.REFUSED): M.REFUSED,
-    (M.ARMED, "refused beside others"): M.WAITING,  # somebody else was named, or nobody: offered again
-    (M.ARMED, Verdict.STOP): M.WAITING,
-    (M.ARMED, Verdict.TRIED): M.SKIPPED,  # never mistaken for sent; it can be planned again
-    (M.ARMED, Verdict.UNKNOWN): M.UNKNOWN,
-    (M.ARMED, "lease over"): M.UNKNOWN,
-    (M.ARMED, "event"): M.ACCEPTED,
-    (M.UNKNOWN, Verdict.TAKEN): M.ACCEPTED,  # the worker was only slow: its answer still counts
-    (M.UNKNOWN, Verdict.BUSY): M.WAITING,
-    (M.UNKNOWN, Verdict.REFUSED): M.REFUSED,
-    (M.UNKNOWN, "refused beside others"): M.WAITING,
-    (M.UNKNOWN, Verdict.STOP): M.WAITING,
-    (M.UNKNOWN, Verdict.TRIED): M.SKIPPED,
-    (M.UNKNOWN, "event"): M.ACCEPTED,
-    (M.WAITING, "event"): M.ACCEPTED,  # a surprise: it was in a request that we had ruled out
-    (M.CLAIMED, "event"): M.ACCEPTED,
-    (M.SKIPPED, "event"): M.ACCEPTED,  # skipped since; not one that was put aside before the request left
-    (M.REFUSED, "event"): M.ACCEPTED,
-    (M.UNKNOWN, "taken for later"): M.SCHEDULED,
-    (M.UNKNOWN, "proof of absence"): M.WAITING,
-    (M.UNKNOWN, "called back"): M.WAITING,
-    (M.SCHEDULED, "its time"): M.ACCEPTED,
-    (M.SCHEDULED, "event"): M.ACCEPTED,
-    (M.SCHEDULED, "called back"): M.WAITING,
-    (M.SCHEDULED, "called back, and no note of it"): M.UNKNOWN,
-    (M.UNKNOWN, "person: it was sent"): M.ACCEPTED,
-    (M.UNKNOWN, "person: it was not sent"): M.WAITING,
-}
-
-
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """What becomes of one message after an answer."""
+class Consequence:
+    """What an answer means for one message. `more_tries`: how many refusals are added to those it had."""
 
-    state: M
+    trigger: Trigger
     reason: Reason | None = None
     detail: str = ""
     not_before: datetime | None = None
     more_tries: int = 0
 
+    @property
+    def state(self) -> State:
+        """The state the message has then."""
+        return next_message_state(self.trigger)
 
-def fates(answer: Answer, n: int, tries: int, now: datetime, *, held: bool = False) -> list[Fate]:
+
+def trigger_of(answer: Answer, *, scheduled: bool) -> Trigger:
+    """What the answer is for the request as a whole. `scheduled`: the provider was asked to keep the letters."""
+    if scheduled and answer.verdict is Verdict.TAKEN:
+        return Trigger.TAKEN_FOR_LATER
+    return Trigger(answer.verdict)
+
+
+def consequences(
+    answer: Answer, n: int, tries: int, now: datetime, *, scheduled: bool = False
+) -> Sequence[Consequence]:
     """What becomes of each of the `n` messages of a request that had been refused `tries` times before.
 
-    `held`: the provider was asked to keep them until their time.
+    `scheduled`: the provider was asked to keep them until their time.
     """
+    trigger, detail = trigger_of(answer, scheduled=scheduled), answer.detail
     match answer.verdict:
         case Verdict.TAKEN:
-            return [Fate(M.SCHEDULED if held else M.ACCEPTED)] * n
+            return [Consequence(trigger)] * n
         case Verdict.UNKNOWN:
-            return [Fate(M.UNKNOWN, detail=answer.detail)] * n
+            return [Consequence(trigger, detail=detail)] * n
         case Verdict.TRIED:
-            return [Fate(M.SKIPPED, Reason.SANDBOX, answer.detail)] * n
+            return [Consequence(trigger, Reason.SANDBOX, detail)] * n
         case Verdict.BUSY | Verdict.STOP:
             again = answer.retry_at or now + BUSY_WAIT
-            return [Fate(M.WAITING, Reason.PROVIDER_BUSY, answer.detail, again)] * n
+            return [Consequence(trigger, Reason.PROVIDER_BUSY, detail, again)] * n
         case Verdict.REFUSED:
-            if answer.refused:  # it named them: they alone are refused, the others are offered again at once
-                return [
-                    Fate(M.REFUSED, Reason.REFUSED_BY_PROVIDER, answer.refused[i])
-                    if i in answer.refused
-                    else Fate(M.WAITING, not_before=now)
-                    for i in range(n)
-                ]
-            if n == 1 or tries >= MOST_TRIES:
-                return [Fate(M.REFUSED, Reason.REFUSED_BY_PROVIDER, answer.detail)] * n
-            return [
-                Fate(M.WAITING, not_before=now, more_tries=1)
-            ] * n  # half as many next time: the poison isolates itself
+            return _after_refusal(answer, n, tries, now)
+
+
+def _after_refusal(answer: Answer, n: int, tries: int, now: datetime) -> Sequence[Consequence]:
+    """The provider named whom it refuses: the others are offered again at once. It named nobody: everybody waits for a
+    request half as large, so that the one it minds is alone at last."""
+    if answer.refused:
+        return [
+            Consequence(Trigger.REFUSED, Reason.REFUSED_BY_PROVIDER, answer.refused[i])
+            if i in answer.refused
+            else Consequence(Trigger.REFUSED_BESIDE_OTHERS, not_before=now)
+            for i in range(n)
+        ]
+    if n == 1 or tries >= MOST_TRIES:
+        return [Consequence(Trigger.REFUSED, Reason.REFUSED_BY_PROVIDER, answer.detail)] * n
+    return [Consequence(Trigger.REFUSED_BESIDE_OTHERS, not_before=now, more_tries=1)] * n
 
 
 def batch_size(most: int, tries: int) -> int:
