@@ -14,13 +14,18 @@ from models.types import Id, MaybeJson, Moment
 
 
 class Role(StrEnum):
+    """The buying roles: this is the one list. Who has which is said in title_words/roles.toml."""
+
     SPECIFIER = "specifier"
     AUTHORIZER = "authorizer"
     USER = "user"
     PURCHASER = "purchaser"
     FINANCE = "finance"
-    CHAMPION = "champion"
+    CHAMPION = "champion"  # by what they do, never by their title
     GATEKEEPER = "gatekeeper"
+
+
+ROLES = tuple(str(role) for role in Role)
 
 
 class Segment(SQLModel, table=True):

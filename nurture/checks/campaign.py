@@ -2,39 +2,53 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from models.segment import ROLES
 from nurture.channels.parts import EMAIL_PARTS, PartFile
 from nurture.checks import content_coverage
+from nurture.checks.languages import language_problems, untranslated
+from nurture.checks.roles import role_problems
 from nurture.checks.template import letter_problems
 from nurture.config import prices
-from nurture.config.campaign_file import ROLES, CampaignError, look
+from nurture.config.campaign_file import CampaignError, look
 from nurture.config.campaign_folder import SHARED, files, slugs
 from nurture.config.toml_file import Problem, lines
 from nurture.rendering import TemplateSet, samples
 from nurture.rendering.translations import CONTENT_FILE, WORDS_FILE
 from nurture.rules.planning.campaign import Campaign
 
+ReadersOf = Callable[[Campaign], Mapping[str, int]]  # campaign → language → people of its audience
 SALES = "_sales"
 
 
 def check(
-    templates: Path, slug: str | None = None, today: date | None = None, parts: Sequence[PartFile] = EMAIL_PARTS
+    templates: Path,
+    slug: str | None = None,
+    today: date | None = None,
+    parts: Sequence[PartFile] = EMAIL_PARTS,
+    readers: ReadersOf | None = None,
 ) -> list[Problem]:
     """Every problem of one campaign, or of all and the mails to sales. Needs no database and sends nothing.
 
     With `today`, an offer that has ended is a warning; publishing it is refused. `parts`: what the channel needs.
+    `readers` asks a database how many people of a campaign's audience speak which language: then a letter that lacks
+    one says how many it concerns.
     """
     names = [slug] if slug else [*slugs(templates), *([SALES] if (templates / SALES).is_dir() else [])]
-    found = [problem for name in names for problem in _campaign(templates, name, today, parts)]
+    found = [problem for name in names for problem in _campaign(templates, name, today, parts, readers)]
+    found += role_problems(content_coverage.title_tables())
     unique = {(p.file, p.line, p.what): p for p in found}  # a mistake in a frame shows in every letter
     return sorted(unique.values(), key=lambda p: (p.weight, p.file, p.line or 0))
 
 
-def _campaign(templates: Path, slug: str, today: date | None, parts: Sequence[PartFile]) -> Iterator[Problem]:
+def _campaign(
+    templates: Path, slug: str, today: date | None, parts: Sequence[PartFile], readers: ReadersOf | None
+) -> Iterator[Problem]:
+    """Every problem of one campaign's files and letters."""
     try:
         texts = files(templates, slug)
     except CampaignError as error:
@@ -42,6 +56,7 @@ def _campaign(templates: Path, slug: str, today: date | None, parts: Sequence[Pa
         return
     broken = [*_shared(texts), *content_coverage.library_problems(texts), *prices.check(texts)]
     yield from broken
+    yield from language_problems(templates, texts)
     if slug == SALES:
         campaign: Campaign | None = samples.CAMPAIGN
     else:
@@ -70,6 +85,7 @@ def _campaign(templates: Path, slug: str, today: date | None, parts: Sequence[Pa
             )
     if slug != SALES:
         yield from content_coverage.holes(letters, campaign, slug, content_coverage.title_tables())
+        yield from untranslated(letters, campaign, slug, readers(campaign) if readers else None)
     if campaign.offer and today and campaign.offer.ends_on < today:
         at = lines(texts[f"{slug}/campaign.toml"]).get(("offer", "ends_on"))
         what = f"the offer ended on {campaign.offer.ends_on:%Y-%m-%d}; nobody gets a letter"

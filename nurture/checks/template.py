@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
+from models.segment import ROLES
 from nurture.channels.parts import PartKind
 from nurture.config.toml_file import Problem
 from nurture.rendering import LetterError, RenderedLetter, TemplateSet, samples
@@ -25,8 +26,8 @@ def letter_problems(
     folder = f"{slug}/{letter}"
     names = templates.letters[folder]
     middles = {word for name in names for word in name.split(".")[1:-1]}
-    roles_here = sorted({*roles, *(word for word in middles if word in samples.ROLES)})
-    locales = [templates.words.default, *sorted(word for word in middles if word not in samples.ROLES)]
+    roles_here = sorted({*roles, *(word for word in middles if word in ROLES)})
+    locales = [templates.words.default, *sorted(word for word in middles if word not in ROLES)]
     misspelt = list(_placeholders(templates, campaign, folder, names))
     yield from misspelt
     if misspelt:

@@ -25,18 +25,24 @@ def add_to(app: typer.Typer) -> None:
 
 
 def check(campaign: Slug = None, json: AsJson = False) -> None:
-    """Read every campaign as its recipients would: files, placeholders, links, sizes. Needs no database.
+    """Read every campaign as its recipients would: files, placeholders, links, sizes, languages.
+
+    Needs no database; where there is one, it is asked how many people a missing language concerns.
 
     Exit code 1 when there is a problem to mend.
     """
     from dataclasses import asdict
 
     from nurture.checks import campaign as campaign_check
+    from nurture.checks.languages import readers_of
     from nurture.config import sales, scoring, segments, solutions
+    from nurture.runtime import database
     from nurture.runtime.settings import settings
 
     ours = settings()
-    problems = campaign_check.check(ours.templates, campaign, ours.clock().date())
+    now = ours.clock()
+    readers = readers_of(database.here(), now) if database.is_there(ours.database) else None
+    problems = campaign_check.check(ours.templates, campaign, now.date(), readers=readers)
     if campaign is None:
         problems += scoring.check(ours.rules / "scoring.toml")
         problems += segments.check(ours.rules / segments.FILE) + solutions.check(ours.rules)

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from datetime import date, time, timedelta
 from typing import Any, Literal
 
-from models.segment import Role
+from models.segment import ROLES
 from nurture.config.toml_file import REQUIRED, Path, Problem, Reader, dotted, duration, lines
 from nurture.rules.delivery.scheduled_send import LONGEST, SHORTEST
 from nurture.rules.planning.campaign import AccountPolicy, After, Campaign, Hours, Offer, Reentry, Sender, Span, Step
 from nurture.rules.planning.sequences import DID
 
 USUAL = Campaign("", "", "b2b", "", "", ())  # what a file that says nothing gets
-ROLES = tuple(str(role) for role in Role)
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 STOPS = ("reply", "opportunity_open", "meeting_booked", "contract")
 ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+")

@@ -8,6 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from models.segment import ROLES
 from nurture.config.toml_file import REQUIRED, Problem, Reader, lines
 from nurture.config.toml_file import Path as Keys
 from nurture.rules.scoring.lead_score import (
@@ -22,7 +23,6 @@ from nurture.rules.scoring.lead_score import (
     Worth,
     plain,
 )
-from nurture.rules.segmentation.titles import ROLES
 
 MARKETS = ("b2b", "b2c")
 COLUMNS = {  # what a fit table may look at, besides title_words, domains and traits

@@ -4,9 +4,9 @@ import re
 import tomllib
 from pathlib import Path
 
+from models.segment import ROLES
 from nurture.config.toml_file import REQUIRED, Problem, Reader, lines
 from nurture.rules.segmentation.solution_group import Solution
-from nurture.rules.segmentation.titles import ROLES
 
 FILE = "solutions.toml"
 

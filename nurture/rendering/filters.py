@@ -12,10 +12,9 @@ from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2 import Undefined, pass_context
 from jinja2.exceptions import SecurityError
 
+from nurture.rules.languages import LANGUAGES, language_of
+
 STYLES = ("short", "medium", "long", "full")
-DAYS = {  # a day without its year, in full; babel knows some countries' way and shortens the rest
-    "en": "EEEE, MMMM d", "es": "EEEE d 'de' MMMM", "ro": "EEEE, d MMMM", "zh": "M月d日EEEE", "de": "EEEE, d. MMMM",
-}  # fmt: skip
 LOCALE = "locale"  # the name in a letter's values that says how its reader writes numbers
 
 
@@ -31,17 +30,12 @@ def known(locale: str) -> str:
     return "en"
 
 
-def language(locale: str) -> str:
-    """The language of a locale: "es-MX" → "es"."""
-    return locale.replace("_", "-").partition("-")[0].lower()
-
-
 @lru_cache(4096)
 def _date(value: date, style: str, locale: str) -> str:
     if style == "day":  # "Friday, March 20": what a reader puts in a calendar
-        tongue = language(locale)
-        if tongue in DAYS and (locale == tongue or "MMMMEEEEd" not in Locale.parse(locale).datetime_skeletons):
-            return format_date(value, DAYS[tongue], locale=locale)
+        row = LANGUAGES.get(language_of(locale))  # babel knows some countries' own way and shortens the rest
+        if row and (locale == row.code or "MMMMEEEEd" not in Locale.parse(locale).datetime_skeletons):
+            return format_date(value, row.day, locale=locale)
         return format_skeleton("MMMMEEEEd", datetime(value.year, value.month, value.day), locale=locale)  # noqa: DTZ001
     return format_date(value, style, locale=locale)
 

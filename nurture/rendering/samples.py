@@ -3,7 +3,6 @@
 from datetime import date
 from typing import Any
 
-from models.segment import Role
 from nurture.rendering.context import letter_values
 from nurture.rules.planning.campaign import Campaign, Step
 
@@ -12,7 +11,6 @@ SENDER = {"name": "Nora at Brunnhold Pumps", "email": "nora@mail.brunnhold.examp
 UNSUBSCRIBE = "https://go.brunnhold.example/u/sampletoken"
 WEB = "https://go.brunnhold.example"
 TODAY = date(2026, 3, 2)
-ROLES = tuple(str(role) for role in Role)
 CAMPAIGN = Campaign("_sales", "Mails to sales", "b2b", "handoff", "", (Step("handoff"),))
 
 ZOE: dict[str, Any] = {

@@ -14,6 +14,7 @@ from nurture.rendering import content_assets, filters, placeholders, translation
 from nurture.rendering.batch_renderer import BatchRenderer, NeedsJinja
 from nurture.rendering.part_template import PartTemplate, UnsafeValue
 from nurture.rendering.sandbox import Sandbox
+from nurture.rules.languages import language_of
 from nurture.rules.planning.content_assets import Asks, Piece
 from nurture.rules.planning.prices import PriceList
 
@@ -189,8 +190,8 @@ class TemplateSet:
             raise LetterError(folder, None, f"the letter “{letter}” does not exist", mend)
         default = self.words.default
         theirs = [f".{name}" for name in translations.languages(locale)]
-        rounds = [(filters.language(locale), theirs), (default, [f".{default}", ""])]
-        if filters.language(locale) == default:
+        rounds = [(language_of(locale), theirs), (default, [f".{default}", ""])]
+        if language_of(locale) == default:
             rounds = [(default, [*theirs, ""])]
         for tongue, endings in rounds:
             found = [(part.kind, _first(names, part, role, endings)) for part in self.parts]
@@ -216,7 +217,7 @@ class TemplateSet:
             values["best"] = self._best(values, tongue, asks, carried)
         if (asks is None or asks.price) and self.prices:
             values["price"] = content_assets.terms(values.get("account"), self.prices)
-        theirs = filters.language(locale) == tongue and locale != tongue  # their country is known: write as it does
+        theirs = language_of(locale) == tongue and locale != tongue  # their country is known: write as it does
         values[filters.LOCALE] = filters.known(locale if theirs else shared["words"].get("locale", tongue))
         person = values.get("person")
         if type(person) is dict and "greeting" not in person:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nurture.rendering.filters import language
+from nurture.rules.languages import language_of
 
 WORDS_FILE = "_layout/words.toml"
 CONTENT_FILE = "content.toml"
@@ -66,4 +66,4 @@ def languages(locale: str) -> tuple[str, ...]:
     """The names a locale's files may have, most specific first: "zh-Hant-TW" → zh-Hant-TW, zh-Hant, zh."""
     parts = locale.replace("_", "-").split("-")
     names = ["-".join(parts[:end]) for end in range(len(parts), 1, -1)]
-    return (*names, language(locale))
+    return (*names, language_of(locale))

@@ -161,6 +161,11 @@ def prepare(engine: Engine) -> None:
         connection.commit()
 
 
+def is_there(url: str) -> bool:
+    """Has anybody made this database? Asked before an engine is, which would make SQLite's file."""
+    return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).is_file()
+
+
 def revision(engine: Engine) -> tuple[str | None, str | None]:
     """(the database's migration, the newest one this program has): different ones mean `nurture` must run `prepare`."""
     with engine.connect() as connection:

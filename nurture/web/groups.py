@@ -12,13 +12,13 @@ from sqlmodel import Session
 
 from models import confirmation, handoff
 from models.queries import buying_group
+from models.segment import ROLES
 from nurture.config import solutions
 from nurture.rendering.links import GROUP, HANDOFF
 from nurture.rules.intake.names import full_name
 from nurture.rules.segmentation.segments import not_to_be_confirmed
 from nurture.rules.segmentation.solution_group import Solution
 from nurture.rules.segmentation.solution_group import buying_group as seated
-from nurture.rules.segmentation.titles import ROLES
 from nurture.web import account_pause
 from nurture.web.dependencies import Dependencies
 from nurture.web.middleware import is_local

@@ -13,9 +13,9 @@ from fastapi.responses import HTMLResponse
 
 from models.queries.mailbox import MailboxFilter, accepted_letters, campaigns_in_mailbox
 from nurture.channels.mailbox import path
+from nurture.rules.languages import own_name
 from nurture.web.dependencies import Dependencies
 from nurture.web.middleware import is_local
-from nurture.web.pages import LANGUAGES
 
 A_PAGE = 50
 LETTERS_POLICY = (  # a letter may be styled and show pictures; it runs nothing, and its links open beside it
@@ -23,7 +23,6 @@ LETTERS_POLICY = (  # a letter may be styled and show pictures; it runs nothing,
     "sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 SHOWN = ("From", "To", "Reply-To", "Date", "List-Unsubscribe", "List-Unsubscribe-Post", "Message-ID", "X-Category")
-NAMES = {"en": "English", "es": "Español", "ro": "Română", "zh": "中文", "de": "Deutsch"}
 
 
 def only_here(request: Request) -> None:
@@ -57,7 +56,7 @@ def routes(web: Dependencies) -> APIRouter:
             "total": total,
             "wanted": wanted,
             "campaigns": campaigns,
-            "languages": {language: NAMES[language] for language in LANGUAGES},
+            "languages": {language: own_name(language) for language in web.pages.words},
             "newer": _page(wanted, number - 1) if number > 1 else None,
             "older": _page(wanted, number + 1) if number * A_PAGE < total else None,
         }

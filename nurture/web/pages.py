@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -13,9 +13,8 @@ from babel.dates import format_datetime
 from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 
+from nurture.rules.languages import DEFAULT, language_of
 from nurture.runtime.settings import PROJECT, Settings
-
-LANGUAGES = ("en", "es", "ro", "zh", "de")
 
 
 class Pages:
@@ -40,9 +39,9 @@ class Pages:
 
     @cached_property
     def words(self) -> dict[str, dict[str, str]]:
-        """What recipients read, by language; English where a language lacks a word."""
+        """What recipients read, for each language that the file speaks; English where a language lacks a word."""
         told = tomllib.loads(self._file("words.toml"))
-        return {language: told["en"] | told.get(language, {}) for language in LANGUAGES}
+        return {language: told[DEFAULT] | words for language, words in told.items()}
 
     @cached_property
     def policy(self) -> str:
@@ -63,11 +62,11 @@ class Pages:
         return path.read_text(encoding="utf-8")
 
 
-def language_of(locale: str | None, accepted: str | None = None) -> str:
-    """The language to speak: the lead's own, else the first their browser asks for that we know, else English."""
+def language_to_speak(spoken: Collection[str], locale: str | None, accepted: str | None = None) -> str:
+    """Of the languages we speak: the lead's own, else the first their browser asks for, else English."""
     wanted = [locale] if locale else [part.partition(";")[0] for part in (accepted or "").split(",")[:20]]
-    known = (tag.strip().replace("_", "-").split("-")[0].lower() for tag in wanted)
-    return next((language for language in known if language in LANGUAGES), "en")
+    known = (language_of(tag.strip()) for tag in wanted)
+    return next((language for language in known if language in spoken), DEFAULT)
 
 
 def moments(zone: ZoneInfo) -> Callable[[datetime | None], str]:

@@ -8,7 +8,7 @@ from models.queries.letter_stops import LetterRecipient
 from models.queries.suppression import SuppressionEntry
 from nurture.rendering.links import UNSUBSCRIBE
 from nurture.web.dependencies import Dependencies
-from nurture.web.pages import language_of
+from nurture.web.pages import language_to_speak
 
 HEARD_FROM = "unsubscribe page"
 
@@ -60,6 +60,7 @@ def _page(
     web: Dependencies, request: Request, recipient: LetterRecipient | None, state: str, token: str, status: int = 200
 ) -> Response:
     """The page in the recipient's language. `state`: ask, gone, back, stays or unknown; its words are in words.toml."""
-    language = language_of(recipient and recipient.locale, request.headers.get("accept-language"))
-    context = {"words": web.pages.words[language], "state": state, "here": f"/u/{token}"}
+    words = web.pages.words
+    language = language_to_speak(words, recipient and recipient.locale, request.headers.get("accept-language"))
+    context = {"words": words[language], "state": state, "here": f"/u/{token}"}
     return web.pages.page("unsubscribe.html", context, status, language)

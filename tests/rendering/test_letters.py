@@ -14,9 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.segment import ROLES
 from nurture.config import campaigns
 from nurture.rendering import LetterError, TemplateSet, samples
 from nurture.rendering.part_template import INLINER, PartTemplate
+from nurture.rules.languages import LANGUAGES
 from nurture.rules.planning.campaign import Campaign
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -34,7 +36,7 @@ def variants() -> list[Any]:
     for slug, templates in BOOKS.items():
         for folder in sorted(name for name in templates.letters if name.startswith(f"{slug}/")):
             letter, seen = folder.partition("/")[2], set()
-            for locale, role in product(("en", "es", "ro", "zh", "de"), (None, *samples.ROLES)):
+            for locale, role in product(LANGUAGES, (None, *ROLES)):
                 choice = templates.find_files(slug, letter, role, locale)
                 if choice not in seen:
                     seen.add(choice)

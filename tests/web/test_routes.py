@@ -20,11 +20,12 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
 from nurture.rendering.links import HANDOFF, SALES, UNSUBSCRIBE, Links
+from nurture.rules.languages import LANGUAGES
 from nurture.runtime import database
 from nurture.runtime.settings import Settings
 from nurture.web import create_app
 from nurture.web.middleware import masked
-from nurture.web.pages import LANGUAGES, Pages, language_of
+from nurture.web.pages import Pages, language_to_speak
 from tests.support.people import a_handoff, dump, settle_in
 
 SECRET = "a-secret-for-tests-only"
@@ -151,7 +152,7 @@ def test_a_fault_of_ours_says_nothing_about_us(
     ],
 )
 def test_a_page_speaks_a_language_we_know(locale: str | None, accepted: str | None, language: str) -> None:
-    assert language_of(locale, accepted) == language
+    assert language_to_speak(LANGUAGES, locale, accepted) == language
 
 
 def test_no_language_lacks_a_word() -> None:

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import get_month_names
 
+from nurture.rules.languages import LANGUAGES
 from nurture.rules.planning.hours import at
 
 WITHOUT_A_DATE = timedelta(days=7)  # "I am out of office." and nothing more
 LONGEST = timedelta(days=366)  # a date beyond that is a phone number, or a leave that ends the relation
-LANGUAGES = ("en", "es", "ro", "zh", "de")
 
 _ISO = re.compile(r"\b(20\d\d)-(\d\d?)-(\d\d?)\b")
 _DOTTED = re.compile(r"\b(\d{1,2})[./](\d{1,2})[./](20\d\d|\d\d)?(?!\d)")
@@ -32,8 +32,9 @@ def _months() -> dict[str, int]:
 @lru_cache(1)
 def _named() -> re.Pattern[str]:
     month = "|".join(sorted(_months(), key=len, reverse=True))
+    of = "|".join(rf"{word}\s+" for row in LANGUAGES.values() for word in row.of)
     return re.compile(
-        rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?\s+(?:of\s+|de\s+)?(?P<month>{month})\b\.?(?:,?\s*(?:de\s+)?(?P<year>20\d\d))?"
+        rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?\s+(?:{of})?(?P<month>{month})\b\.?(?:,?\s*(?:{of})?(?P<year>20\d\d))?"
         rf"|\b(?P<month2>{month})\b\.?\s+(?P<day2>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s*(?P<year2>20\d\d))?",
         re.IGNORECASE,
     )

@@ -1,4 +1,4 @@
-"""What people write for countries, languages, currencies, yes and no in five languages, and how a name is written."""
+"""What people write for countries, languages, currencies, yes and no in our languages, and how a name is written."""
 
 import re
 from functools import lru_cache
@@ -8,22 +8,23 @@ from babel.core import UnknownLocaleError
 from babel.numbers import list_currencies
 
 from nurture.rules.intake.cell_parsers import CURRENCY_MARKS, CellFormat, InvalidCell
+from nurture.rules.languages import LANGUAGES
 
-SPOKEN = ("en", "es", "ro", "zh", "de", "fr", "it", "nl", "pt", "pl")
+NEIGHBOURS = ("fr", "it", "nl", "pt", "pl")  # files name countries in them, we write no letters
+READ = tuple(dict.fromkeys((*LANGUAGES, *NEIGHBOURS)))
 ALSO = {"uk": "GB", "england": "GB", "scotland": "GB", "great britain": "GB", "usa": "US", "u.s.": "US", "u.s.a.": "US",
         "united states of america": "US", "brd": "DE", "holland": "NL", "czech republic": "CZ", "prc": "CN",
         "p.r. china": "CN", "mainland china": "CN"}  # fmt: skip
+ROWS = tuple(LANGUAGES.values())
+SAID_YES = frozenset({"1", "x", "oui"}.union(*(row.yes for row in ROWS)))
+SAID_NO = frozenset({"0", "non"}.union(*(row.no for row in ROWS)))
 CONSENT = {
-    **dict.fromkeys(("granted", "yes", "y", "true", "1", "x", "opt-in", "opted in", "optin", "subscribed", "ja", "sí",
-                     "si", "da", "oui", "是", "同意"), "granted"),
-    **dict.fromkeys(("withdrawn", "no", "n", "false", "0", "opt-out", "opted out", "optout", "unsubscribed", "revoked",
-                     "nein", "nu", "non", "baja", "abgemeldet", "dezabonat", "否", "退订"), "withdrawn"),
-    **dict.fromkeys(("unknown", "?", "n/a", "none", "unbekannt", "desconocido", "necunoscut", "未知"), "unknown"),
-}  # fmt: skip
-YES = frozenset(
-    {"yes", "y", "true", "1", "x", "ja", "sí", "si", "da", "oui", "是", "unsubscribed", "opted out", "wahr", "1.0"}
-)
-NO = frozenset({"no", "n", "false", "0", "nein", "nu", "non", "否", "subscribed", "falsch", "-", "0.0"})
+    **dict.fromkeys(SAID_YES.union(*(row.granted for row in ROWS)), "granted"),
+    **dict.fromkeys(SAID_NO.union(*(row.withdrawn for row in ROWS)), "withdrawn"),
+    **dict.fromkeys({"?", "n/a"}.union(*(row.unknown for row in ROWS)), "unknown"),
+}
+YES = SAID_YES | {"unsubscribed", "opted out", "wahr", "1.0"}  # of a column such as "has left"
+NO = SAID_NO | {"subscribed", "falsch", "-", "0.0"}
 CHINESE = re.compile("[\u3400-\u9fff]")
 
 
@@ -35,9 +36,9 @@ def full_name(first: str | None, last: str | None) -> str:
 
 @lru_cache(1)
 def _countries() -> dict[str, str]:
-    """Every name of every country in ten languages → its code."""
+    """Every name of every country in the languages we read → its code."""
     names: dict[str, str] = {}
-    for language in SPOKEN:
+    for language in READ:
         for code, name in Locale(language).territories.items():
             if len(code) == 2 and code.isalpha() and code not in ("EU", "EZ", "UN", "ZZ", "QO", "XA", "XB"):
                 names.setdefault(name.casefold(), code)
@@ -62,7 +63,7 @@ def locale(cell: str, form: CellFormat) -> str | InvalidCell:
         return f"{found.language}-{found.territory}" if found.territory else found.language
     except (ValueError, UnknownLocaleError, TypeError):
         pass
-    for language in SPOKEN:
+    for language in READ:
         names: dict[str, str] = dict(Locale(language).languages)
         for code, name in names.items():
             if name.casefold() == cell.casefold() and len(code) == 2:

@@ -6,17 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from models.segment import ROLES
 from nurture.rules.segmentation.phrase_matcher import Phrasebook, lexemes, words
 
 LEVELS = ("Professional", "Junior", "Senior", "Lead", "Director", "Management")  # of several, the last one counts
-ROLES = ("specifier", "authorizer", "user", "purchaser", "finance", "champion", "gatekeeper")  # champion: by behaviour
 MARKS = ("learner", "assistant", "second", "serves", "deputy", "former", "freelance", "reports", "link")
 QUIET = ("reports", "link")  # they join other words and say nothing alone
 UNKNOWN = "unknown"
 
 TABLES = Path(__file__).with_name("title_words")
 PERSONAS = Path(__file__).parents[3] / "templates" / "personas.toml"
-NOT_WORDS = ("departments.toml", "roles.toml")
+ROLE_RULES = "roles.toml"
+NOT_WORDS = ("departments.toml", ROLE_RULES)
 STRENGTH = {"settles": 5.0, "job": 3.0, "field": 2.0, "hint": 1.0}
 
 
@@ -89,7 +90,7 @@ def load_tables(path: Path | None = None, personas: Path | None = None) -> Title
                 _add(levels, "mark", mark, phrases, file.name, 1.0, MARKS)
             for meant, shorts in table.get("abbreviations", {}).items():
                 _write_out(written_out, meant, shorts, file.name)
-    role_rules = _rules(_toml(folder / "roles.toml")["rule"], department_of, ROLES)
+    role_rules = _rules(_toml(folder / ROLE_RULES)["rule"], department_of, ROLES)
     persona_rules = _rules(_toml(personas or PERSONAS)["persona"], department_of)
     pairs = [(function, level) for function in (*department_of, UNKNOWN) for level in LEVELS]
     triples = [(function, level, role) for function, level in pairs for role in (*ROLES, UNKNOWN)]

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from models.segment import ROLES
 from nurture.rules.segmentation.phrase_matcher import words
 from nurture.rules.segmentation.title_tables import (
     LEVELS,
     QUIET,
-    ROLES,
     UNKNOWN,
     Evidence,
     Row,
