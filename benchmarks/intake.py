@@ -24,7 +24,7 @@ from nurture.runtime import database as db
 from tasks.intake import import_file
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
-SHEET = """
+MAPPING = """
 kind = "contacts"
 market = "b2b"
 [file]
@@ -74,7 +74,7 @@ def measure(url: str, path: Path, rows: int, folder: Path) -> dict[str, float]:
     figures: dict[str, float] = {}
     for name in ("new", "known"):
         cpu, wall = time.process_time(), time.perf_counter()
-        done = import_file(engine, NOW, path, mapping.parse(SHEET), folder / "rejects")
+        done = import_file(engine, NOW, path, mapping.parse(MAPPING), folder / "rejects")
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         assert done.rows == rows
         assert done.rejected > 0

@@ -24,7 +24,7 @@ DATA = (".csv", ".csv.gz", ".parquet")
 @noun("import what arrived")
 def intake(
     folder: Annotated[str, Field(max_length=1_000)] = "",
-    rest: Annotated[int, Field(ge=0, le=86_400)] = 60,
+    settle_seconds: Annotated[int, Field(ge=0, le=86_400)] = 60,
     most_late: Minutes = 240,
     at: At = None,
 ) -> State[None]:
@@ -35,7 +35,7 @@ def intake(
 
     Args:
         folder: Where files arrive. Empty: `inbox` in nurture's own folder.
-        rest: A file is taken when nobody has written to it for this many seconds.
+        settle_seconds: A file is imported when nobody has written to it for this many seconds.
         most_late: A run that starts more than this many minutes late does nothing and ends Skipped.
         at: The moment to act as. Empty: now.
     """
@@ -46,7 +46,7 @@ def intake(
     inbox.mkdir(parents=True, exist_ok=True)
 
     rows, troubles = [], []
-    for file in arrived(inbox, timedelta(seconds=rest)):
+    for file in arrived_files(inbox, timedelta(seconds=settle_seconds)):
         try:
             mapping = mappings.read(mapping_of(file))
             imported = import_file.prefect_task(engine, now, file, mapping, ours.var / "rejects")
@@ -55,7 +55,7 @@ def intake(
             troubles.append(f"{file.name}: {in_words(error)}")
             continue
         rows.append({"file": file.name, **asdict(imported)})
-        put_away(file)
+        move_to_done(file)
 
     artifacts.table(
         "intake", rows, f"Files imported from {inbox}; rejected rows stand in their rejects file with the reason"
@@ -65,9 +65,9 @@ def intake(
     return done({"files": len(rows), **counts})
 
 
-def arrived(inbox: Path, rest: timedelta) -> Iterator[Path]:
+def arrived_files(inbox: Path, settled_for: timedelta) -> Iterator[Path]:
     """The data files nobody is writing to any more; accounts before contacts, contacts before what they did."""
-    since = (clock.wall() - rest).timestamp()
+    since = (clock.wall() - settled_for).timestamp()
     files = [file for file in inbox.iterdir() if file.name.endswith(DATA) and file.stat().st_mtime <= since]
     order = ("accounts", "contacts")
     yield from sorted(
@@ -82,7 +82,7 @@ def mapping_of(file: Path) -> Path:
     return max(found, key=lambda toml: len(toml.stem), default=file.with_name(f"{stem}.toml"))
 
 
-def put_away(file: Path) -> None:
+def move_to_done(file: Path) -> None:
     """Out of the inbox; a file of the same name that came earlier is kept beside it."""
     folder = file.parent / "done"
     folder.mkdir(exist_ok=True)

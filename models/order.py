@@ -31,22 +31,22 @@ class Purchases(NamedTuple):
     contact_id: int
     first_at: datetime
     last_at: datetime
-    ever: int  # orders
-    lately: int  # orders in the last 365 days
-    cents: int  # spent in the last 365 days, whatever the currencies
+    orders: int
+    orders_in_year: int  # in the last 365 days
+    cents_in_year: int  # spent in the last 365 days, whatever the currencies
 
 
 def purchases(session: Session, first: int, last: int, now: datetime) -> dict[int, Purchases]:
     """What the contacts `first` to `last` bought; nobody without an order. One walk over `orders_contact_at`."""
-    lately = col(Order.at) > now - timedelta(days=365)
+    in_year = col(Order.at) > now - timedelta(days=365)
     rows = session.execute(
         select(
             col(Order.contact_id),
             func.min(col(Order.at), type_=Moment),
             func.max(col(Order.at), type_=Moment),
             func.count(),
-            func.sum(case((lately, 1), else_=0)),
-            func.sum(case((lately, col(Order.amount_cents)), else_=0)),
+            func.sum(case((in_year, 1), else_=0)),
+            func.sum(case((in_year, col(Order.amount_cents)), else_=0)),
         )
         .where(col(Order.contact_id).between(first, last), col(Order.at) <= now)
         .group_by(col(Order.contact_id))

@@ -15,7 +15,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from pydantic import AwareDatetime
 from sqlalchemy import Engine
 
-from flows.intake import arrived, mapping_of, put_away
+from flows.intake import arrived_files, mapping_of, move_to_done
 from flows.orchestration import artifacts
 from flows.orchestration.flow_factory import Trouble, total
 from models.campaign import published
@@ -77,9 +77,9 @@ def _noun(function: Callable[[Engine, datetime], Counts]) -> Task[[Engine, datet
 def intake(engine: Engine, now: datetime) -> Counts:
     inbox, rejects = settings().var / "inbox", settings().var / "rejects"
     done = []
-    for file in list(arrived(inbox, rest=timedelta(0))) if inbox.exists() else []:
+    for file in list(arrived_files(inbox, settled_for=timedelta(0))) if inbox.exists() else []:
         done.append(files.import_file(engine, now, file, mapping.read(mapping_of(file)), rejects))
-        put_away(file)
+        move_to_done(file)
     return {"files": len(done), **total(done)}
 
 

@@ -90,7 +90,7 @@ def _people(session: Session) -> Iterable[SimulatedPerson]:
     ).all()  # fmt: skip
     bought = orders.purchases(session, 0, rows[-1].id if rows else 0, FIRST)
     for row in rows:
-        ever = bought[row.id].ever if row.id in bought else 0
+        ever = bought[row.id].orders if row.id in bought else 0
         yield SimulatedPerson(
             row.address, row.market, row.key,
             role=read_title(row.title or "", tables).role if row.market == Market.B2B else "",

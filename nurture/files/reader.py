@@ -131,11 +131,11 @@ def _titles(cells: list[str]) -> list[str]:
     """The columns' names: none empty, none twice."""
     names = [" ".join(c.split()) or f"column {i}" for i, c in enumerate(cells, 1)]
     twice = {n for n, count in Counter(names).items() if count > 1}
-    seen: Counter[str] = Counter()
+    numbered: Counter[str] = Counter()
     titles = []
     for name in names:
-        seen[name] += 1
-        titles.append(f"{name} ({seen[name]})" if name in twice else name)
+        numbered[name] += 1
+        titles.append(f"{name} ({numbered[name]})" if name in twice else name)
     return titles
 
 

@@ -152,4 +152,8 @@ def shopping(bought: orders.Purchases | None, now: datetime) -> dict[str, Any]:
     """The columns a shopper's fit looks at; none without an order."""
     if bought is None:
         return {}
-    return {"recency_days": (now - bought.last_at).days, "frequency": bought.lately, "spent": bought.cents // 100}
+    return {
+        "recency_days": (now - bought.last_at).days,
+        "frequency": bought.orders_in_year,
+        "spent": bought.cents_in_year // 100,
+    }

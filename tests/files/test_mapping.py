@@ -1,4 +1,4 @@
-"""The mapping file: what it may say, and what it is told when it says something else."""
+"""The mapping file: what it may say, and what the error says when it says something else."""
 
 from pathlib import Path
 
@@ -21,23 +21,23 @@ GOOD = 'kind = "contacts"\nmarket = "b2b"\nconsent = "granted"\n'
 
 @pytest.mark.parametrize("path", sorted((EXAMPLES / "mappings").glob("*.toml")), ids=lambda p: p.stem)
 def test_every_example_is_a_good_mapping(path: Path) -> None:
-    sheet = mapping.read(path)
-    assert sheet.columns
+    mapped = mapping.read(path)
+    assert mapped.columns
     assert path.read_text().startswith("#"), "it says what it is for"
 
 
 def test_a_mapping_says_everything_about_a_file() -> None:
-    sheet = mapping.parse(
+    mapped = mapping.parse(
         'kind = "contacts"\nmarket = "b2c"\ntraits = ["Plan"]\n'
         '[file]\nseparator = "tab"\ndecimal = ","\ndates = "day-first"\n'
         'time_zone = "Europe/Madrid"\nencoding = "cp1252"\n'
         '[columns]\nemail = "{id}@shop.test"\nname = ["Nombre", "Apellido"]\nconsent = "Boletín"\n'
         '[constants]\ncountry = "ES"\n[values.consent]\nclaro = "granted"\n'
     )
-    assert (sheet.separator, sheet.encoding, sheet.traits) == ("\t", "cp1252", ("Plan",))
-    assert sheet.cell_format == CellFormat(",", "day-first", "Europe/Madrid")
-    assert sheet.columns["email"] == ColumnSource(("id",), "{id}@shop.test")
-    read = RowParser(sheet, ["id", "Nombre", "Apellido", "Boletín", "Plan", "Notas"])
+    assert (mapped.separator, mapped.encoding, mapped.traits) == ("\t", "cp1252", ("Plan",))
+    assert mapped.cell_format == CellFormat(",", "day-first", "Europe/Madrid")
+    assert mapped.columns["email"] == ColumnSource(("id",), "{id}@shop.test")
+    read = RowParser(mapped, ["id", "Nombre", "Apellido", "Boletín", "Plan", "Notas"])
     values, faults = read(2, ["7", "Ana", "Peña León", "Claro", "3", "-"])
     assert faults == []
     assert values == ContactRow(
@@ -134,8 +134,8 @@ def test_a_column_that_is_missing_is_named_with_those_that_are_there(
 
 
 def test_an_account_needs_only_a_name_or_a_domain() -> None:
-    sheet = mapping.parse('kind = "accounts"\n[columns]\nname = "Firma"\n')
-    values, _ = RowParser(sheet, ["Firma"])(2, ["Foo & Søns <GmbH>"])
+    mapped = mapping.parse('kind = "accounts"\n[columns]\nname = "Firma"\n')
+    values, _ = RowParser(mapped, ["Firma"])(2, ["Foo & Søns <GmbH>"])
     assert values == AccountRow("Foo & Søns <GmbH>", "Foo & Søns <GmbH>")
     values, _ = RowParser(mapping.parse('kind = "accounts"\n[columns]\ndomain = "Web"\n'), ["Web"])(
         2, ["https://www.Foo.example/a"]
@@ -158,8 +158,8 @@ def test_a_suggestion_knows_an_address_by_its_look_and_asks_about_what_it_does_n
     path = tmp_path / "liste.csv"
     path.write_text("Vorname;Kontakt;Newsletter\nZoë;zoe@foo.example;ja\nRuth;ruth@foo.example;vielleicht\n")
     text = suggest(path)
-    sheet = mapping.parse(text)
-    assert {f: s.columns[0] for f, s in sheet.columns.items()} == {
+    mapped = mapping.parse(text)
+    assert {f: s.columns[0] for f, s in mapped.columns.items()} == {
         "email": "Kontakt",
         "first_name": "Vorname",
         "consent": "Newsletter",

@@ -115,7 +115,7 @@ def test_every_noun_does_its_work_and_pins_it_to_the_board(
     publish.publish(engine, PROJECT / "templates", "pump-efficiency", "Mia of marketing", AT)
     said = {}
     for noun in NOUNS:
-        state = run(noun, rest=0) if noun == "intake" else run(noun)
+        state = run(noun, settle_seconds=0) if noun == "intake" else run(noun)
         assert state.is_completed(), (noun, state.message)
         assert state.name == "Completed", (noun, state.message)
         said[noun] = state.message
@@ -129,7 +129,7 @@ def test_every_noun_does_its_work_and_pins_it_to_the_board(
     assert pinned("delivery")[0]["accepted"] == 1
     assert "| pump-efficiency | 1 | 1 | why-now | 1 | 1 |" in pinned("reporting")
     assert sorted(file.name for file in (tmp_path / "inbox" / "done").iterdir())[0] == "accounts.csv"
-    assert run("intake", rest=0).message == "0 files, 0 rows, 0 good, 0 rejected, 0 unchanged"  # taken once
+    assert run("intake", settle_seconds=0).message == "0 files, 0 rows, 0 good, 0 rejected, 0 unchanged"  # taken once
 
 
 def test_what_moved_is_on_the_board_and_an_event(
@@ -230,7 +230,7 @@ def test_one_mistake_does_not_hold_the_others_and_is_told_to_ops(
 ) -> None:
     arrive(tmp_path)
     (tmp_path / "inbox" / "contacts.toml").unlink()
-    state = run("intake", rest=0)
+    state = run("intake", settle_seconds=0)
     assert state.is_failed()
     assert "contacts-2026-03.csv: " in (state.message or "")
     assert "there is no such file" in (state.message or "")
@@ -410,20 +410,20 @@ def test_trouble_is_told_in_words_that_quote_nobody() -> None:
 
 
 def test_files_wait_until_nobody_writes_to_them_and_find_their_mapping(tmp_path: Path) -> None:
-    from flows.intake import arrived, mapping_of, put_away
+    from flows.intake import arrived_files, mapping_of, move_to_done
 
     for name in ("orders.csv", "contacts-uk-2026.csv.gz", "accounts.parquet", "contacts.toml", "contacts-uk.toml"):
         (tmp_path / name).write_text("x")
-    assert [file.name for file in arrived(tmp_path, timedelta(0))] == [
+    assert [file.name for file in arrived_files(tmp_path, timedelta(0))] == [
         "accounts.parquet",
         "contacts-uk-2026.csv.gz",
         "orders.csv",
     ]
-    assert not list(arrived(tmp_path, timedelta(minutes=1)))
+    assert not list(arrived_files(tmp_path, timedelta(minutes=1)))
     assert mapping_of(tmp_path / "contacts-uk-2026.csv.gz").name == "contacts-uk.toml"
     assert mapping_of(tmp_path / "contacts-de.csv").name == "contacts.toml"
     assert mapping_of(tmp_path / "contactsheet.csv").name == "contactsheet.toml"  # is not there: the run says so
-    put_away(tmp_path / "orders.csv")
+    move_to_done(tmp_path / "orders.csv")
     (tmp_path / "orders.csv").write_text("newer")
-    put_away(tmp_path / "orders.csv")
+    move_to_done(tmp_path / "orders.csv")
     assert [(tmp_path / "done" / name).read_text() for name in ("orders.csv", "2-orders.csv")] == ["x", "newer"]

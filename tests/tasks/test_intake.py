@@ -50,12 +50,12 @@ def bring(engine: Engine, now: datetime, tmp_path: Path) -> Bring:
     """Import a text as a file, by a mapping."""
 
     def bring(
-        text: str | bytes, sheet: str | FileMapping = PEOPLE, name: str = "leads.csv", at: datetime = now
+        text: str | bytes, mapped: str | FileMapping = PEOPLE, name: str = "leads.csv", at: datetime = now
     ) -> Imported:
         path = tmp_path / name
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return import_file(
-            engine, at, path, mapping.parse(sheet) if isinstance(sheet, str) else sheet, tmp_path / "rejects"
+            engine, at, path, mapping.parse(mapped) if isinstance(mapped, str) else mapped, tmp_path / "rejects"
         )
 
     return bring
@@ -158,9 +158,9 @@ def test_rejects_never_overwrite_a_file_that_somebody_may_be_mending(bring: Brin
 
 
 def test_a_bad_cell_that_is_not_needed_costs_only_itself(engine: Engine, bring: Bring) -> None:
-    sheet = PEOPLE + 'country = "Country"\ncreated_at = "Since"\n'
+    mapped = PEOPLE + 'country = "Country"\ncreated_at = "Since"\n'
     done = bring("No;E-mail;First;Title;Account;Country;Since;Note\n"
-                 f"1;zoe@foo.example;Zoë;;foo;Atlantis;31.02.2025;{'x' * 20_000}\n", sheet)  # fmt: skip
+                 f"1;zoe@foo.example;Zoë;;foo;Atlantis;31.02.2025;{'x' * 20_000}\n", mapped)  # fmt: skip
     assert (done.good, done.rejected, done.incomplete) == (1, 0, 1)
     [row] = rejects(done)
     assert row["nurture: outcome"] == "imported without it"
@@ -425,9 +425,9 @@ def test_a_header_alone_is_a_file_with_nothing_in_it(engine: Engine, bring: Brin
 def test_progress_is_told_in_rows_and_bytes(engine: Engine, now: datetime, tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
     path.write_text(HEAD + "".join(f"{n};p{n}@foo.example;P;;foo;\n" for n in range(12_000)))
-    told: list[tuple[int, int, int]] = []
-    import_file(engine, now, path, mapping.parse(PEOPLE), tmp_path, lambda *said: told.append(said))
+    reported: list[tuple[int, int, int]] = []
+    import_file(engine, now, path, mapping.parse(PEOPLE), tmp_path, lambda *said: reported.append(said))
     size = path.stat().st_size
-    assert [rows for rows, _, _ in told] == [5_000, 10_000, 12_000, 12_000]
-    assert told == sorted(told)
-    assert told[-1] == (12_000, size, size)
+    assert [rows for rows, _, _ in reported] == [5_000, 10_000, 12_000, 12_000]
+    assert reported == sorted(reported)
+    assert reported[-1] == (12_000, size, size)

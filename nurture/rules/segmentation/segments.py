@@ -139,9 +139,9 @@ def shopper(bought: Purchases | None, now: datetime, rules: ShopperRules = SHOPP
         return "lapsed"
     if since > rules.lapsing:
         return "lapsing"
-    if bought.lately >= rules.champion_orders:
+    if bought.orders_in_year >= rules.champion_orders:
         return "champion"
-    return "loyal" if bought.lately >= rules.loyal_orders else "new"
+    return "loyal" if bought.orders_in_year >= rules.loyal_orders else "new"
 
 
 def shopper_segment(bought: Purchases | None, now: datetime, rules: ShopperRules = SHOPPERS) -> dict[str, Any]:
@@ -150,9 +150,9 @@ def shopper_segment(bought: Purchases | None, now: datetime, rules: ShopperRules
         evidence, rfm = "no order yet", {"recency_days": None, "frequency": 0, "monetary_cents": 0}
     else:
         days = (now - bought.last_at).days
-        orders = "1 order" if bought.lately == 1 else f"{bought.lately} orders"
+        orders = "1 order" if bought.orders_in_year == 1 else f"{bought.orders_in_year} orders"
         evidence = f"last order {days} days ago, {orders} in 365 days"
-        rfm = {"recency_days": days, "frequency": bought.lately, "monetary_cents": bought.cents}
+        rfm = {"recency_days": days, "frequency": bought.orders_in_year, "monetary_cents": bought.cents_in_year}
     return {
         "role": None, "title_role": None, "role_confidence": 0.0, "persona": None, "persona_confidence": 0.0,
         "department": None, "seniority": None, "shopper": kind, **rfm, "evidence": evidence,
