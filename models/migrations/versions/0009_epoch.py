@@ -1,4 +1,4 @@
-"""The database remembers how far sending has come, to be compared with a mark outside it"""
+"""Makes the table `epoch`: how far sending has come, compared by the restore guard with a mark outside the database."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""When the rules began to see somebody in another buying role"""
+"""Makes the table `role_change`: when somebody was first seen in another buying role."""
 
 import sqlalchemy as sa
 from alembic import op

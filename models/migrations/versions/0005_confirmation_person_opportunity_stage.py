@@ -1,4 +1,4 @@
-"""What people confirm: roles and persons; how far a deal is; how much an account buys; which piece a letter carries"""
+"""Makes `confirmation`; adds `address.person`, what a person confirmed, the stage of a deal, what an account buys, a message's content asset."""
 
 from typing import Any
 

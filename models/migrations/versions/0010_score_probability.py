@@ -1,4 +1,4 @@
-"""A chance beside the score: what a learned model says, none where the rules made the score"""
+"""Adds `score.probability`: what a learned model says; none where the rules made the score."""
 
 import sqlalchemy as sa
 from alembic import op

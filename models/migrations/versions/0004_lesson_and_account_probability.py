@@ -1,4 +1,4 @@
-"""What the record taught: lessons, the chance of an account, and why its missing role matters"""
+"""Makes the table `lesson` (learned parameters); adds `account_score.probability` and `missing_why`."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The due messages of one letter are found in order, however long the outbox is"""
+"""Adds the index `message_next`: the due messages of one letter are found in order, however long the outbox is."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""A request knows its sender's domain, what the provider's log said of it, and how it can be called back"""
+"""Adds to `attempt` its sender's domain, what the provider's log said, and what a scheduled send is cancelled by."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Pauses of accounts and people; leads who enter a campaign again; those under way, account by account"""
+"""Makes the table `pause` (account pauses); adds `enrolment.run` and the index of active enrolments."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""An event says whose list dropped a letter, the provider's own name of a request, and which database made it"""
+"""Adds to `event` whose list dropped a letter, the provider's name of the request, and which database made it."""
 
 import sqlalchemy as sa
 from alembic import op

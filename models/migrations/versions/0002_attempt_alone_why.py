@@ -1,4 +1,4 @@
-"""An attempt says why its message had a request of its own"""
+"""Adds `attempt.alone_why`: why a message had a request of its own."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""A person's letters are found by the address alone: an acceptance no longer rewrites a page of the index"""
+"""Finds a person's letters by the address alone: index `message_address` instead of `message_address_accepted`."""
 
 from alembic import op
 
