@@ -1,4 +1,4 @@
-"""Makes `confirmation`; adds `address.person`, what a person confirmed, the stage of a deal, what an account buys, a message's content asset."""
+"""Makes `confirmation`; adds a person behind addresses, what was confirmed, stages of deals, volumes, content of letters."""
 
 from typing import Any
 
