@@ -1,4 +1,4 @@
-"""Makes `confirmation`; adds a person behind addresses, what was confirmed, stages of deals, volumes, content of letters."""
+"""Makes `confirmation`; adds whose an address is, what was confirmed, stages of deals, volumes, content of letters."""
 
 from typing import Any
 
