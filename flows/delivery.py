@@ -9,8 +9,8 @@ from pydantic import Field
 from sqlalchemy import Engine
 
 from flows.orchestration import artifacts
-from flows.orchestration.flow_factory import Minutes, Trouble, done, noun, total
-from flows.orchestration.late_run_guard import too_late
+from flows.orchestration.flow_factory import Minutes, Trouble, add_counts, completed, noun_flow
+from flows.orchestration.late_run_guard import skip_if_late
 from models.message import brakes
 from models.queries.scheduled_send import open_batches
 from models.restore_guard import RESTORED
@@ -26,7 +26,7 @@ from tasks.delivery.restore_guard import MEND
 from tasks.delivery.scheduled_send import Recalled, recall
 
 
-@noun("deliver up to {most:,} letters")
+@noun_flow("deliver up to {most:,} letters")
 def delivery(
     most: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000, most_late: Minutes = 30
 ) -> State[None]:  # fmt: skip
@@ -38,7 +38,7 @@ def delivery(
         most: The most messages of one run. The rest leaves with the next one.
         most_late: A run that starts more than this many minutes late does nothing and ends Skipped.
     """
-    if skipped := too_late(most_late):
+    if skipped := skip_if_late(most_late):
         return skipped
     ours, engine = settings(), database.here()
     carrier, composer = registry.channel(ours), Composer(ours)
@@ -55,7 +55,7 @@ def delivery(
     if delivered.unknown or delivered.doubted:  # while there is time
         back = _call_back(engine, ours.clock, carrier, composer)
 
-    artifacts.table("delivery", [asdict(delivered)], "Messages that left the outbox, and those that did not")
+    artifacts.create_table("delivery", [asdict(delivered)], "Messages that left the outbox, and those that did not")
     if why := _paused(engine):
         raise Trouble(
             f"The provider refuses everything, so sending is paused: {why}. Mend that, then `nurture resume`."
@@ -63,7 +63,7 @@ def delivery(
     if MEND in delivered.stopped:
         raise Trouble(delivered.stopped)
     more = "; ".join(filter(None, (_paused_parts(engine), _words(back))))
-    return done(total([delivered]), "accepted", "skipped", "refused", "unknown", "put_off", more=more)
+    return completed(add_counts([delivered]), "accepted", "skipped", "refused", "unknown", "put_off", more=more)
 
 
 def _call_back(engine: Engine, clock: Clock, carrier: Channel, composer: Composer) -> Recalled | None:
@@ -72,7 +72,7 @@ def _call_back(engine: Engine, clock: Clock, carrier: Channel, composer: Compose
         if not open_batches(session):
             return None
     recalled = recall.prefect_task(engine, clock, carrier, composer)
-    artifacts.table("recall", [asdict(recalled)], "Requests that were called back, and letters whose time has come")
+    artifacts.create_table("recall", [asdict(recalled)], "Requests called back, and letters whose time has come")
     return recalled
 
 

@@ -7,8 +7,8 @@ from prefect import State
 from sqlalchemy import Engine
 
 from flows.orchestration import artifacts
-from flows.orchestration.flow_factory import At, Minutes, Trouble, done, moment, noun, total
-from flows.orchestration.late_run_guard import too_late
+from flows.orchestration.flow_factory import At, Minutes, Trouble, add_counts, completed, moment_to_act, noun_flow
+from flows.orchestration.late_run_guard import skip_if_late
 from models.queries.scheduled_send import open_batches
 from nurture.channels import registry
 from nurture.rendering.composer import Composer
@@ -19,7 +19,7 @@ from tasks.delivery.scheduled_send import recall
 from tasks.feedback import apply
 
 
-@noun("apply what recipients did")
+@noun_flow("apply what recipients did")
 def feedback(most_late: Minutes = 60, at: At = None) -> State[None]:
     """Every five minutes: deliveries, opens, clicks, replies, bounces and goodbyes take effect; the provider's log is
     asked about requests whose end nobody knows.
@@ -28,11 +28,11 @@ def feedback(most_late: Minutes = 60, at: At = None) -> State[None]:
         most_late: A run that starts more than this many minutes late does nothing and ends Skipped.
         at: The moment to act as. Empty: now.
     """
-    if skipped := too_late(most_late, at):
+    if skipped := skip_if_late(most_late, at):
         return skipped
 
     engine = database.here()
-    applied = apply.prefect_task(engine, moment(at))
+    applied = apply.prefect_task(engine, moment_to_act(at))
     settled = _look_up(engine, at)
     ours = settings()
     with database.reading(engine) as session:
@@ -40,13 +40,13 @@ def feedback(most_late: Minutes = 60, at: At = None) -> State[None]:
     if holds:  # somebody may have left since their letter was handed over
         recall.prefect_task(engine, (lambda: at) if at else ours.clock, registry.channel(ours), Composer(ours))
 
-    artifacts.table("feedback", [asdict(applied)], "Events that took effect")
+    artifacts.create_table("feedback", [asdict(applied)], "Events that took effect")
     if settled:
-        artifacts.table("unknown", [asdict(settled)], "Requests in doubt, and what the provider's own log says of them")
+        artifacts.create_table("unknown", [asdict(settled)], "Requests in doubt, and what the provider's log says")
     if applied.surprises:
         raise Trouble(f"The provider took {applied.surprises:,} messages that we had ruled out as sent. The events are "
                       "applied and nothing is sent twice, but the ledger was wrong: please report it.")  # fmt: skip
-    return done(total([applied]), "events", "outcomes", "suppressed", "stopped", more=_words(settled))
+    return completed(add_counts([applied]), "events", "outcomes", "suppressed", "stopped", more=_words(settled))
 
 
 def _look_up(engine: Engine, at: datetime | None) -> Reconciled | None:

@@ -1,4 +1,4 @@
-"""When files are taken in: every hour, whatever arrived in the folder."""
+"""When files are imported: every hour, whatever arrived in the folder."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -11,8 +11,16 @@ from prefect.logging import get_run_logger
 from pydantic import Field
 
 from flows.orchestration import artifacts
-from flows.orchestration.flow_factory import At, Minutes, done, in_words, moment, noun, raise_trouble
-from flows.orchestration.late_run_guard import too_late
+from flows.orchestration.flow_factory import (
+    At,
+    Minutes,
+    completed,
+    describe_error,
+    moment_to_act,
+    noun_flow,
+    raise_trouble,
+)
+from flows.orchestration.late_run_guard import skip_if_late
 from nurture.files import mapping as mappings
 from nurture.runtime import clock, database
 from nurture.runtime.settings import settings
@@ -21,7 +29,7 @@ from tasks.intake import import_file
 DATA = (".csv", ".csv.gz", ".parquet")
 
 
-@noun("import what arrived")
+@noun_flow("import what arrived")
 def intake(
     folder: Annotated[str, Field(max_length=1_000)] = "",
     settle_seconds: Annotated[int, Field(ge=0, le=86_400)] = 60,
@@ -30,8 +38,8 @@ def intake(
 ) -> State[None]:
     """Every hour: files that arrived become accounts, contacts, activities, orders and opportunities.
 
-    `contacts.toml` is the mapping of `contacts.csv` and of every `contacts-….csv` beside it. A file that was taken
-    moves to `done/`; one that could not be taken stays and is tried again. The same file twice changes nothing.
+    `contacts.toml` is the mapping of `contacts.csv` and of every `contacts-….csv` beside it. A file that was imported
+    moves to `done/`; one that could not be stays and is tried again. The same file twice changes nothing.
 
     Args:
         folder: Where files arrive. Empty: `inbox` in nurture's own folder.
@@ -39,9 +47,9 @@ def intake(
         most_late: A run that starts more than this many minutes late does nothing and ends Skipped.
         at: The moment to act as. Empty: now.
     """
-    if skipped := too_late(most_late, at):
+    if skipped := skip_if_late(most_late, at):
         return skipped
-    engine, now, ours = database.here(), moment(at), settings()
+    engine, now, ours = database.here(), moment_to_act(at), settings()
     inbox = Path(folder) if folder else ours.var / "inbox"
     inbox.mkdir(parents=True, exist_ok=True)
 
@@ -50,19 +58,19 @@ def intake(
         try:
             mapping = mappings.read(mapping_of(file))
             imported = import_file.prefect_task(engine, now, file, mapping, ours.var / "rejects")
-        except Exception as error:  # one file's mistake does not hold the others
+        except Exception as error:  # one file's mistake does not stop the others
             get_run_logger().exception("%s was not imported", file.name)
-            troubles.append(f"{file.name}: {in_words(error)}")
+            troubles.append(f"{file.name}: {describe_error(error)}")
             continue
         rows.append({"file": file.name, **asdict(imported)})
         move_to_done(file)
 
-    artifacts.table(
+    artifacts.create_table(
         "intake", rows, f"Files imported from {inbox}; rejected rows stand in their rejects file with the reason"
     )
     raise_trouble(troubles)
     counts = {name: sum(row[name] for row in rows) for name in ("rows", "good", "rejected", "unchanged")}
-    return done({"files": len(rows), **counts})
+    return completed({"files": len(rows), **counts})
 
 
 def arrived_files(inbox: Path, settled_for: timedelta) -> Iterator[Path]:
@@ -83,7 +91,7 @@ def mapping_of(file: Path) -> Path:
 
 
 def move_to_done(file: Path) -> None:
-    """Out of the inbox; a file of the same name that came earlier is kept beside it."""
+    """Move a file to `done/`; a file of the same name that came earlier is kept beside it."""
     folder = file.parent / "done"
     folder.mkdir(exist_ok=True)
     target, n = folder / file.name, 1

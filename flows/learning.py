@@ -8,8 +8,8 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.orchestration import artifacts
-from flows.orchestration.flow_factory import At, Minutes, moment, noun
-from flows.orchestration.late_run_guard import too_late
+from flows.orchestration.flow_factory import At, Minutes, moment_to_act, noun_flow
+from flows.orchestration.late_run_guard import skip_if_late
 from models.contact import Market
 from nurture.config import scoring
 from nurture.runtime import database
@@ -20,7 +20,7 @@ from tasks.scoring.learning import learn
 Days = Annotated[int, Field(ge=7, le=730)]
 
 
-@noun("learn who buys")
+@noun_flow("learn who buys")
 def learning(days_b2c: Days = 30, most_late: Minutes = 1_440, at: At = None) -> State[None]:
     """Every week: what became of earlier leads teaches the score. A new model is promoted only if it is better than
     what is in charge, beyond noise, on the newest leads that neither has learned from.
@@ -30,9 +30,9 @@ def learning(days_b2c: Days = 30, most_late: Minutes = 1_440, at: At = None) -> 
         most_late: A run that starts more than this many minutes late does nothing and ends Skipped.
         at: The moment to act as. Empty: now.
     """
-    if skipped := too_late(most_late, at):
+    if skipped := skip_if_late(most_late, at):
         return skipped
-    ours, engine, now = settings(), database.here(), moment(at)
+    ours, engine, now = settings(), database.here(), moment_to_act(at)
     rules = scoring.read(ours.rules / "scoring.toml")
     days = {Market.B2B.value: rules.account.horizon_days, Market.B2C.value: days_b2c}
 
@@ -45,8 +45,8 @@ def learning(days_b2c: Days = 30, most_late: Minutes = 1_440, at: At = None) -> 
     accounts = learn_accounts.prefect_task(engine, now, rules)
 
     for one in taught:
-        artifacts.page(
+        artifacts.create_page(
             f"learning-{one.market}", one.markdown or one.words, "What was learned of leads, and is it better?"
         )
-    artifacts.page("learning-accounts", accounts.words, "What was learned of accounts")
+    artifacts.create_page("learning-accounts", accounts.words, "What was learned of accounts")
     return Completed(message=", ".join(f"{one.market}: {one.outcome}" for one in taught))

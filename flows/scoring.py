@@ -3,8 +3,17 @@
 from prefect import State
 
 from flows.orchestration import artifacts
-from flows.orchestration.flow_factory import At, Minutes, Shards, done, moment, noun, over, total
-from flows.orchestration.late_run_guard import too_late
+from flows.orchestration.flow_factory import (
+    At,
+    Minutes,
+    Shards,
+    add_counts,
+    completed,
+    moment_to_act,
+    noun_flow,
+    run_shards,
+)
+from flows.orchestration.late_run_guard import skip_if_late
 from nurture.config import sales
 from nurture.config import scoring as scoring_rules
 from nurture.runtime import database
@@ -13,7 +22,7 @@ from tasks.sales_threshold import set_threshold
 from tasks.scoring.scores import score, score_accounts
 
 
-@noun("score everybody, parts: {shards}")
+@noun_flow("score everybody, parts: {shards}")
 def scoring(shards: Shards = 1, most_late: Minutes = 240, at: At = None) -> State[None]:
     """Every night: every lead and every account gets a score, a grade and the reasons, and sales their week.
 
@@ -22,15 +31,15 @@ def scoring(shards: Shards = 1, most_late: Minutes = 240, at: At = None) -> Stat
         most_late: A run that starts more than this many minutes late does nothing and ends Skipped.
         at: The moment to act as. Empty: now.
     """
-    if skipped := too_late(most_late, at):
+    if skipped := skip_if_late(most_late, at):
         return skipped
-    engine, now, rules = database.here(), moment(at), scoring_rules.read(settings().rules / "scoring.toml")
+    engine, now, rules = database.here(), moment_to_act(at), scoring_rules.read(settings().rules / "scoring.toml")
 
-    leads = total(over(shards, score, engine, now, rules, settings().model_folder))
-    accounts = total(over(shards, score_accounts, engine, now, rules))
+    leads = add_counts(run_shards(shards, score, engine, now, rules, settings().model_folder))
+    accounts = add_counts(run_shards(shards, score_accounts, engine, now, rules))
     week = set_threshold.prefect_task(engine, now, sales.read(settings().rules)).week
 
-    artifacts.table("scoring", [{"rules": rules.version, **leads, **accounts}], "Leads and accounts scored")
+    artifacts.create_table("scoring", [{"rules": rules.version, **leads, **accounts}], "Leads and accounts scored")
     if week:
-        artifacts.page("threshold", week.markdown, "From which score on sales have time for a lead this week")
-    return done(leads | accounts, "leads", "best", "accounts")
+        artifacts.create_page("threshold", week.markdown, "From which score on sales have time for a lead this week")
+    return completed(leads | accounts, "leads", "best", "accounts")

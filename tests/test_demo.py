@@ -33,7 +33,7 @@ from nurture.rendering.composer import Composer
 from nurture.rules.reporting.holdout_lift import lift
 from nurture.runtime import database
 from nurture.runtime.settings import Settings, settings
-from nurture.runtime.supervisor import Addresses
+from nurture.runtime.supervisor import ServiceUrls
 from nurture.simulation.inbox import read
 from nurture.simulation.provider import Provider
 from nurture.web import create_app
@@ -104,7 +104,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
                 days.append(demo_days.live(place, town, morning, at, lambda now: None))
                 at += timedelta(days=1)
             demo_days.close(place, town, at)
-        where = Addresses("http://127.0.0.1:1", place.settings.web_url)
+        where = ServiceUrls("http://127.0.0.1:1", place.settings.web_url)
         yield Played(place, days, demo_end.ending(place, where, at), at)
 
 

@@ -1,21 +1,22 @@
-"""A campaign's morning: its audience enters, then every lead under way is decided about. For both markets."""
+"""One campaign's planning run: its audience enters, then every enrolled lead's next letter is decided. Both markets."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 from prefect.logging import get_run_logger
 from sqlalchemy import Engine, RowMapping
 
-from flows.orchestration.flow_factory import Trouble, in_words, over
+from flows.orchestration.artifacts import Cell
+from flows.orchestration.flow_factory import Trouble, add_counts, describe_error, run_shards
 from models.campaign import published
 from nurture.runtime import database
 from tasks.planning.enrolments import Planned
 from tasks.task import Task
 
 
-def chosen(engine: Engine, market: str, slug: str | None) -> Sequence[RowMapping]:
+def published_campaigns(engine: Engine, market: str, slug: str | None) -> Sequence[RowMapping]:
     """The market's published campaigns, or the one that is asked for."""
     with database.reading(engine) as session:
         running = published(session, market)
@@ -25,25 +26,43 @@ def chosen(engine: Engine, market: str, slug: str | None) -> Sequence[RowMapping
     return [row for row in running if slug in (None, row["slug"])]
 
 
-def play(
+class CampaignPlanned(NamedTuple):
+    """What one campaign's run came to."""
+
+    campaign: str
+    version: int
+    counts: Planned
+
+
+class CampaignsPlanned(NamedTuple):
+    """What the runs of all campaigns came to, and what went wrong, a sentence a campaign."""
+
+    done: list[CampaignPlanned]
+    troubles: list[str]
+
+    def table(self) -> list[dict[str, Cell]]:
+        """A row per campaign, for Prefect."""
+        return [{"campaign": one.campaign, "version": one.version, **asdict(one.counts)} for one in self.done]
+
+    def counts(self) -> dict[str, int]:
+        """All campaigns together."""
+        return add_counts(one.counts for one in self.done)
+
+
+def plan_campaigns(
     engine: Engine, now: datetime, campaigns: Sequence[RowMapping], shards: int,
     enrol: Task[..., Planned], plan: Task[..., Planned],
-) -> tuple[list[dict[str, Any]], list[str]]:  # fmt: skip
-    """A row per campaign, and what went wrong. One campaign's mistake does not hold the others."""
-    rows, troubles = [], []
+) -> CampaignsPlanned:  # fmt: skip
+    """Enrol the audience of each campaign, then plan every shard. One campaign's mistake does not stop the others."""
+    done, troubles = [], []
     for campaign in campaigns:
         slug = campaign["slug"]
         try:
             entered = enrol.prefect_task(engine, now, slug, campaign["version_id"])
-            planned = sum(over(shards, plan, engine, now, slug), entered)
+            planned = sum(run_shards(shards, plan, engine, now, slug), entered)
         except Exception as error:
             get_run_logger().exception("%s could not be planned", slug)
-            troubles.append(f"{slug}: {in_words(error)}")
+            troubles.append(f"{slug}: {describe_error(error)}")
             continue
-        rows.append({"campaign": slug, "version": campaign["number"], **asdict(planned)})
-    return rows, troubles
-
-
-def counts(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """All campaigns together."""
-    return {name: sum(row[name] for row in rows) for name in ("entered", "planned", "skipped", "waiting", "ended")}
+        done.append(CampaignPlanned(slug, campaign["number"], planned))
+    return CampaignsPlanned(done, troubles)

@@ -18,7 +18,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Crashed
 
-from flows.orchestration.late_run_guard import behind, skipped
+from flows.orchestration.late_run_guard import delay_since, skipped_state
 from nurture.runtime import clock
 
 PAGE = 200  # the most runs Prefect tells at a time
@@ -29,12 +29,13 @@ GONE = (
 )
 
 
-async def recover(client: PrefectClient, flows: Mapping[UUID, Flow[..., Any]]) -> tuple[int, int]:
-    """Before the runner begins nothing of ours can be under way: what says so died. Returns (crashed, skipped).
+async def repair_runs(client: PrefectClient, flows: Mapping[UUID, Flow[..., Any]]) -> tuple[int, int]:
+    """Mark runs that died with the last runner as crashed, and runs that are too late as skipped.
 
-    A crashed run frees its place, which would else stay taken for five minutes. Missed runs would all be executed,
-    oldest first and a process each, only to find that they are late; here they are told so at once.
-    `flows`: by deployment.
+    Called before the runner begins, when nothing of ours can be running: what the server believes to run has died. A
+    crashed run frees its place, which would else stay taken for five minutes. Late runs would all be executed, oldest
+    first and a process each, only to find that they are late. `flows`: by the id of their deployment. Returns how many
+    were (crashed, skipped).
     """
     crashed = missed = 0
     async for run in _runs(client, flows, FlowRunFilterStateType(any_=list(UNDER_WAY))):
@@ -43,9 +44,9 @@ async def recover(client: PrefectClient, flows: Mapping[UUID, Flow[..., Any]]) -
     async for run in _runs(client, flows, FlowRunFilterStateType(any_=[StateType.SCHEDULED])):
         assert run.deployment_id is not None  # noqa: S101  we asked for runs that have one …
         assert run.expected_start_time is not None  # noqa: S101  … and the other
-        most = most_late(flows[run.deployment_id], run.parameters)
-        if (late := behind(run.expected_start_time)) > timedelta(minutes=most):
-            await client.set_flow_run_state(run.id, skipped(late, most), force=True)
+        most = most_minutes_late(flows[run.deployment_id], run.parameters)
+        if (late := delay_since(run.expected_start_time)) > timedelta(minutes=most):
+            await client.set_flow_run_state(run.id, skipped_state(late, most), force=True)
             missed += 1
     return crashed, missed
 
@@ -66,7 +67,7 @@ async def _runs(
         yield run
 
 
-def most_late(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> int:
-    """A run's own limit, else its flow's."""
+def most_minutes_late(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> int:
+    """How many minutes late a run may begin: its own parameter, else its flow's default."""
     default: int = inspect.signature(flow.fn).parameters["most_late"].default
     return int(parameters.get("most_late", default))

@@ -1,4 +1,4 @@
-"""One simulated day as one run: the nine nouns do their own work, one after the other. For the demo.
+"""One simulated day as one Prefect run: every noun does its own work, one after the other. For the demo.
 
 A run of its own for each noun and each of 21 days would cost as much as the work itself (docs/prefect.md).
 """
@@ -6,7 +6,6 @@ A run of its own for each noun and each of 21 days would cost as much as the wor
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
 
 from prefect import flow
 from prefect.events.worker import EventsWorker
@@ -17,7 +16,7 @@ from sqlalchemy import Engine
 
 from flows.intake import arrived_files, mapping_of, move_to_done
 from flows.orchestration import artifacts
-from flows.orchestration.flow_factory import Trouble, total
+from flows.orchestration.flow_factory import Trouble, add_counts
 from models.campaign import published
 from nurture.channels import registry
 from nurture.config import scoring as scoring_rules
@@ -29,6 +28,7 @@ from tasks import feedback, handoff, reporting, segmentation
 from tasks import intake as files
 from tasks.delivery import outbox
 from tasks.planning import promotions, sequences
+from tasks.planning.enrolments import Planned
 from tasks.scoring import scores
 from tasks.task import Task, task
 
@@ -36,19 +36,19 @@ Counts = dict[str, int]
 SATURDAY = 5
 
 
-def day(at: datetime) -> dict[str, Counts]:
-    """Live one day, as of `at`. What every noun did, in counts; the board shows it beside the ledger.
+def run_day(at: datetime) -> dict[str, Counts]:
+    """Run one day, as of `at`. Returns what every noun did, in counts; Prefect shows it beside the ledger.
 
     Blocks until Prefect has been told everything, so that the server may be stopped at any moment afterwards.
     """
-    with _watched_anyway():
+    with _everything_reported():
         return _day(at)
 
 
 @flow(name="day", flow_run_name="{at:%A %-d %B %Y}", persist_result=False)
 def _day(at: AwareDatetime) -> dict[str, Counts]:
     """The nine nouns, once: what arrived is read, leads are segmented and scored, letters are planned and leave,
-    reactions take effect, sales get their leads, the books are closed.
+    reactions take effect, sales get their leads, the ledger is reported.
 
     Args:
         at: The moment to act as.
@@ -56,10 +56,10 @@ def _day(at: AwareDatetime) -> dict[str, Counts]:
     engine = database.here()
     done = {noun.function.__name__: noun.prefect_task(engine, at) for noun in NOUNS}
     report = reporting.report(engine, at)
-    artifacts.table(
+    artifacts.create_table(
         "day", [{"noun": noun, "did": _words(counts)} for noun, counts in done.items()], "What every noun did"
     )
-    artifacts.page("reporting", report.markdown(), "The ledger and the funnel")
+    artifacts.create_page("reporting", report.markdown(), "The ledger and the funnel")
     if not report.adds_up:
         raise Trouble("The ledger does not add up: a message is in no group or in two. Please report it.")
     return done
@@ -75,70 +75,80 @@ def _noun(function: Callable[[Engine, datetime], Counts]) -> Task[[Engine, datet
 
 @_noun
 def intake(engine: Engine, now: datetime) -> Counts:
+    """Import what arrived in the inbox."""
     inbox, rejects = settings().var / "inbox", settings().var / "rejects"
     done = []
     for file in list(arrived_files(inbox, settled_for=timedelta(0))) if inbox.exists() else []:
         done.append(files.import_file(engine, now, file, mapping.read(mapping_of(file)), rejects))
         move_to_done(file)
-    return {"files": len(done), **total(done)}
+    return {"files": len(done), **add_counts(done)}
 
 
 @_noun
 def segment(engine: Engine, now: datetime) -> Counts:
-    return total([segmentation.segment(engine, now)])
+    """Segment every contact."""
+    return add_counts([segmentation.segment(engine, now)])
 
 
 @_noun
 def score(engine: Engine, now: datetime) -> Counts:
+    """Score every lead and account."""
     rules = scoring_rules.read(settings().rules / "scoring.toml")
-    return total([scores.score(engine, now, rules, settings().model_folder), scores.score_accounts(engine, now, rules)])
+    return add_counts(
+        [scores.score(engine, now, rules, settings().model_folder), scores.score_accounts(engine, now, rules)]
+    )
 
 
 @_noun
 def plan_sequences(engine: Engine, now: datetime) -> Counts:
-    return _plan(engine, now, "b2b", sequences)
+    """Enrol and plan every published B2B campaign."""
+    return _plan(engine, now, "b2b", sequences.enrol, sequences.plan)
 
 
 @_noun
 def plan_promotions(engine: Engine, now: datetime) -> Counts:
-    return _plan(engine, now, "b2c", promotions)
+    """Enrol and plan every published B2C campaign."""
+    return _plan(engine, now, "b2c", promotions.enrol, promotions.plan)
 
 
-def _plan(engine: Engine, now: datetime, market: str, noun: Any) -> Counts:
+def _plan(engine: Engine, now: datetime, market: str, enrol: Task[..., Planned], plan: Task[..., Planned]) -> Counts:
     with database.reading(engine) as session:
         campaigns = published(session, market)
     done = []
     for campaign in campaigns:
         done += [
-            noun.enrol(engine, now, campaign["slug"], campaign["version_id"]),
-            noun.plan(engine, now, campaign["slug"]),
+            enrol(engine, now, campaign["slug"], campaign["version_id"]),
+            plan(engine, now, campaign["slug"]),
         ]
-    return total(done)
+    return add_counts(done)
 
 
 @_noun
 def apply_feedback(engine: Engine, now: datetime) -> Counts:
-    return total([feedback.apply(engine, now)])
+    """Apply the events that came in."""
+    return add_counts([feedback.apply(engine, now)])
 
 
 @_noun
 def offer_to_sales(engine: Engine, now: datetime) -> Counts:
+    """Offer warm leads to sales, on working days; take back those that sales put off."""
     offered = [handoff.offer(engine, now)] if now.weekday() < SATURDAY else []  # as prefect.yaml has it
-    return total([handoff.recycle(engine, now), *offered, handoff.overdue(engine, now)])
+    return add_counts([handoff.recycle(engine, now), *offered, handoff.overdue(engine, now)])
 
 
 @_noun
 def deliver(engine: Engine, now: datetime) -> Counts:
+    """Let the outbox leave."""
     ours = settings()
-    return total([outbox.deliver(engine, lambda: now, registry.channel(ours), Composer(ours))])
+    return add_counts([outbox.deliver(engine, lambda: now, registry.channel(ours), Composer(ours))])
 
 
 NOUNS = (intake, apply_feedback, segment, score, plan_sequences, plan_promotions, offer_to_sales, deliver)
 
 
 @contextmanager
-def _watched_anyway() -> Iterator[None]:
-    """No heartbeats (each costs a second when a run ends, and a person watches this one), and nothing left unsaid."""
+def _everything_reported() -> Iterator[None]:
+    """No heartbeats (each costs a second when a run ends), and every event and log line sent before the block ends."""
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         try:
             yield

@@ -1,4 +1,4 @@
-"""The timetable: prefect.yaml as deployments, and the runner that keeps it.
+"""prefect.yaml as Prefect deployments, and the runner that executes their runs.
 
     python -m flows.orchestration.deployments
 
@@ -25,20 +25,20 @@ from prefect.runner import Runner
 from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
-from flows.orchestration.crashed_run_repair import PAGE, recover
+from flows.orchestration.crashed_run_repair import PAGE, repair_runs
 from nurture.runtime.settings import settings
 from nurture.runtime.supervisor import READY
 
-AT_ONCE = 4  # runs; more than five at a time make a Prefect server on SQLite wait for itself
+MOST_RUNS_AT_ONCE = 4  # runs; more than five at a time make a Prefect server on SQLite wait for itself
 SCHEDULE = {"slug", "cron", "timezone", "parameters"}
 
 
-class TimetableError(Exception):
-    """The file cannot be used. The text names the deployment and what to write instead."""
+class DeploymentsError(Exception):
+    """The file of deployments cannot be used. The text names the deployment and what to write instead."""
 
 
 @dataclass(frozen=True)
-class Entry:
+class DeploymentEntry:
     """One deployment of the file."""
 
     name: str
@@ -51,6 +51,7 @@ class Entry:
 
     @property
     def flow(self) -> Flow[..., Any]:
+        """The flow of its entrypoint, imported."""
         module, _, name = self.entrypoint.rpartition(".")
         found = getattr(importlib.import_module(module), name)
         assert isinstance(found, Flow), f"{self.entrypoint} is no flow"  # noqa: S101  read() has asked
@@ -58,10 +59,11 @@ class Entry:
 
     @property
     def key(self) -> tuple[str, str]:
+        """What makes it the same deployment at the next start: entrypoint and name."""
         return self.entrypoint, self.name
 
     def deployment(self, before: DeploymentResponse | None = None) -> RunnerDeployment:
-        """For the runner. What ops have switched off on the server `before` stays off."""
+        """For the runner. `before`: the same deployment as the server has it; what ops switched off there stays off."""
         off = {schedule.slug for schedule in before.schedules if not schedule.active} if before else set()
         made = RunnerDeployment.from_flow(
             self.flow,
@@ -75,7 +77,7 @@ class Entry:
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
         made.work_pool_name = made.work_queue_name = (
-            None  # said aloud, else one that was deployed to workers stays theirs
+            None  # said explicitly, else one that was deployed to workers stays theirs
         )
         return made
 
@@ -85,38 +87,39 @@ def _cron(found: Mapping[str, Any], *, active: bool) -> Schedule:
     return Cron(found["cron"], timezone=found["timezone"], slug=found["slug"], parameters=parameters, active=active)
 
 
-def read(file: Path) -> list[Entry]:
+def read_deployments(file: Path) -> list[DeploymentEntry]:
     """Every deployment of the file, checked: a mistake shows now, not at four in the morning."""
     try:
         document = yaml.safe_load(file.read_text("utf-8"))
     except FileNotFoundError:
-        raise TimetableError(
-            f"{file}: there is no such file. Set NURTURE_TIMETABLE, or take the one that comes with nurture."
+        raise DeploymentsError(
+            f"{file}: there is no such file. Set NURTURE_DEPLOYMENTS, or take the one that comes with nurture."
         ) from None
     except yaml.YAMLError as error:
-        raise TimetableError(f"{file}: not YAML: {error}") from None
+        raise DeploymentsError(f"{file}: not YAML: {error}") from None
     entries = [_entry(file, i, one) for i, one in enumerate(document.get("deployments") or [], start=1)]
     if not entries:
-        raise TimetableError(f"{file}: no deployments. Without one nothing ever runs.")
+        raise DeploymentsError(f"{file}: no deployments. Without one nothing ever runs.")
     return entries
 
 
-def _entry(file: Path, number: int, found: Mapping[str, Any]) -> Entry:
+def _entry(file: Path, number: int, found: Mapping[str, Any]) -> DeploymentEntry:
     try:
-        entry = Entry(
+        entry = DeploymentEntry(
             found["name"], found["entrypoint"], found["description"], found["tags"], found.get("parameters") or {},
             found["concurrency_limit"], found.get("schedules") or [],
         )  # fmt: skip
     except KeyError as error:
-        raise TimetableError(
+        raise DeploymentsError(
             f"{file}: deployment {number} ({found.get('entrypoint', '?')}): {error} is missing."
         ) from None
-    for wrong in _wrong(entry):
-        raise TimetableError(f"{file}: deployment {number} ({entry.entrypoint}): {wrong}")
+    for wrong in _mistakes(entry):
+        raise DeploymentsError(f"{file}: deployment {number} ({entry.entrypoint}): {wrong}")
     return entry
 
 
-def _wrong(entry: Entry) -> list[str]:
+def _mistakes(entry: DeploymentEntry) -> list[str]:
+    """What is wrong with an entry, each with what to write instead."""
     try:
         flow = entry.flow
     except (ImportError, AttributeError, AssertionError) as error:
@@ -144,10 +147,13 @@ def _wrong(entry: Entry) -> list[str]:
     return wrong
 
 
-async def register(client: PrefectClient, runner: Runner, entries: Sequence[Entry]) -> None:
-    """Tell the server. What ops switched off stays off; a deployment that has left the file is paused, not deleted."""
+async def register_deployments(client: PrefectClient, runner: Runner, entries: Sequence[DeploymentEntry]) -> None:
+    """Register every entry with the server, over what an earlier version registered under the same entrypoint and name.
+
+    What ops switched off stays off; a deployment that has left the file is paused, not deleted.
+    """
     known = await _known(client)
-    await recover(client, {known[entry.key].id: entry.flow for entry in entries if entry.key in known})
+    await repair_runs(client, {known[entry.key].id: entry.flow for entry in entries if entry.key in known})
     for entry in entries:
         before = known.pop(entry.key, None)
         if before and not entry.schedules:  # Prefect takes "none" for "as before"
@@ -167,18 +173,20 @@ async def _known(client: PrefectClient) -> dict[tuple[str, str], DeploymentRespo
     return {(deployment.entrypoint or "", deployment.name): deployment for deployment in found}
 
 
-async def keep() -> None:
-    """Register, say so, and run what is due until somebody says stop."""
-    entries = read(settings().timetable)
-    runner = Runner(name="nurture", limit=AT_ONCE, pause_on_shutdown=False)  # pausing would forget what ops paused
+async def serve() -> None:
+    """Register the deployments, report it, and execute the runs that are due until asked to stop."""
+    entries = read_deployments(settings().deployments)
+    runner = Runner(
+        name="nurture", limit=MOST_RUNS_AT_ONCE, pause_on_shutdown=False
+    )  # pausing would forget what ops paused
     async with get_client() as client:
-        await register(client, runner, entries)
+        await register_deployments(client, runner, entries)
     print(f"{READY}: {len(entries)} deployments", flush=True)
     await runner.start()
 
 
 if __name__ == "__main__":
     try:
-        asyncio.run(keep())
-    except TimetableError as error:
+        asyncio.run(serve())
+    except DeploymentsError as error:
         sys.exit(str(error))

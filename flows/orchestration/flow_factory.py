@@ -1,8 +1,7 @@
-"""What every run has in common: its form, its name in the list, its parts, and words for ops when it fails."""
+"""How a flow is made: its name, the name of its runs, its shards, and what a failed run tells ops."""
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, Any, ParamSpec, TypeVar
 
@@ -13,6 +12,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import AwareDatetime, Field
 from sqlalchemy.exc import DBAPIError
 
+from models.bulk_upsert import DataclassRow, fields_of
 from nurture.runtime.settings import settings
 from tasks.task import Task
 
@@ -25,15 +25,15 @@ Shards = Annotated[int, Field(ge=1, le=256)]
 Minutes = Annotated[int, Field(ge=1, le=10_080)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")] | None
 
-SIDE_BY_SIDE = 4  # parts of one run at a time; more wait for each other's write lock
+MOST_SHARDS_AT_ONCE = 4  # of one run; more would only wait for each other's write lock
 
 
 class Trouble(Exception):
-    """Somebody has to do something. The text says what: it is the message of the failed run."""
+    """A person has to do something. The text says what; it becomes the message of the failed run."""
 
 
-def noun(run_name: str) -> Callable[[Callable[P, R]], Flow[P, R]]:
-    """Make a function the flow of its noun. `run_name` may use the parameters: ids and counts, never people.
+def noun_flow(run_name: str) -> Callable[[Callable[P, R]], Flow[P, R]]:
+    """Make a function the Prefect flow of its noun. `run_name` may use the parameters: ids and counts, never people.
 
     No retries: what is unfinished is in the database, and the next scheduled run finds it there.
     """
@@ -43,30 +43,30 @@ def noun(run_name: str) -> Callable[[Callable[P, R]], Flow[P, R]]:
         return run_name.format(**{key: "all campaigns" if value is None else value for key, value in asked.items()})
 
     def make(function: Callable[P, R]) -> Flow[P, R]:
-        crew: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=SIDE_BY_SIDE)
+        side_by_side: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=MOST_SHARDS_AT_ONCE)
         made = flow(
             name=function.__name__,
             flow_run_name=name,
             persist_result=False,
-            task_runner=crew,  # type: ignore[arg-type]  # Prefect's own runner does not fit Prefect's own type
+            task_runner=side_by_side,  # type: ignore[arg-type]  # Prefect's own runner does not fit Prefect's own type
         )
-        return made(_explained(function))
+        return made(_with_database_errors_described(function))
 
     return make
 
 
-def _explained(function: Callable[P, R]) -> Callable[P, R]:
+def _with_database_errors_described(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
         except DBAPIError as error:
-            raise Trouble(in_words(error)) from error
+            raise Trouble(describe_error(error)) from error
 
     return run
 
 
-def in_words(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """What ops can do about it. Only our own errors speak for themselves: those of others may quote a person's row."""
     if isinstance(error, DBAPIError):
         said = str(error.orig).strip().splitlines()[0]  # the lines below it are the row
@@ -76,30 +76,30 @@ def in_words(error: Exception) -> str:
     return f"{type(error).__name__}, which nobody foresaw: the log of this run tells where. Please report it."
 
 
-def moment(at: datetime | None) -> datetime:
-    """The moment to act as: the one asked for, else now."""
+def moment_to_act(at: datetime | None) -> datetime:
+    """The moment as which a run acts: the one asked for, else now."""
     return at or settings().clock()
 
 
-def over(shards: int, task: Task[..., Result], *args: Any) -> list[Result]:
+def run_shards(shards: int, task: Task[..., Result], *args: Any) -> list[Result]:
     """Run the task once per shard, side by side, and wait for them all."""
     futures = [task.prefect_task.submit(*args, shard=shard, shards=shards) for shard in range(shards)]
     wait(futures)
     return [future.result() for future in futures]
 
 
-def total(results: Iterable[Any]) -> dict[str, int]:
-    """Counts added up, column by column."""
+def add_counts(results: Iterable[DataclassRow]) -> dict[str, int]:
+    """The whole numbers of tasks' results, added up field by field."""
     sums: dict[str, int] = {}
     for result in results:
-        for column in fields(result):
-            value = getattr(result, column.name)
+        for name in fields_of(result):
+            value = getattr(result, name)
             if isinstance(value, int):
-                sums[column.name] = sums.get(column.name, 0) + value
+                sums[name] = sums.get(name, 0) + value
     return sums
 
 
-def done(counts: dict[str, int], *order: str, more: str = "") -> State[None]:
+def completed(counts: dict[str, int], *order: str, more: str = "") -> State[None]:
     """Completed, with the counts that matter as the words beside it in the list of runs: "4,912 leads, 17 best"."""
     words = ", ".join(f"{counts.get(name, 0):,} {name.replace('_', ' ')}" for name in order or counts)
     return Completed(message=f"{words}; {more}" if more else words)

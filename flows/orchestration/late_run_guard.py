@@ -8,23 +8,23 @@ from prefect.states import Completed
 from nurture.runtime import clock
 
 
-def too_late(most: int, at: datetime | None = None) -> State[None] | None:
+def skip_if_late(most: int, at: datetime | None = None) -> State[None] | None:
     """The state "Skipped" when the run starts more than `most` minutes after its time, else None.
 
     Not for a run with `at`: whoever names the moment to act as wants that run, whenever it starts.
     """
-    late = behind(runtime.flow_run.scheduled_start_time)
+    late = delay_since(runtime.flow_run.scheduled_start_time)
     if at is not None or late <= timedelta(minutes=most):
         return None
-    return skipped(late, most)
+    return skipped_state(late, most)
 
 
-def behind(planned: datetime) -> timedelta:
-    """How long ago that was, as plain time: Prefect's own moments do not divide."""
+def delay_since(planned: datetime) -> timedelta:
+    """How long ago a planned moment was, as a plain timedelta: Prefect's own times do not divide."""
     return timedelta(seconds=clock.wall().timestamp() - planned.timestamp())
 
 
-def skipped(late: timedelta, most: int) -> State[None]:
+def skipped_state(late: timedelta, most: int) -> State[None]:
     """What a late run ends as. Completed, for nothing is wrong: the next run finds what this one would have done."""
     minutes = late // timedelta(minutes=1)
     return Completed(

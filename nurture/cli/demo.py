@@ -109,9 +109,9 @@ def _publish(screen: Screen, place: Stage) -> None:
 def _morning() -> Morning:
     """The nine nouns as a run under Prefect, which is imported only now that its server answers."""
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"  # what goes wrong is said here, once
-    from flows.orchestration.demo_day import day
+    from flows.orchestration.demo_day import run_day
 
-    return day
+    return run_day
 
 
 def _days(screen: Screen, place: Stage, town: Town, morning: Morning, days: int) -> datetime:
@@ -128,7 +128,7 @@ def _days(screen: Screen, place: Stage, town: Town, morning: Morning, days: int)
             except Exception as error:
                 raise RunFailed(
                     f"the run of {at:%A %-d %B} failed: {explained(error) or error}\n"
-                    f"  Its log: {supervisor.addresses(place.settings).prefect}, or {place.folder / 'logs'}"
+                    f"  Its log: {supervisor.service_urls(place.settings).prefect}, or {place.folder / 'logs'}"
                 ) from error
             most = max(most, day.letters)
             screen.day(day, most)

@@ -31,7 +31,7 @@ from nurture.rules.intake.names import full_name
 from nurture.rules.reporting.holdout_lift import HoldoutLift, lift
 from nurture.rules.reporting.ledger import FUNNEL, campaign_title, describe_reasons
 from nurture.runtime import database
-from nurture.runtime.supervisor import Addresses
+from nurture.runtime.supervisor import ServiceUrls
 from tasks.reporting import LedgerReport, report
 
 SEQUENCE, PROMOTION = "pump-efficiency", "spring-sale"
@@ -106,7 +106,7 @@ def print_document(end: Ending, days: int, seconds: Mapping[str, float]) -> None
     })  # fmt: skip
 
 
-def ending(place: Stage, where: Addresses, now: datetime) -> Ending:
+def ending(place: Stage, where: ServiceUrls, now: datetime) -> Ending:
     """Ask the demo's database what the days came to. `where`: where the pages are."""
     found = report(place.engine, now)
     with database.reading(place.engine) as session:

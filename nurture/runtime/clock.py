@@ -1,4 +1,4 @@
-"""Time is a parameter: the one place that reads the wall clock, and the simulated day of the demo."""
+"""The clock: the one place that reads the machine's time, or the demo's simulated time from a file."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ def wall() -> datetime:
 
 
 def from_file(path: Path) -> Clock:
-    """A clock that a file holds (one ISO moment): the demo turns it, every process of the demo reads it."""
+    """A clock that reads the time from a file (one ISO datetime), which the demo writes; without it, the machine's."""
 
     def now() -> datetime:
         try:

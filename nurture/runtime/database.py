@@ -21,7 +21,7 @@ from sqlmodel import Session
 import models
 from nurture.runtime.settings import settings
 
-PATIENCE = 30  # seconds a writer waits for the others
+LONGEST_WAIT = 30  # seconds a writer waits for the others
 
 
 def _dumps(value: Any) -> str:
@@ -44,13 +44,13 @@ JSON: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": _loads}
 
 
 def engine_for(url: str) -> Engine:
-    """An engine for `url`. SQLite: WAL, FULL, foreign keys, 30 s patience; PostgreSQL: three timeouts, so that a frozen
-    worker cannot hold the others' locks for ever."""
+    """An engine for `url`. SQLite: WAL, FULL, foreign keys, 30 s to wait for a lock;
+    PostgreSQL: three timeouts, so that a frozen worker cannot keep the others' locks for ever."""
     if url.startswith("sqlite"):
         if ":memory:" not in url:
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url, connect_args={"timeout": PATIENCE}, hide_parameters=True, **JSON)
-        event.listen(engine, "connect", _sqlite_manners)
+        engine = create_engine(url, connect_args={"timeout": LONGEST_WAIT}, hide_parameters=True, **JSON)
+        event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _sqlite_begin)
         return engine
     options = "-c idle_in_transaction_session_timeout=15000 -c lock_timeout=10000 -c statement_timeout=120000"
@@ -61,12 +61,12 @@ def engine_for(url: str) -> Engine:
         hide_parameters=True,
         **JSON,
     )
-    event.listen(engine, "handle_error", _name_nobody)
+    event.listen(engine, "handle_error", _remove_key_values)
     return engine
 
 
-def _name_nobody(context: ExceptionContext) -> None:
-    """PostgreSQL tells which key was there already; here keys are people, and errors end in logs and on pages."""
+def _remove_key_values(context: ExceptionContext) -> None:
+    """Take the values out of PostgreSQL's error: keys are people here, and errors end in logs and on pages."""
     for error in (context.original_exception, context.sqlalchemy_exception):
         if error is not None and error.args:
             error.args = (
@@ -75,13 +75,13 @@ def _name_nobody(context: ExceptionContext) -> None:
             )
 
 
-def _sqlite_manners(connection: Any, _record: Any) -> None:
+def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # SQLAlchemy's "begin" event writes the BEGIN, see below
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
-        f"busy_timeout={PATIENCE * 1000}",
+        f"busy_timeout={LONGEST_WAIT * 1000}",
         "cache_size=-65536",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -96,27 +96,29 @@ def _sqlite_begin(connection: Connection) -> None:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
     """One short transaction that writes; commits at the end, rolls back on any error."""
-    with _in_turn(engine), Session(engine, expire_on_commit=False) as session, session.begin():
+    with _one_writer_at_a_time(engine), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
 
 @contextmanager
-def _in_turn(engine: Engine) -> Iterator[None]:
-    """SQLite's own queue sleeps and looks again, up to 100 ms at a time: the threads of one process wait here instead,
-    and go on the moment the one before has committed. Who waits for too long tries its luck with the database."""
+def _one_writer_at_a_time(engine: Engine) -> Iterator[None]:
+    """Let the threads of one process write one after the other, each as soon as the one before has committed.
+
+    SQLite's own queue sleeps and looks again, up to 100 ms at a time. After LONGEST_WAIT a thread asks the database.
+    """
     if engine.dialect.name != "sqlite" or engine.url.database in (None, "", ":memory:"):
         yield
         return
-    turn = TURNS[engine.url.database]
-    mine = turn.acquire(timeout=PATIENCE)
+    lock = WRITE_LOCKS[engine.url.database]
+    locked = lock.acquire(timeout=LONGEST_WAIT)
     try:
         yield
     finally:
-        if mine:
-            turn.release()
+        if locked:
+            lock.release()
 
 
-TURNS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)  # of one process, by file
+WRITE_LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)  # of one process, by file
 
 
 @contextmanager
@@ -129,7 +131,7 @@ def reading(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def glancing(engine: Engine) -> Iterator[Connection]:
-    """For a single question, asked often: a session, or a transaction on PostgreSQL, costs more than the question."""
+    """A connection for a single question asked often, without what costs more than it: a session, a transaction."""
     bare = {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "postgresql" else {"sqlite_begin": "DEFERRED"}
     with engine.connect() as connection:
         yield connection.execution_options(**bare)
@@ -155,7 +157,7 @@ def migrations(engine: Engine, connection: Connection) -> Config:
 
 
 def prepare(engine: Engine) -> None:
-    """Bring the database's tables to this version of the program; on an empty database, make them. Safe to repeat."""
+    """Bring the database's tables to this version of the program; in an empty database, make them. Safe to repeat."""
     with engine.connect() as connection:
         command.upgrade(migrations(engine, connection), "head")
         connection.commit()
@@ -167,7 +169,7 @@ def is_there(url: str) -> bool:
 
 
 def revision(engine: Engine) -> tuple[str | None, str | None]:
-    """(the database's migration, the newest one this program has): different ones mean `nurture` must run `prepare`."""
+    """(the database's migration, the newest one this program has): where they differ, call `prepare`."""
     with engine.connect() as connection:
         script = ScriptDirectory.from_config(migrations(engine, connection))
         return MigrationContext.configure(connection).get_current_revision(), script.get_current_head()

@@ -4,16 +4,17 @@ from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nurture.runtime import clock
 
 PROJECT = Path(__file__).resolve().parents[2]
+RENAMED = {"timetable": "NURTURE_DEPLOYMENTS", "transport": "NURTURE_CHANNEL"}  # settings until 0.1: refused
 
 
-class Plan(BaseModel):
-    """How much one sending domain may send: on its first days, and then each day (UTC)."""
+class SendingLimits(BaseModel):
+    """How many letters one sending domain may send: on its first days, and then each day (UTC)."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -35,7 +36,7 @@ class Settings(BaseSettings):
     models: Path | None = Field(
         None, description="learned models; empty: `models` in `var`. Workers on several machines share one folder"
     )
-    timetable: Path = Field(PROJECT / "prefect.yaml", description="deployments and their schedules")
+    deployments: Path = Field(PROJECT / "prefect.yaml", description="Prefect deployments and their schedules")
     marker: Path | None = Field(None, description="how far sending has come, best on another disk than the database")
     clock_file: Path | None = Field(None, description="a simulated clock (the demo's)")
 
@@ -55,7 +56,6 @@ class Settings(BaseSettings):
 
     # how mail leaves
     channel: str = Field("mailbox", description="a name of nurture/channels/registry.py: mailbox or sendgrid")
-    transport: None = Field(None, exclude=True, repr=False)  # its name until 0.1, refused
     sendgrid_api_key: SecretStr = Field(SecretStr(""), validation_alias="SENDGRID_API_KEY")
     sendgrid_host: str = Field("https://api.sendgrid.com", validation_alias="SENDGRID_HOST")
     sendgrid_sandbox: bool = Field(False, validation_alias="SENDGRID_SANDBOX")
@@ -64,18 +64,14 @@ class Settings(BaseSettings):
     daily_limit: int | None = Field(None, ge=0, description="most letters a day (UTC), all campaigns together")
     warm_up: list[int] = Field([], description="most letters of a young sending domain on its first days: [50, 100]")
     warm_up_began: date | None = Field(None, description="the first day of that plan")
-    domains: dict[str, Plan] = Field({}, description='sending domains with a plan of their own, as {"news.example": …}')
+    domains: dict[str, SendingLimits] = Field(
+        {}, description='sending domains with a plan of their own, as {"news.example": …}'
+    )
     sendgrid_webhook_key: str = Field(
         "",
         validation_alias="SENDGRID_WEBHOOK_KEY",
         description="base64 public key(s) that sign events, comma separated",
     )
-
-    @field_validator("transport", mode="before")
-    @classmethod
-    def _is_called_channel(cls, given: str | None) -> None:
-        if given is not None:
-            raise ValueError(f"NURTURE_TRANSPORT is called NURTURE_CHANNEL now: write NURTURE_CHANNEL={given}")
 
     # handoff
     mql_score: float = 70.0
@@ -84,21 +80,34 @@ class Settings(BaseSettings):
     sales_country: str = Field("DE", description="… and the country whose holidays they keep")
     handoffs_per_owner: int = Field(20, description="most leads a salesperson has to answer at a time")
 
-    def plan(self, domain: str) -> Plan:
-        """A sending domain's own plan, else the one for all of them."""
-        return self.domains.get(domain) or Plan(warm_up=self.warm_up, warm_up_began=self.warm_up_began)
+    # names until 0.1
+    timetable: None = Field(None, exclude=True, repr=False)
+    transport: None = Field(None, exclude=True, repr=False)
+
+    @field_validator(*RENAMED, mode="before")
+    @classmethod
+    def _refuse_old_name(cls, given: str | None, about: ValidationInfo) -> None:
+        if given is not None and (new := RENAMED[about.field_name or ""]):
+            raise ValueError(f"it is called {new} now: write {new}={given}")
+
+    def limits(self, domain: str) -> SendingLimits:
+        """A sending domain's own limits, else those for all of them."""
+        return self.domains.get(domain) or SendingLimits(warm_up=self.warm_up, warm_up_began=self.warm_up_began)
 
     @property
     def database(self) -> str:
+        """The database's URL."""
         return self.database_url or f"sqlite:///{self.var.resolve() / 'nurture.db'}"
 
     @property
     def model_folder(self) -> Path:
+        """Where learned models are kept."""
         return self.models or self.var / "models"
 
     @property
     def clock(self) -> clock.Clock:
-        return clock.from_file(self.clock_file or self.var / "clock")  # the demo's folder keeps its simulated time
+        """Now; in the demo's folder its simulated time."""
+        return clock.from_file(self.clock_file or self.var / "clock")
 
 
 @lru_cache(1)

@@ -1,4 +1,4 @@
-"""Everything `nurture up` runs on one machine: Prefect's server, the web app, and the runner that keeps the timetable.
+"""Everything `nurture up` runs on one machine: Prefect's server, the web app, and the runner of the deployments.
 
 They write to `var/logs/` and listen on 127.0.0.1 only. The server and the web app start side by side, then the runner,
 which needs the server; they stop in the reverse order. This module does not import Prefect: it starts it.
@@ -26,8 +26,8 @@ from nurture.runtime import database
 from nurture.runtime.settings import PROJECT, Settings
 
 HOST = "127.0.0.1"  # Prefect's API has no password: nobody but this machine may reach it
-READY = "nurture: the timetable is kept"  # what the runner says in its log once every deployment is registered
-PATIENCE = 120.0  # seconds a service may take to answer: a cold disk, two busy cores
+READY = "nurture: deployments are registered"  # what the runner writes to its log when they are
+LONGEST_START = 120.0  # seconds a service may take to answer: a cold disk, two busy cores
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE = 15.0  # seconds it gets to stop by itself: the runner marks its runs cancelled
 PREFECT = {  # the reasons are in docs/prefect.md
@@ -57,7 +57,7 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True)
 class Service:
-    """One program: how to start it and how to tell that it is well."""
+    """One program: how to start it and how to tell that it is healthy."""
 
     name: str
     what: str
@@ -68,7 +68,7 @@ class Service:
 
 @dataclass
 class Process:
-    """A started service, in a process group of its own and on a leash."""
+    """A started service, in a process group of its own; it ends when we end."""
 
     service: Service
     popen: "subprocess.Popen[bytes]"
@@ -79,6 +79,7 @@ class Process:
 
     @property
     def dead(self) -> bool:
+        """Has it ended?"""
         return self.popen.poll() is not None
 
     def stop(self) -> None:
@@ -93,24 +94,27 @@ class Process:
         for file in self.files:
             file.close()
 
-    def obituary(self) -> str:
-        """What to tell when it died: how, where to read about it, and its last words."""
+    def exit_report(self) -> str:
+        """How it ended, where its log is, and the log's last lines."""
         code = self.popen.returncode
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"stopped with exit code {code}"
-        words = self.log.read_text(errors="replace").strip().splitlines()[-5:]
-        return "\n".join([f"{self.service.what} {how}. Read {self.log}; its last lines:", *(f"  {w}" for w in words)])
+        last_lines = self.log.read_text(errors="replace").strip().splitlines()[-5:]
+        return "\n".join(
+            [f"{self.service.what} {how}. Read {self.log}; its last lines:", *(f"  {line}" for line in last_lines)]
+        )
 
 
 @dataclass(frozen=True)
-class Addresses:
-    """Where to look."""
+class ServiceUrls:
+    """Where Prefect's pages and ours are."""
 
     prefect: str
     web: str
 
 
-def addresses(settings: Settings) -> Addresses:
-    return Addresses(f"http://{HOST}:{settings.prefect_port}", f"http://{HOST}:{settings.web_port}")
+def service_urls(settings: Settings) -> ServiceUrls:
+    """Where these settings put the pages."""
+    return ServiceUrls(f"http://{HOST}:{settings.prefect_port}", f"http://{HOST}:{settings.web_port}")
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -125,17 +129,18 @@ def environment(settings: Settings) -> dict[str, str]:
         elif value is not None:
             plain = settings.model_dump(mode="json", include={name})[name]
             found[key] = json.dumps(plain) if isinstance(plain, (list, dict)) else str(plain)
-    api = f"{addresses(settings).prefect}/api"
+    api = f"{service_urls(settings).prefect}/api"
     return found | PREFECT | {
         "NURTURE_HOME": str(PROJECT),
         "PREFECT_HOME": str(settings.var.resolve() / "prefect"),
         "PREFECT_API_URL": api,
-        "PREFECT_UI_URL": addresses(settings).prefect,
+        "PREFECT_UI_URL": service_urls(settings).prefect,
         "PREFECT_UI_API_URL": api,
     }  # fmt: skip
 
 
 def programs(settings: Settings, *, with_runner: bool, with_web: bool) -> list[Service]:
+    """The services to start, in their order, and how each is known to be healthy."""
     port, web = settings.prefect_port, settings.web_port
     server = ["prefect", "server", "start", "--host", HOST, "--port", str(port), "--log-level", "warning"]
     found = [Service("prefect", "Prefect's server", server, lambda _: _answers(port, "/api/health"))]
@@ -161,10 +166,10 @@ def started(settings: Settings, *, with_runner: bool, with_web: bool, say: Say) 
     ours = environment(settings) | {"PYTHONUNBUFFERED": "1"}
     env = {k: v for k, v in os.environ.items() if k not in NOT_OURS and not k.startswith("NURTURE_")} | ours
     with ExitStack() as stack:
-        stack.enter_context(_alone(settings))
-        _free(settings.prefect_port, "NURTURE_PREFECT_PORT", "Prefect's server")
+        stack.enter_context(_locked(settings))
+        _check_port(settings.prefect_port, "NURTURE_PREFECT_PORT", "Prefect's server")
         if with_web:
-            _free(settings.web_port, "NURTURE_WEB_PORT", "the web app")
+            _check_port(settings.web_port, "NURTURE_WEB_PORT", "the web app")
         database.prepare(database.engine_at(settings.database))
         processes: list[Process] = []
         stack.callback(_stop, processes)
@@ -179,7 +184,7 @@ def started(settings: Settings, *, with_runner: bool, with_web: bool, say: Say) 
 @contextmanager
 def running(
     settings: Settings, *, with_runner: bool = False, with_web: bool = True, say: Say = lambda _: None
-) -> Iterator[Addresses]:
+) -> Iterator[ServiceUrls]:
     """Services around a block of code, for the demo. Flows called in the block are kept by this server.
 
     Import Prefect only inside the block: it reads its address once, when it is imported.
@@ -192,7 +197,7 @@ def running(
         for key in NOT_OURS:
             os.environ.pop(key, None)
         try:
-            yield addresses(settings)
+            yield service_urls(settings)
         finally:
             for key, value in before.items():
                 if value is None:
@@ -206,14 +211,14 @@ def up(settings: Settings, *, open_browser: bool = False, say: Say = print) -> i
     before = {number: signal.signal(number, signal.default_int_handler) for number in STOPS}
     try:
         with started(settings, with_runner=True, with_web=True, say=say) as processes:
-            where = addresses(settings)
+            where = service_urls(settings)
             say(f"\nPrefect    {where.prefect}\nThe pages  {where.web}\nThe logs   {_logs(settings)}\n")
             say("Ctrl-C stops everything.")
             if open_browser:
                 webbrowser.open(where.prefect)
             while not (gone := [process for process in processes if process.dead]):
                 time.sleep(0.5)
-            raise ServiceError(gone[0].obituary())
+            raise ServiceError(gone[0].exit_report())
     except KeyboardInterrupt:
         say("Stopped.")
         return 0
@@ -238,40 +243,40 @@ def _start(service: Service, logs: Path, env: dict[str, str]) -> Process:
         [sys.executable, "-m", "nurture.runtime.child_process", *service.command],
         stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, env=env, start_new_session=True,
     )  # fmt: skip
-    assert popen.stdin is not None  # noqa: S101  we asked for the pipe: the leash
+    assert popen.stdin is not None  # noqa: S101  we asked for the pipe
     return Process(service, popen, log, [popen.stdin, out], time.monotonic())
 
 
 def _wait(processes: Sequence[Process], say: Say) -> None:
-    """Until all are healthy. Says so of each, the moment it is."""
+    """Wait until all are healthy, and say so of each. Raises ServiceError."""
     while waiting := [process for process in processes if not process.healthy]:
         for process in waiting:
             age = time.monotonic() - process.began
             if process.dead:
-                raise ServiceError(process.obituary())
+                raise ServiceError(process.exit_report())
             if process.service.healthy(process):
                 process.healthy = True
                 say(f"{process.service.what} is up ({age:.0f} s).")
-            elif age > PATIENCE:
+            elif age > LONGEST_START:
                 raise ServiceError(
-                    f"{process.service.what} gives no answer after {PATIENCE:.0f} seconds. Read {process.log}."
+                    f"{process.service.what} gives no answer after {LONGEST_START:.0f} seconds. Read {process.log}."
                 )
         time.sleep(0.1)
 
 
 def _stop(processes: list[Process]) -> None:
-    """The last to start is the first to stop. A second Ctrl-C does not hurry it: half stopped is worse than slow."""
-    patient: dict[int, object] = {}
+    """Stop the last started first. A second Ctrl-C does not interrupt it: half stopped is worse than slow."""
+    handlers: dict[int, object] = {}
     with suppress(ValueError):  # not in the main thread: then no signal arrives here either
-        patient = {number: signal.signal(number, signal.SIG_IGN) for number in STOPS}
+        handlers = {number: signal.signal(number, signal.SIG_IGN) for number in STOPS}
     for process in reversed(processes):
         process.stop()
-    for number, handler in patient.items():
+    for number, handler in handlers.items():
         signal.signal(number, handler)  # type: ignore[arg-type]
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
+def _locked(settings: Settings) -> Iterator[None]:
     """One set of services for one folder: two Prefect servers on one database would run everything twice."""
     with (settings.var / "up.lock").open("a") as lock:
         try:
@@ -284,7 +289,7 @@ def _alone(settings: Settings) -> Iterator[None]:
         yield
 
 
-def _free(port: int, variable: str, what: str) -> None:
+def _check_port(port: int, variable: str, what: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that was just left is free
         try:

@@ -51,7 +51,7 @@ def allowance(engine: Engine, now: datetime, channel: Channel, settings: Setting
     left = NO_LIMIT if limit is None else max(0, limit - sum(sent.values()))
 
     def of_domain(domain: str) -> int:
-        plan = settings.plan(domain)
+        plan = settings.limits(domain)
         most = circuit_breaker.allowed_on(today, plan.warm_up_began, plan.warm_up, plan.daily_limit)
         return NO_LIMIT if most is None else max(0, most - sent.get(domain, 0))
 

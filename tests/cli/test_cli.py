@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from nurture.cli import main
-from nurture.runtime.settings import settings
+from nurture.runtime.settings import Settings, settings
 
 TOGETHER = True  # one worker: what the file makes once is costly
 
@@ -213,6 +214,17 @@ def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "NURTURE_WEB_PORT" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("NURTURE_TIMETABLE", "NURTURE_DEPLOYMENTS"), ("NURTURE_TRANSPORT", "NURTURE_CHANNEL")]
+)
+def test_a_setting_by_its_old_name_is_refused_with_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str
+) -> None:
+    monkeypatch.setenv(old, "mailbox")
+    with pytest.raises(ValidationError, match=f"{new}=mailbox"):
+        Settings(var=tmp_path, _env_file=None)
 
 
 def test_pause_stops_sending_until_resume(home: Path) -> None:

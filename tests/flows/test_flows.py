@@ -1,4 +1,4 @@
-"""The timetable under a real Prefect server: what runs, what is skipped, what ops are told; and nobody is named."""
+"""The deployments on a real Prefect server: what runs, what is skipped, what ops are told; and nobody is named."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ R = TypeVar("R")
 
 
 @pytest.fixture(scope="session")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[supervisor.Addresses]:
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[supervisor.ServiceUrls]:
     """One real Prefect server for the whole session, as `nurture up` starts it. No heartbeats: each costs a second."""
     ours = Settings(var=tmp_path_factory.mktemp("prefect"), prefect_port=free_port(), _env_file=None)
     with supervisor.running(ours, with_web=False) as where:
@@ -98,8 +98,8 @@ def ask(question: Callable[["PrefectClient"], Awaitable[R]]) -> R:
     return asyncio.run(asked())
 
 
-def pinned(key: str) -> Any:
-    """The newest thing on the board under a key: rows of a table, or the text of a page."""
+def newest_artifact(key: str) -> Any:
+    """The newest artifact under a key: rows of a table, or the text of a page."""
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
     found = ask(lambda client: client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])),
@@ -108,8 +108,8 @@ def pinned(key: str) -> Any:
     return json.loads(data) if found[0].type == "table" else data  # type: ignore[arg-type]
 
 
-def test_every_noun_does_its_work_and_pins_it_to_the_board(
-    prefect: supervisor.Addresses, engine: Engine, tmp_path: Path
+def test_every_noun_does_its_work_and_shows_it_as_an_artifact(
+    prefect: supervisor.ServiceUrls, engine: Engine, tmp_path: Path
 ) -> None:
     arrive(tmp_path)
     publish.publish(engine, PROJECT / "templates", "pump-efficiency", "Mia of marketing", AT)
@@ -124,16 +124,20 @@ def test_every_noun_does_its_work_and_pins_it_to_the_board(
     assert said["drift"] == "nothing moved"
     assert said["sequences"].startswith("1 entered, 1 planned")
     assert said["delivery"].startswith("1 accepted")
-    assert [row["file"] for row in pinned("intake")] == ["accounts.csv", "contacts-2026-03.csv", "activities.csv"]
-    assert pinned("sequences")[0]["campaign"] == "pump-efficiency"
-    assert pinned("delivery")[0]["accepted"] == 1
-    assert "| pump-efficiency | 1 | 1 | why-now | 1 | 1 |" in pinned("reporting")
+    assert [row["file"] for row in newest_artifact("intake")] == [
+        "accounts.csv",
+        "contacts-2026-03.csv",
+        "activities.csv",
+    ]
+    assert newest_artifact("sequences")[0]["campaign"] == "pump-efficiency"
+    assert newest_artifact("delivery")[0]["accepted"] == 1
+    assert "| pump-efficiency | 1 | 1 | why-now | 1 | 1 |" in newest_artifact("reporting")
     assert sorted(file.name for file in (tmp_path / "inbox" / "done").iterdir())[0] == "accounts.csv"
     assert run("intake", settle_seconds=0).message == "0 files, 0 rows, 0 good, 0 rejected, 0 unchanged"  # taken once
 
 
-def test_what_moved_is_on_the_board_and_an_event(
-    prefect: supervisor.Addresses, engine: Engine, monkeypatch: pytest.MonkeyPatch
+def test_what_moved_is_an_artifact_and_an_event(
+    prefect: supervisor.ServiceUrls, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The look itself is in tests/tasks/test_drift.py; here is what ops get of it."""
     import flows.drift
@@ -146,19 +150,19 @@ def test_what_moved_is_on_the_board_and_an_event(
     monkeypatch.setattr(flows.drift, "emit_event", lambda event, **more: events.append({"event": event, **more}))
     state = run("drift")
     assert (state.name, state.message) == ("Completed", f"b2b: {told}")
-    assert told in pinned("drift")
+    assert told in newest_artifact("drift")
     (event,) = events
     assert (event["event"], event["payload"]["moved"]) == ("nurture.drift", [told])
     assert event["resource"]["prefect.resource.id"] == "nurture.model.b2b"
 
 
-def test_shards_side_by_side_come_to_the_same(prefect: supervisor.Addresses, engine: Engine) -> None:
+def test_shards_side_by_side_come_to_the_same(prefect: supervisor.ServiceUrls, engine: Engine) -> None:
     outbox.fill(engine, AT, 40)
     assert run("scoring", shards=4).message == run("scoring").message == "40 leads, 0 best, 1 accounts"
     assert run("segmentation", shards=3).message.startswith("40 contacts")  # type: ignore[union-attr]
 
 
-def test_a_late_run_says_so_instead_of_acting(prefect: supervisor.Addresses, engine: Engine) -> None:
+def test_a_late_run_says_so_instead_of_acting(prefect: supervisor.ServiceUrls, engine: Engine) -> None:
     from prefect.flow_engine import run_flow
     from prefect.states import Scheduled
 
@@ -176,7 +180,7 @@ def test_a_late_run_says_so_instead_of_acting(prefect: supervisor.Addresses, eng
     assert outbox.states(engine) == {"accepted": 3}
 
 
-def test_delivery_says_that_it_is_paused_and_how_to_go_on(prefect: supervisor.Addresses, engine: Engine) -> None:
+def test_delivery_says_that_it_is_paused_and_how_to_go_on(prefect: supervisor.ServiceUrls, engine: Engine) -> None:
     outbox.fill(engine, AT, 3)
     with database.writing(engine) as session:
         set_brake(session, "all", "a wrong price in the letter", "Mia", AT)
@@ -192,7 +196,7 @@ def test_delivery_says_that_it_is_paused_and_how_to_go_on(prefect: supervisor.Ad
 
 
 def test_a_provider_that_refuses_everything_fails_the_run_with_the_mend(
-    prefect: supervisor.Addresses, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    prefect: supervisor.ServiceUrls, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outbox.fill(engine, AT, 3)
     told = outbox.Told([Answer(Verdict.STOP, 401, detail="401 the key is not accepted")])
@@ -204,7 +208,7 @@ def test_a_provider_that_refuses_everything_fails_the_run_with_the_mend(
 
 
 def test_the_providers_log_is_asked_about_what_nobody_knows(
-    prefect: supervisor.Addresses, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prefect: supervisor.ServiceUrls, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three requests: the second one's answer was lost. An hour later the run that applies events asks the log."""
     with SendGridDouble(clock=lambda: settings_module.settings().clock(), faults=["ok", "accept_then_cut"]) as sg:
@@ -221,12 +225,12 @@ def test_the_providers_log_is_asked_about_what_nobody_knows(
         (tmp_path / "clock").write_text((AT + timedelta(hours=1)).isoformat())
         state = run("feedback")
         assert "of 1 requests in doubt the log shows 1, surely not 0, leaves 0" in (state.message or "")
-        assert pinned("unknown")[0]["sent"] == 1
+        assert newest_artifact("unknown")[0]["sent"] == 1
         assert outbox.states(engine) == {"accepted": 3}
 
 
 def test_one_mistake_does_not_hold_the_others_and_is_told_to_ops(
-    prefect: supervisor.Addresses, engine: Engine, tmp_path: Path
+    prefect: supervisor.ServiceUrls, engine: Engine, tmp_path: Path
 ) -> None:
     arrive(tmp_path)
     (tmp_path / "inbox" / "contacts.toml").unlink()
@@ -235,7 +239,7 @@ def test_one_mistake_does_not_hold_the_others_and_is_told_to_ops(
     assert "contacts-2026-03.csv: " in (state.message or "")
     assert "there is no such file" in (state.message or "")
     assert "accounts.csv" not in (state.message or "")
-    assert [row["file"] for row in pinned("intake")] == ["accounts.csv", "activities.csv"]
+    assert [row["file"] for row in newest_artifact("intake")] == ["accounts.csv", "activities.csv"]
     assert (tmp_path / "inbox" / "contacts-2026-03.csv").exists()  # stays for the next run
 
     outbox.fill(engine, AT, 1)
@@ -246,15 +250,15 @@ def test_one_mistake_does_not_hold_the_others_and_is_told_to_ops(
     )
 
 
-def test_a_day_is_one_run_and_names_nobody(prefect: supervisor.Addresses, engine: Engine, tmp_path: Path) -> None:
+def test_a_day_is_one_run_and_names_nobody(prefect: supervisor.ServiceUrls, engine: Engine, tmp_path: Path) -> None:
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
     from prefect.client.schemas.sorting import FlowRunSort
 
-    from flows.orchestration.demo_day import day
+    from flows.orchestration.demo_day import run_day
 
     arrive(tmp_path)
     publish.publish(engine, PROJECT / "templates", "pump-efficiency", "Mia of marketing", AT)
-    did = day(AT)
+    did = run_day(AT)
     assert (did["intake"]["good"], did["plan_sequences"]["planned"], did["deliver"]["accepted"]) == (6, 1, 2)
     assert did["offer_to_sales"]["offered"] == 1
     [last] = ask(lambda client: client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1))
@@ -271,7 +275,7 @@ def test_a_day_is_one_run_and_names_nobody(prefect: supervisor.Addresses, engine
         assert person not in everything
 
 
-def test_what_ops_switched_off_stays_off_and_what_died_is_tidied_up(prefect: supervisor.Addresses) -> None:
+def test_what_ops_switched_off_stays_off_and_what_died_is_tidied_up(prefect: supervisor.ServiceUrls) -> None:
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
     from prefect.client.schemas.objects import StateType
     from prefect.runner import Runner
@@ -280,11 +284,11 @@ def test_what_ops_switched_off_stays_off_and_what_died_is_tidied_up(prefect: sup
     from flows.orchestration import deployments
 
     four = ("scoring", "promotions", "delivery", "handoff")
-    entries = [entry for entry in deployments.read(PROJECT / "prefect.yaml") if entry.name in four]
+    entries = [entry for entry in deployments.read_deployments(PROJECT / "prefect.yaml") if entry.name in four]
 
     async def start(client: "PrefectClient") -> dict[str, Any]:
         """What `nurture up` does before the runner begins."""
-        await deployments.register(client, Runner(name="test", pause_on_shutdown=False), entries)
+        await deployments.register_deployments(client, Runner(name="test", pause_on_shutdown=False), entries)
         return {one.name: one for one in await client.read_deployments()}
 
     first = ask(start)
@@ -329,10 +333,10 @@ def test_what_ops_switched_off_stays_off_and_what_died_is_tidied_up(prefect: sup
     assert after[due.id].type == StateType.SCHEDULED  # its time is now
 
 
-def test_the_timetable_has_every_noun_with_a_slug_and_a_zone_and_nothing_that_switches_on() -> None:
+def test_prefect_yaml_has_every_noun_with_a_slug_and_a_zone_and_nothing_that_switches_on() -> None:
     from flows.orchestration import deployments
 
-    entries = deployments.read(PROJECT / "prefect.yaml")
+    entries = deployments.read_deployments(PROJECT / "prefect.yaml")
     assert sorted(entry.entrypoint for entry in entries) == sorted(f"flows.{noun}.{noun}" for noun in NOUNS)
     for entry in entries:
         made = entry.deployment()
@@ -358,7 +362,7 @@ def test_the_timetable_has_every_noun_with_a_slug_and_a_zone_and_nothing_that_sw
         ("concurrency_limit: *alone", "work_queue: x", "'concurrency_limit' is missing"),
     ],
 )
-def test_a_mistake_in_the_timetable_shows_at_the_start_and_names_the_deployment(
+def test_a_mistake_in_prefect_yaml_shows_at_the_start_and_names_the_deployment(
     tmp_path: Path, line: str, wrong: str, says: str
 ) -> None:
     from flows.orchestration import deployments
@@ -368,21 +372,52 @@ def test_a_mistake_in_the_timetable_shows_at_the_start_and_names_the_deployment(
     assert line in rest
     file = tmp_path / "prefect.yaml"
     file.write_text(head + mark + rest.replace(line, wrong, 1))
-    with pytest.raises(deployments.TimetableError) as trouble:
-        deployments.read(file)
+    with pytest.raises(deployments.DeploymentsError) as trouble:
+        deployments.read_deployments(file)
     assert str(trouble.value).startswith(f"{file}: deployment 3 (flows.scoring.")
     assert says in str(trouble.value)
+
+
+def test_deployments_of_0_1_are_brought_up_to_date_and_still_find_their_flows(prefect: supervisor.ServiceUrls) -> None:
+    """0.1 registered every noun as flows.<noun>.<noun>; what a server knows under that name keeps its id."""
+    from prefect.flows import load_flow_from_entrypoint
+    from prefect.runner import Runner
+
+    from flows.orchestration import deployments
+
+    entries = {entry.name: entry for entry in deployments.read_deployments(PROJECT / "prefect.yaml")}
+    reporting = entries["reporting"]
+
+    async def update(client: "PrefectClient") -> dict[str, Any]:
+        runner = Runner(name="test", pause_on_shutdown=False)
+        old = reporting.deployment()
+        old.description, old.tags = "as 0.1 wrote it", ["nurture", "0.1"]
+        known = await runner.aadd_deployment(old)
+        gone = old.model_copy(update={"name": "day", "entrypoint": "flows.day.day"})
+        await runner.aadd_deployment(gone)
+        await deployments.register_deployments(client, runner, [reporting])
+        found = {one.name: one for one in await client.read_deployments()}
+        assert found["reporting"].id == known
+        return found
+
+    after = ask(update)
+    assert after["reporting"].description == reporting.description
+    assert after["reporting"].tags == ["nurture", "reporting"]
+    assert not after["reporting"].paused
+    assert after["day"].paused  # a flow that is gone is not started any more
+    for noun in NOUNS:
+        assert load_flow_from_entrypoint(f"flows.{noun}.{noun}").name == noun
 
 
 def test_the_form_explains_every_field() -> None:
     from flows.orchestration import deployments
 
-    for entry in deployments.read(PROJECT / "prefect.yaml"):
+    for entry in deployments.read_deployments(PROJECT / "prefect.yaml"):
         for name, about in entry.flow.parameters.properties.items():
             assert about.get("description"), f"{entry.name}: {name} needs a line under Args:"
 
 
-def test_the_guide_shows_the_timetable_as_it_is() -> None:
+def test_the_guide_shows_the_schedules_as_they_are() -> None:
     from flows.orchestration import crashed_run_repair, deployments
 
     rows = re.findall(
@@ -390,23 +425,23 @@ def test_the_guide_shows_the_timetable_as_it_is() -> None:
     )
     shown = {noun: (cron, int(n) * (60 if unit == "h" else 1)) for noun, cron, n, unit in rows}
     assert shown == {
-        entry.name: (entry.schedules[0]["cron"], crashed_run_repair.most_late(entry.flow, entry.parameters))
-        for entry in deployments.read(PROJECT / "prefect.yaml")
+        entry.name: (entry.schedules[0]["cron"], crashed_run_repair.most_minutes_late(entry.flow, entry.parameters))
+        for entry in deployments.read_deployments(PROJECT / "prefect.yaml")
     }
 
 
 def test_trouble_is_told_in_words_that_quote_nobody() -> None:
     from sqlalchemy.exc import IntegrityError
 
-    from flows.orchestration.flow_factory import Trouble, in_words
+    from flows.orchestration.flow_factory import Trouble, describe_error
 
     quoted = Exception(
         'duplicate key value violates unique constraint "contact_key"\nDETAIL: (zoe@foo.example) exists.'
     )
     for error in (ValueError("zoe@foo.example is odd"), IntegrityError("INSERT", {"email": "zoe@foo.example"}, quoted)):
-        assert "zoe" not in in_words(error)
-    assert "unique constraint" in in_words(IntegrityError("INSERT", {}, quoted))
-    assert in_words(Trouble("Publish it first.")) == "Publish it first."
+        assert "zoe" not in describe_error(error)
+    assert "unique constraint" in describe_error(IntegrityError("INSERT", {}, quoted))
+    assert describe_error(Trouble("Publish it first.")) == "Publish it first."
 
 
 def test_files_wait_until_nobody_writes_to_them_and_find_their_mapping(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The database's manners: who may wait for whom, and that an error names a table and never a person."""
+"""The database: who waits for whom, and that an error names a table and never a person."""
 
 from datetime import datetime
 from typing import Any

@@ -55,7 +55,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def play(monkeypatch: pytest.MonkeyPatch, *programs: Service) -> None:
-    """Small programs instead of the real ones: it is their starting and stopping that is looked at."""
+    """Small programs instead of the real ones: what is tested is how they start and stop."""
     monkeypatch.setattr(services, "programs", lambda *_, **__: list(programs))
 
 
@@ -90,7 +90,7 @@ def test_one_that_dies_at_the_start_takes_the_others_along_and_names_its_log(
         pass
     assert "The broken one stopped with exit code" in str(trouble.value)
     assert str(settings.var.resolve() / "logs" / "broken.log") in str(trouble.value)
-    assert "there-is-no-such-file" in str(trouble.value)  # its last words
+    assert "there-is-no-such-file" in str(trouble.value)  # the log's last line
     assert is_free(port)
 
 
@@ -205,4 +205,4 @@ def test_killed_without_a_chance_to_stop_it_leaves_nothing_behind(
 ) -> None:
     process, port = supervisor
     process.kill()
-    assert soon(lambda: is_free(port)), "the leash held nothing"
+    assert soon(lambda: is_free(port)), "its child outlived it"
