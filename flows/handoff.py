@@ -13,7 +13,7 @@ from tasks.handoff import offer, overdue, recycle
 
 @noun_flow("offer leads to sales")
 def handoff(most_late: Minutes = 50, at: At = None) -> State[None]:
-    """Every hour of the working week: warm leads go to their salesperson, those sales put off go back to nurture.
+    """Every hour of the working week: warm leads go to their salesperson, recycled ones go back to nurture.
 
     Args:
         most_late: A run that starts more than this many minutes late does nothing and ends Skipped.

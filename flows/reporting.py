@@ -9,7 +9,7 @@ from nurture.rules.reporting.ledger import GROUPS, reasons_page
 from nurture.rules.segmentation import lifecycle
 from nurture.runtime import database
 from tasks.reporting import funnel, report
-from tasks.sales_threshold import in_words
+from tasks.sales_threshold import threshold_report
 
 
 @noun_flow("report on {campaign}")
@@ -26,7 +26,7 @@ def reporting(campaign: Slug = None, most_late: Minutes = 240, at: At = None) ->
 
     found = report.prefect_task(database.here(), moment_to_act(at), campaign)
     stages = funnel.prefect_task(database.here(), moment_to_act(at))
-    threshold = in_words.prefect_task(database.here(), moment_to_act(at))
+    threshold = threshold_report.prefect_task(database.here(), moment_to_act(at))
 
     artifacts.create_page(
         "reporting", f"{found.markdown()}\n\n{threshold}", "The ledger, the funnel and what sales have time for"

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import BigInteger, Index, and_, case, delete, func, select
@@ -109,9 +109,20 @@ def pieces(session: Session, contact_ids: Sequence[int], since: datetime, now: d
     return dict(session.execute(query).tuples().all())
 
 
-def latest(session: Session, contact_ids: list[int], now: datetime, most: int = 5) -> dict[int, list[dict[str, Any]]]:
+class ContactActivity(NamedTuple):
+    """Something one contact did."""
+
+    contact_id: int
+    kind: str
+    at: datetime
+    detail: str | None
+
+
+def latest(
+    session: Session, contact_ids: Sequence[int], now: datetime, most: int = 5
+) -> dict[int, list[ContactActivity]]:
     """The last few things each contact did, newest first. `activity_contact_at` carries it, contact by contact."""
-    found: dict[int, list[dict[str, Any]]] = {}
+    found: dict[int, list[ContactActivity]] = {}
     rank = (
         func.row_number()
         .over(partition_by=col(Activity.contact_id), order_by=(col(Activity.at).desc(), col(Activity.id).desc()))
@@ -122,33 +133,52 @@ def latest(session: Session, contact_ids: list[int], now: datetime, most: int = 
         .where(col(Activity.contact_id).in_(contact_ids), col(Activity.at) <= now)
         .subquery()
     )
-    newest = select(ranked).where(ranked.c.rank <= most).order_by(ranked.c.contact_id, ranked.c.rank)
-    for row in session.execute(newest):
-        found.setdefault(row.contact_id, []).append({"kind": row.kind, "at": row.at, "detail": row.detail})
+    columns = (ranked.c.contact_id, ranked.c.kind, ranked.c.at, ranked.c.detail)
+    newest = select(*columns).where(ranked.c.rank <= most).order_by(ranked.c.contact_id, ranked.c.rank)
+    for activity in map(ContactActivity._make, session.execute(newest)):
+        found.setdefault(activity.contact_id, []).append(activity)
     return found
 
 
-def add(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
+class NewActivity(NamedTuple):
+    """An activity to be written: the columns of its row."""
+
+    dedupe: int
+    contact_id: int
+    account_id: int | None
+    kind: str
+    at: datetime
+    detail: str | None
+    campaign: str | None
+
+
+def add_activities(session: Session, activities: Sequence[NewActivity]) -> int:
     """Write down what leads did; what is there already stays as it is. Returns how many were new."""
-    return add_new(session, Activity, [dict(row) for row in rows])
+    return add_new(session, Activity, activities)
 
 
-def forget(session: Session, dedupes: Collection[int]) -> None:
-    """Take back what turned out to be no person's doing."""
+def remove(session: Session, dedupes: Collection[int]) -> None:
+    """Delete the activities with these `dedupe`s: they turned out to be no person's doing."""
     if dedupes:
         session.execute(delete(Activity).where(col(Activity.dedupe).in_(dedupes)))
 
 
+class AccountActivity(NamedTuple):
+    """Something somebody of an account did."""
+
+    account_id: int
+    kind: str
+    at: datetime
+
+
 def of_running_accounts(
     session: Session, kinds: Collection[str], since: datetime, until: datetime
-) -> list[tuple[int, str, datetime]]:
-    """Accounts not stopped yet that did one of `kinds`, with which and when, the earliest last. By `activity_at`."""
-    return [
-        tuple(row)
-        for row in session.execute(
-            select(col(Activity.account_id), col(Activity.kind), col(Activity.at))
-            .join(Account, and_(col(Account.id) == Activity.account_id, col(Account.stopped_at).is_(None)))
-            .where(col(Activity.kind).in_(kinds), col(Activity.at) > since, col(Activity.at) <= until)
-            .order_by(col(Activity.at).desc())
-        )
-    ]
+) -> list[AccountActivity]:
+    """What of `kinds` happened at accounts that are not stopped yet, the earliest last. By `activity_at`."""
+    rows = session.execute(
+        select(col(Activity.account_id), col(Activity.kind), col(Activity.at))
+        .join(Account, and_(col(Account.id) == Activity.account_id, col(Account.stopped_at).is_(None)))
+        .where(col(Activity.kind).in_(kinds), col(Activity.at) > since, col(Activity.at) <= until)
+        .order_by(col(Activity.at).desc())
+    )
+    return [AccountActivity._make(row) for row in rows]

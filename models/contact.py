@@ -1,9 +1,9 @@
 """Contact: a lead's record in one market. The same person may have two: one at work, one at home."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import UniqueConstraint, insert, select, update
 from sqlmodel import Field, Session, SQLModel, col
@@ -12,18 +12,25 @@ from models.types import Id, Json, Moment
 
 
 class Market(StrEnum):
+    """Which of our two markets a contact belongs to."""
+
     B2B = "b2b"
     B2C = "b2c"
 
 
 class Consent(StrEnum):
+    """Whether somebody has agreed to be mailed."""
+
     GRANTED = "granted"  # said yes, or is a business contact under legitimate interest by the customer's own decision
     UNKNOWN = "unknown"  # nobody asked: never mailed
     WITHDRAWN = "withdrawn"  # said no: never mailed
 
 
 class Stage(StrEnum):
-    """Where a lead stands. B2B: discovery, lead, … customer, recycled; B2C: aware, … lapsed (rules/lifecycle)."""
+    """Where a lead stands. B2B: discovery, lead, … customer, recycled; B2C: aware, … lapsed.
+
+    `nurture.rules.segmentation.lifecycle` has their order.
+    """
 
     DISCOVERY = "discovery"  # we know of them, they have not shown any interest yet
     LEAD = "lead"
@@ -78,24 +85,33 @@ class Transition(SQLModel, table=True):
     why: str
 
 
-def move(session: Session, moves: Sequence[Mapping[str, Any]], now: datetime) -> int:
-    """Take leads to their next stage and log it. Rows: contact_id, stage_from, stage_to, why.
+class StageMove(NamedTuple):
+    """One lead goes from one stage to the next, and why."""
 
-    Who is no longer where the mover saw them stays where they are. Returns how many moved.
+    contact_id: int
+    stage_from: str | None
+    stage_to: str
+    why: str
+
+
+def move_stages(session: Session, moves: Sequence[StageMove], now: datetime) -> int:
+    """Take leads to their next stage and log it.
+
+    Who is no longer in `stage_from` stays where they are. Returns how many moved.
     """
     moved = 0
     for start in range(0, len(moves), 1_000):
-        wanted = {row["contact_id"]: row for row in moves[start : start + 1_000]}
+        wanted = {move.contact_id: move for move in moves[start : start + 1_000]}
         ids = sorted(wanted)
-        held = session.execute(  # the primary key carries it; PostgreSQL locks the rows in one order for everybody
+        locked = session.execute(  # the primary key carries it; PostgreSQL locks the rows in one order for everybody
             select(col(Contact.id), col(Contact.stage))
             .where(col(Contact.id).in_(ids))
             .order_by(col(Contact.id))
             .with_for_update()
         )
-        rows = [wanted[identifier] for identifier, stage in held if stage == wanted[identifier]["stage_from"]]
+        rows = [wanted[identifier] for identifier, stage in locked if stage == wanted[identifier].stage_from]
         if rows:
-            session.execute(update(Contact), [{"id": row["contact_id"], "stage": row["stage_to"]} for row in rows])
-            session.execute(insert(Transition), [{**row, "at": now} for row in rows])
+            session.execute(update(Contact), [{"id": move.contact_id, "stage": move.stage_to} for move in rows])
+            session.execute(insert(Transition), [{**move._asdict(), "at": now} for move in rows])
         moved += len(rows)
     return moved

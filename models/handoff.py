@@ -2,26 +2,91 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple, TypedDict
 
-from sqlalchemy import Index, RowMapping, Select, func, select, text, update
+from sqlalchemy import Index, Select, func, select, text, update
 from sqlmodel import Field, Session, SQLModel, col
 
 from models.account import Account
-from models.contact import Contact, Stage, move
+from models.contact import Contact, Stage, StageMove, move_stages
 from models.score import AccountScore
 from models.segment import Segment
 from models.types import Id, Json, Moment
 
 
 class Decision(StrEnum):
+    """The state of a handoff: offered, or what the salesperson decided."""
+
     OFFERED = "offered"
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     RECYCLED = "recycled"  # back to nurture: not now
 
 
+class HandoffReason(TypedDict):
+    """One reason of a score, as it is kept in JSON."""
+
+    text: str
+    points: float
+
+
+class ContactCard(TypedDict):
+    """The lead in a handoff's context."""
+
+    name: str
+    title: str
+    role: str
+    phone: str
+    email: str
+
+
+class MemberCard(TypedDict):
+    """Somebody of the lead's account in a handoff's context. `last_seen`: "yesterday", "3 weeks ago"; empty: never."""
+
+    name: str
+    title: str
+    role: str
+    grade: str
+    last_seen: str
+
+
+class AccountCard(TypedDict):
+    """The lead's account in a handoff's context. `completeness` runs 0–1, `score` 0–100."""
+
+    name: str
+    industry: str
+    employees: int
+    country: str
+    tier: str
+    score: float
+    completeness: float
+    missing_role: str
+    missing_why: str
+    mqa: bool
+    reasons: list[str]
+    members: list[MemberCard]
+
+
+class ActivityCard(TypedDict):
+    """Something the lead did lately, in a handoff's context. `when`: in words."""
+
+    kind: str
+    detail: str
+    when: str
+
+
+class HandoffContext(TypedDict):
+    """The account as sales saw it on the day of the handoff, as it is kept in JSON."""
+
+    contact: ContactCard
+    account: AccountCard
+    lately: list[ActivityCard]
+    owner_zone: str
+
+
 class Handoff(SQLModel, table=True):
+    """One row each time a lead is offered to a salesperson; a lead has at most one open one."""
+
     __table_args__ = (
         Index(
             "one_open_handoff",
@@ -40,15 +105,46 @@ class Handoff(SQLModel, table=True):
     score: float
     grade: str
     score_version: str
-    reasons: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
-    context: dict[str, Any] = Field(default_factory=dict, sa_type=Json)  # the account as sales sees it on that day
+    reasons: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)  # HandoffReasons
+    context: dict[str, Any] = Field(default_factory=dict, sa_type=Json)  # HandoffContext
     offered_at: datetime = Field(sa_type=Moment)
     due_at: datetime = Field(sa_type=Moment)
     decided_at: datetime | None = Field(default=None, sa_type=Moment)
     decided_why: str | None = None  # the salesperson's reason: a rejection is a label
 
 
-STAGES = {  # what a decision makes of the lead; a lead that is further by now stays there
+class HandoffLead(NamedTuple):
+    """A handoff with its lead and the lead's account as they are now."""
+
+    id: int
+    owner_email: str
+    state: str
+    score: float
+    grade: str
+    due_at: datetime
+    reasons: list[HandoffReason]
+    decided_at: datetime | None
+    decided_why: str | None
+    contact_id: int
+    first_name: str | None
+    last_name: str | None
+    title: str | None
+    email: str
+    phone: str | None
+    role: str | None
+    account_id: int | None
+    account: str | None
+    owner_name: str | None
+    industry: str | None
+    employees: int | None
+    country: str | None
+    account_score: float | None
+    completeness: float | None
+    missing_role: str | None
+    missing_why: str | None
+
+
+STAGE_AFTER = {  # what a decision makes of the lead; a lead that is further by now stays there
     Decision.ACCEPTED: Stage.SAL,
     Decision.REJECTED: Stage.RECYCLED,
     Decision.RECYCLED: Stage.RECYCLED,
@@ -71,35 +167,36 @@ def decide(session: Session, handoff_id: int, decision: str, why: str | None, no
         .where(col(Handoff.id) == handoff_id)
         .with_for_update(of=Contact)
     ).one()
-    to, said = STAGES[Decision(decision)], f"sales: {decision}" + (f", {why}" if why else "")
+    to, said = STAGE_AFTER[Decision(decision)], f"sales: {decision}" + (f", {why}" if why else "")
     if lead.stage in NOT_YET_WITH_SALES and lead.stage != to:
-        move(session, [{"contact_id": lead.id, "stage_from": lead.stage, "stage_to": to, "why": said}], now)
+        move_stages(session, [StageMove(lead.id, lead.stage, to, said)], now)
     return True
 
 
-def lead(session: Session, handoff_id: int) -> RowMapping | None:
-    """A handoff with its lead and the lead's account as they are now. One row by primary keys."""
-    query = _leads(Handoff.context, Handoff.reasons, Handoff.offered_at, Handoff.decided_at, Handoff.decided_why)
-    return session.execute(query.where(col(Handoff.id) == handoff_id)).mappings().first()
+def handoff_lead(session: Session, handoff_id: int) -> HandoffLead | None:
+    """A handoff with its lead and the lead's account as they are now; None where there is none. By primary keys."""
+    row = session.execute(_leads().where(col(Handoff.id) == handoff_id)).first()
+    return HandoffLead._make(row) if row else None
 
 
-def open_leads(session: Session, owner_email: str) -> list[RowMapping]:
+def open_leads(session: Session, owner_email: str) -> list[HandoffLead]:
     """What a salesperson has not answered yet, the most urgent first: by the index on owner."""
     query = _leads().where(col(Handoff.owner_email) == owner_email, col(Handoff.state) == Decision.OFFERED)
-    return list(session.execute(query.order_by(col(Handoff.due_at), col(Handoff.id))).mappings())
+    rows = session.execute(query.order_by(col(Handoff.due_at), col(Handoff.id)))
+    return [HandoffLead._make(row) for row in rows]
 
 
-def _leads(*more: Any) -> Select[Any]:
+def _leads() -> Select[Any]:
+    """The columns of HandoffLead, in its order."""
     return (
         select(
             col(Handoff.id), col(Handoff.owner_email), col(Handoff.state), col(Handoff.score), col(Handoff.grade),
-            col(Handoff.due_at), *map(col, more), col(Contact.id).label("contact_id"), col(Contact.first_name),
-            col(Contact.last_name), col(Contact.title), col(Contact.email), col(Contact.phone), col(Segment.role),
-            col(Account.id).label("account_id"), col(Account.name).label("account"), col(Account.owner_name),
-            col(Account.industry), col(Account.employees),
-            func.coalesce(Contact.country, Account.country).label("country"),
-            col(AccountScore.score).label("account_score"), col(AccountScore.completeness),
-            col(AccountScore.missing_role), col(AccountScore.missing_why),
+            col(Handoff.due_at), col(Handoff.reasons), col(Handoff.decided_at), col(Handoff.decided_why),
+            col(Contact.id), col(Contact.first_name), col(Contact.last_name), col(Contact.title), col(Contact.email),
+            col(Contact.phone), col(Segment.role), col(Account.id), col(Account.name), col(Account.owner_name),
+            col(Account.industry), col(Account.employees), func.coalesce(Contact.country, Account.country),
+            col(AccountScore.score), col(AccountScore.completeness), col(AccountScore.missing_role),
+            col(AccountScore.missing_why),
         )
         .join(Contact, col(Contact.id) == Handoff.contact_id)
         .outerjoin(Segment, col(Segment.contact_id) == Contact.id)

@@ -163,7 +163,7 @@ def _activities(
     session: Session, news: Sequence[Mapping[str, Any]], messages: Mapping[int, RowMapping], machine: set[str]
 ) -> int:
     """A person's opens, clicks and replies are kept; what turned out to be a machine's is taken back."""
-    activity.forget(session, [_dedupe(key) for key in machine])
+    activity.remove(session, [_dedupe(key) for key in machine])
     rows = []
     for e in news:
         to = messages.get(e["message_id"])
@@ -175,17 +175,17 @@ def _activities(
             and e["key"] not in machine
         ):
             rows.append(
-                {
-                    "dedupe": _dedupe(e["key"]),
-                    "contact_id": to["contact_id"],
-                    "account_id": to["account_id"],
-                    "kind": ACTIVITIES[e["kind"]],
-                    "at": e["at"],
-                    "detail": e["url"] or to["letter"],
-                    "campaign": to["campaign"],
-                }
+                activity.NewActivity(
+                    _dedupe(e["key"]),
+                    to["contact_id"],
+                    to["account_id"],
+                    ACTIVITIES[e["kind"]],
+                    e["at"],
+                    e["url"] or to["letter"],
+                    to["campaign"],
+                )
             )
-    return activity.add(session, rows)
+    return activity.add_activities(session, rows)
 
 
 def _dedupe(key: str) -> int:

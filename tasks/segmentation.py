@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from models import activity, contact, opportunity, role_change
+from models import activity, opportunity, role_change
 from models import order as orders
 from models import segment as segments
 from models.bulk_upsert import share
-from models.confirmation import SURE
-from models.contact import Contact, Market
+from models.confirmation import FIELDS
+from models.contact import Contact, Market, StageMove, move_stages
 from nurture.config import segments as segment_rules
 from nurture.rules.segmentation import lifecycle
 from nurture.rules.segmentation import segments as segmentation
@@ -64,7 +64,7 @@ def segment(
             rising = [one for one, hers in done.items() if segmentation.may_rise(hers, rules.champion)]
             read = activity.pieces(session, rising, now - MONTH, now) if rising else {}
         rows: list[dict[str, Any]] = []
-        moves: list[dict[str, Any]] = []
+        moves: list[StageMove] = []
         roles: list[dict[str, Any]] = []
         for person in people:
             hers = done.get(person["id"], [])
@@ -72,7 +72,7 @@ def segment(
                 move = segmentation.deal_move(person["stage"], deals.get(person["account_id"], {}))
                 move = move or lifecycle.sign_of_life(person["stage"], hers)
                 if person["confirmed_by"] and person["confirmed"] is None:
-                    person["confirmed"] = SURE
+                    person["confirmed"] = FIELDS
                 reading = read_title(person["title"] or "", tables)
                 found = segmentation.segment(reading, hers, person, now, rules.champion, read.get(person["id"], 0))
             else:
@@ -80,9 +80,7 @@ def segment(
                 browses = any(deeds.this_month for deeds in hers)
                 move = segmentation.shopper_move(person["stage"], found["shopper"], browses)
             if move:
-                moves.append(
-                    {"contact_id": person["id"], "stage_from": person["stage"], "stage_to": move.to, "why": move.why}
-                )
+                moves.append(StageMove(person["id"], person["stage"], move.to, move.why))
             confirmed += bool(person["confirmed_by"])
             if person["segmented_at"] is not None and found["role"] != person["role"]:
                 roles.append({"contact_id": person["id"], "at": now, "was": person["role"], "becomes": found["role"],
@@ -93,6 +91,6 @@ def segment(
         with database.writing(engine) as session:
             segments.write(session, rows)
             role_change.write(session, roles)
-            moved += contact.move(session, moves, now)
+            moved += move_stages(session, moves, now)
         contacts, changed, start = contacts + len(people), changed + len(rows), people[-1]["id"] + 1
     return Segmented(contacts, changed, confirmed, moved)

@@ -1,16 +1,23 @@
-"""Room: how much of sales' time is spoken for, and who waits for the rest of it."""
+"""Sales capacity: how much of sales' time is spoken for, and which leads wait for the rest of it."""
 
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from models.account import Account
-from models.address import Address
-from models.contact import Contact, Market, Stage
 from models.handoff import Decision, Handoff
+from models.queries.call_list import WarmLead, warm_leads
 from models.score import Score
+
+
+class OfferedLead(NamedTuple):
+    """A lead that was offered to a salesperson, as it scores now: 0–100, and the probability 0–1 where one is known."""
+
+    contact_id: int
+    score: float
+    probability: float | None
+    owner_email: str
 
 
 def unanswered_before(session: Session, since: datetime) -> dict[str, int]:
@@ -23,41 +30,21 @@ def unanswered_before(session: Session, since: datetime) -> dict[str, int]:
     return {row.owner_email: row.times for row in rows}
 
 
-def offered_since(session: Session, since: datetime, now: datetime) -> list[dict[str, Any]]:
-    """The leads offered after a moment, each once, as they score now: score, probability, owner_email."""
+def offered_since(session: Session, since: datetime, now: datetime) -> list[OfferedLead]:
+    """The leads offered after a moment, each once, as they score now."""
     rows = session.execute(
         select(col(Score.contact_id), col(Score.score), col(Score.probability), col(Handoff.owner_email))
         .join(Score, col(Score.contact_id) == Handoff.contact_id)
         .where(col(Handoff.offered_at) > since, col(Handoff.offered_at) <= now)
         .order_by(col(Handoff.id))
     )
-    return list({row["contact_id"]: dict(row) for row in rows.mappings()}.values())
+    return list({lead.contact_id: lead for lead in map(OfferedLead._make, rows)}.values())
 
 
-def warmest(session: Session, now: datetime, most: int) -> list[dict[str, Any]]:
+def warmest(session: Session, now: datetime, most: int) -> list[WarmLead]:
     """The `most` business leads with the highest scores who are not with sales, whatever else stands against them.
 
     Backwards along `ix_score_score`.
     """
-    rows = session.execute(
-        select(
-            col(Contact.id).label("contact_id"),
-            col(Contact.account_id),
-            col(Contact.stage),
-            col(Score.score),
-            col(Score.probability),
-            col(Address.suppressed_why),
-            col(Account.owner_email),
-        )
-        .join(Contact, col(Contact.id) == Score.contact_id)
-        .join(Address, col(Address.address) == Contact.address)
-        .outerjoin(Account, col(Account.id) == Contact.account_id)
-        .where(
-            col(Score.scored_at) <= now,
-            col(Contact.market) == Market.B2B,
-            col(Contact.stage).in_((Stage.LEAD, Stage.MQL, Stage.RECYCLED)),
-        )
-        .order_by(col(Score.score).desc(), col(Score.contact_id))
-        .limit(most)
-    )
-    return [dict(row) for row in rows.mappings()]
+    query = warm_leads(now).order_by(col(Score.score).desc(), col(Score.contact_id)).limit(most)
+    return [WarmLead._make(row) for row in session.execute(query)]

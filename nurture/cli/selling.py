@@ -20,13 +20,13 @@ def threshold(
     """From which score on do sales have time for a lead this week? What that gains, and one step more or less."""
     from nurture.config import sales
     from nurture.runtime import database
-    from tasks.handoff import in_force, terms
-    from tasks.sales_threshold import look, set_threshold
+    from tasks.handoff import terms, threshold_in_force
+    from tasks.sales_threshold import compute_threshold, set_threshold
 
     settings, engine, now = here(at)
-    found = (set_threshold if keep else look)(engine, now, sales.read(settings.rules))
+    found = (set_threshold if keep else compute_threshold)(engine, now, sales.read(settings.rules))
     with database.reading(engine) as session:
-        kept = in_force(session, now)
+        kept = threshold_in_force(session, now)
     score, since = (kept["body"]["threshold"], kept["made_at"]) if kept else (terms().threshold, None)
     if json:
         force = {"threshold": score, "since": since, "version": kept["version"] if kept else None}
@@ -40,7 +40,7 @@ def threshold(
     print_table(("from a score of", "#leads a week", "#expected", "#left"), shown)
     print_table(
         ("rep", "#at work", "#leads", "#unanswered", "#free"),
-        [(one.email, f"{one.weeks:.0%}", one.leads, one.waiting, one.free) for one in found.week.rooms],
+        [(one.email, f"{one.weeks:.0%}", one.leads, one.waiting, one.free) for one in found.week.reps],
     )
     if found.week.strangers:
         out.print(f"{found.week.strangers:,} of these leads belong to somebody who is not in {sales.FILE}.")

@@ -13,7 +13,7 @@ import holidays
 
 from nurture.config.toml_file import REQUIRED, Problem, Reader, lines
 from nurture.config.toml_file import Path as Keys
-from nurture.rules.handoff.capacity import Away, Capacity, Rep
+from nurture.rules.handoff.capacity import Absence, SalesRep, SalesTeam
 from nurture.rules.intake.addresses import normalise
 from nurture.rules.planning.hours import WEEKDAYS
 
@@ -30,7 +30,7 @@ class SalesFileError(Exception):
         self.problems = problems
 
 
-def read(folder: Path) -> Capacity | None:
+def read(folder: Path) -> SalesTeam | None:
     """What `sales.toml` in a folder says, or None where there is none. Raises SalesFileError."""
     path = folder / FILE
     return read_text(path.read_text(encoding="utf-8")) if path.is_file() else None
@@ -45,7 +45,7 @@ def check(folder: Path) -> list[Problem]:
     return []
 
 
-def read_text(text: str) -> Capacity:
+def read_text(text: str) -> SalesTeam:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -74,13 +74,13 @@ def read_text(text: str) -> Capacity:
     if file.problems:
         raise SalesFileError(sorted(file.problems, key=lambda problem: problem.line or 0))
     version = "sales-" + hashlib.sha256(text.encode()).hexdigest()[:12]
-    return Capacity(version, tuple(reps), float(least), float(least_score))
+    return SalesTeam(version, tuple(reps), least_chance=float(least), least_score=float(least_score))
 
 
-def _rep(file: Reader, entry: Any, path: Keys, usual: float, country: str | None) -> Rep:
+def _rep(file: Reader, entry: Any, path: Keys, usual: float, country: str | None) -> SalesRep:
     if not isinstance(entry, dict):
         file.wrong(path, "a rep should be a table", "write [[reps]] above their lines")
-        return Rep("", "", 0.0)
+        return SalesRep("", "", 0.0)
     file.known(entry, path, ("email", "country", "leads_per_week", "days", "away"))
     email = file.take(entry, path, "email", str, REQUIRED) or ""
     if email and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email):
@@ -94,7 +94,7 @@ def _rep(file: Reader, entry: Any, path: Keys, usual: float, country: str | None
         file.wrong((*path, "days"), f"days are {days}", "write the weekdays they work, 1 for Monday: [1, 2, 3]")
         days = list(WEEKDAYS)
     away = file.take(entry, path, "away", list, [])
-    return Rep(
+    return SalesRep(
         normalise(email) or "" if email else "",
         where or "",
         float(leads or 0.0),
@@ -103,7 +103,7 @@ def _rep(file: Reader, entry: Any, path: Keys, usual: float, country: str | None
     )
 
 
-def _away(file: Reader, entry: Any, path: Keys) -> Away | None:
+def _away(file: Reader, entry: Any, path: Keys) -> Absence | None:
     mend = "write { from = 2026-08-03, to = 2026-08-14 }, both days included"
     if not isinstance(entry, dict) or set(entry) != {"from", "to"}:
         file.wrong(path, "an absence should say from and to", mend)
@@ -115,7 +115,7 @@ def _away(file: Reader, entry: Any, path: Keys) -> Away | None:
     if last < first:
         file.wrong(path, f"an absence ends on {last} before it begins on {first}", "turn the two round")
         return None
-    return Away(first, last)
+    return Absence(first, last)
 
 
 def _leads(file: Reader, table: Any, path: Keys, key: str, default: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The doors: events come in, people unsubscribe, sales answers, and ops read the mailbox."""
+"""The web app: events come in, people unsubscribe, sales answers, and ops read the mailbox."""
 
 from nurture.web.app import create_app, serve
 

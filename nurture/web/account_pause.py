@@ -1,8 +1,8 @@
-"""An account's owner lets its letters rest, or go on: the form on the buying group's page."""
+"""An account's owner pauses its letters, or lets them go on: the form on the buying group's page."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
@@ -14,16 +14,24 @@ LONGEST = timedelta(days=366)
 MOST_WORDS = 200
 
 
-def standing(session: Session, account_id: int, now: datetime) -> dict[str, Any]:
-    """What the page says about it: the pause in force, if any, and the first day that may be chosen."""
-    rest = pauses.rests(session, now).accounts.get(account_id)
-    return {"rest": rest if rest and rest.until > now else None, "tomorrow": (now + timedelta(days=1)).date()}
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who speaks on a page about an account: its salesperson, or whoever sits at this machine."""
+
+    account_id: int
+    name: str
 
 
-def do(session: Session, form: Mapping[str, str], account_id: int, by: str, zone: ZoneInfo, now: datetime) -> str:
+def pause_in_force(session: Session, account_id: int, now: datetime) -> pauses.Rest | None:
+    """The account's pause, with its end, its reason and who said so; None where its letters may go."""
+    pause = pauses.rests(session, now).accounts.get(account_id)
+    return pause if pause and pause.until > now else None
+
+
+def change_pause(session: Session, form: Mapping[str, str], by: Speaker, zone: ZoneInfo, now: datetime) -> str:
     """Pause or resume as the form says. Returns what is wrong with it, in words; empty when it was done."""
     if form.get("do") == "resume":
-        pauses.resume(session, account_id, by, now)
+        pauses.resume(session, by.account_id, by.name, now)
         return ""
     try:
         until = at(date.fromisoformat(form.get("until", "")), time(0), zone)
@@ -34,5 +42,5 @@ def do(session: Session, form: Mapping[str, str], account_id: int, by: str, zone
     why = " ".join("".join(c for c in form.get("why", "") if c.isprintable()).split())[:MOST_WORDS]
     if not why:
         return "say why: the next reader will want to know"
-    pauses.pause(session, account_id, until, why, by, now)
+    pauses.pause(session, by.account_id, until, why, by.name, now)
     return ""

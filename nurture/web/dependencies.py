@@ -40,6 +40,10 @@ class Dependencies:
         """A session that only reads."""
         return database.reading(self.engine)
 
+    def path(self, url: str) -> str:
+        """A link of ours without the host: the page works wherever it was opened."""
+        return "/" + url.split("/", 3)[3]
+
     def write(self, work: Callable[[Session], T]) -> T:
         """Do one short transaction; again from the start if the database was busy or chose us in a deadlock."""
         for left in reversed(range(TRIES)):

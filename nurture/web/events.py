@@ -15,6 +15,7 @@ log = logging.getLogger("nurture.web")
 
 
 def routes(web: Dependencies) -> APIRouter:
+    """`POST /events/sendgrid`."""
     router = APIRouter()
     keys = public_keys(web.settings.sendgrid_webhook_key)
     if not keys:
@@ -27,9 +28,9 @@ def routes(web: Dependencies) -> APIRouter:
         if body is None:
             return Response(status_code=413)
         signature, timestamp = request.headers.get(SIGNATURE), request.headers.get(TIMESTAMP)
-        return Response(status_code=await run_in_threadpool(_take, signature, timestamp, body))
+        return Response(status_code=await run_in_threadpool(_keep, signature, timestamp, body))
 
-    def _take(signature: str | None, timestamp: str | None, body: bytes) -> int:
+    def _keep(signature: str | None, timestamp: str | None, body: bytes) -> int:
         if not genuine(keys, signature, timestamp, body):
             return 403
         try:

@@ -1,17 +1,19 @@
-"""The mailbox: read every letter as its recipient would. Only on this machine, only while nothing leaves the house."""
+"""The mailbox: read every letter as its recipient would. Only on this machine, only while nothing leaves it."""
 
 import re
+from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
 from email.policy import default
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
-from models.queries.mailbox import MailboxFilter, accepted_letters, campaigns_in_mailbox
+from models.queries.mailbox import MailboxFilter, PostedLetter, accepted_letters, campaigns_in_mailbox
 from nurture.channels.mailbox import path
 from nurture.rules.languages import own_name
 from nurture.web.dependencies import Dependencies
@@ -26,75 +28,114 @@ SHOWN = ("From", "To", "Reply-To", "Date", "List-Unsubscribe", "List-Unsubscribe
 
 
 def only_here(request: Request) -> None:
-    """These pages show people's mail."""
+    """Refuse everybody who is not at this machine: these pages show people's mail."""
     if not is_local(request):
         raise HTTPException(
             403, "The mailbox can only be read on the machine it is on, at http://127.0.0.1, without a proxy."
         )
 
 
+class LetterHead(NamedTuple):
+    """What a list shows of a letter: its subject, and its recipient as the letter names them."""
+
+    subject: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLetter:
+    """A line of the mailbox: what the record and the letter's own head say of it."""
+
+    posted: PostedLetter
+    head: LetterHead
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxPage:
+    """What mailbox.html shows. `wanted`: what was searched for; `newer`, `older`: links to the pages beside it."""
+
+    letters: list[ShownLetter]
+    total: int
+    wanted: MailboxFilter
+    campaigns: list[str]
+    languages: dict[str, str]
+    newer: str | None
+    older: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterPage:
+    """What letter.html shows."""
+
+    id: int
+    subject: str
+    headers: list[tuple[str, str]]
+    text: str
+
+
 def routes(web: Dependencies) -> APIRouter:
+    """`/mailbox` and below: the list, a letter, its html and its file."""
     router = APIRouter(dependencies=[Depends(only_here)])
     folder = web.settings.var / "mailbox"
-
-    def file_of(message_id: str) -> Path:
-        file = path(folder, int(message_id)) if re.fullmatch(r"[1-9][0-9]{0,17}", message_id) else None
-        if file is None or not file.exists():
-            raise HTTPException(404, "There is no such letter in the mailbox.")
-        return file
 
     @router.api_route("/mailbox", methods=["GET", "HEAD"])
     def letters(campaign: str = "", address: str = "", language: str = "", text: str = "", page: str = "1") -> Response:
         given = (campaign, address.strip().lower(), language, text)
         wanted = MailboxFilter._make(value.replace("\0", "")[:254] for value in given)
         number = int(page) if re.fullmatch(r"[1-9][0-9]{0,5}", page) else 1
-        with web.reading() as session:
-            rows, total = accepted_letters(session, wanted, (number - 1) * A_PAGE, A_PAGE)
-            campaigns = campaigns_in_mailbox(session)
-        context = {
-            "letters": [{**row._asdict(), **_head(path(folder, row.id))} for row in rows],
-            "total": total,
-            "wanted": wanted,
-            "campaigns": campaigns,
-            "languages": {language: own_name(language) for language in web.pages.words},
-            "newer": _page(wanted, number - 1) if number > 1 else None,
-            "older": _page(wanted, number + 1) if number * A_PAGE < total else None,
-        }
-        return web.pages.page("mailbox.html", context)
+        return web.pages.page("mailbox.html", _list(web, folder, wanted, number))
 
     @router.api_route("/mailbox/{message_id}", methods=["GET", "HEAD"])
     def letter(message_id: str) -> Response:
-        mail = _read(file_of(message_id))
-        context = {
-            "id": int(message_id),
-            "subject": str(mail["Subject"] or "(no subject)"),
-            "headers": [(name, str(mail[name])) for name in SHOWN if mail[name]],
-            "text": _part(mail, "plain"),
-        }
-        return web.pages.page("letter.html", context)
+        mail = _read(_file_of(folder, message_id))
+        headers = [(name, str(mail[name])) for name in SHOWN if mail[name]]
+        subject = str(mail["Subject"] or "(no subject)")
+        return web.pages.page("letter.html", LetterPage(int(message_id), subject, headers, _part(mail, "plain")))
 
     @router.api_route("/mailbox/{message_id}/html", methods=["GET", "HEAD"])
     def html(message_id: str) -> Response:
         policy = {"Content-Security-Policy": LETTERS_POLICY}
-        return HTMLResponse(_links_beside(_part(_read(file_of(message_id)), "html")), headers=policy)
+        return HTMLResponse(_links_beside(_part(_read(_file_of(folder, message_id)), "html")), headers=policy)
 
     @router.api_route("/mailbox/{message_id}/raw", methods=["GET", "HEAD"])
     def raw(message_id: str) -> Response:
-        file = file_of(message_id)
+        file = _file_of(folder, message_id)
         headers = {"Content-Disposition": f'attachment; filename="letter-{file.name}"'}
         return Response(file.read_bytes(), media_type="message/rfc822", headers=headers)
 
     return router
 
 
-def _head(file: Path) -> dict[str, str]:
-    """What a list shows of a letter: `subject`, and `to` as its recipient is named there."""
+def _list(web: Dependencies, folder: Path, wanted: MailboxFilter, number: int) -> MailboxPage:
+    """One page of the letters that were accepted, the newest first."""
+    with web.reading() as session:
+        rows, total = accepted_letters(session, wanted, (number - 1) * A_PAGE, A_PAGE)
+        campaigns = campaigns_in_mailbox(session)
+    return MailboxPage(
+        letters=[ShownLetter(row, _head(path(folder, row.id))) for row in rows],
+        total=total,
+        wanted=wanted,
+        campaigns=campaigns,
+        languages={language: own_name(language) for language in web.pages.words},
+        newer=_page(wanted, number - 1) if number > 1 else None,
+        older=_page(wanted, number + 1) if number * A_PAGE < total else None,
+    )
+
+
+def _file_of(folder: Path, message_id: str) -> Path:
+    file = path(folder, int(message_id)) if re.fullmatch(r"[1-9][0-9]{0,17}", message_id) else None
+    if file is None or not file.exists():
+        raise HTTPException(404, "There is no such letter in the mailbox.")
+    return file
+
+
+def _head(file: Path) -> LetterHead:
     try:
         with file.open("rb") as lines:
             mail = BytesHeaderParser(policy=default).parse(lines)
     except FileNotFoundError:
-        return {"subject": "(its file is gone)", "to": ""}
-    return {"subject": str(mail["Subject"] or "(no subject)"), "to": str(mail["To"] or "")}
+        return LetterHead("(its file is gone)", "")
+    return LetterHead(str(mail["Subject"] or "(no subject)"), str(mail["To"] or ""))
 
 
 def _read(file: Path) -> EmailMessage:

@@ -3,10 +3,11 @@
 import base64
 import hashlib
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
+from dataclasses import fields
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
@@ -15,6 +16,9 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 
 from nurture.rules.languages import DEFAULT, language_of
 from nurture.runtime.settings import PROJECT, Settings
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class Pages:
@@ -35,6 +39,7 @@ class Pages:
 
     @cached_property
     def style(self) -> str:
+        """The one style sheet of all pages."""
         return self._file("style.css")
 
     @cached_property
@@ -52,8 +57,12 @@ class Pages:
             "base-uri 'none'; frame-ancestors 'none'"
         )
 
-    def page(self, template: str, context: Mapping[str, Any], status: int = 200, language: str = "en") -> HTMLResponse:
-        html = self.environment.get_template(template).render(language=language, **context)
+    def page(
+        self, template: str, values: "DataclassInstance | None" = None, status: int = 200, language: str = "en"
+    ) -> HTMLResponse:
+        """A page as the answer to a request. `values`: what the template may name, a field each."""
+        named = {field.name: getattr(values, field.name) for field in fields(values)} if values else {}
+        html = self.environment.get_template(template).render(language=language, **named)
         headers = {"Content-Security-Policy": self.policy, "Content-Language": language, "Cache-Control": "no-store"}
         return HTMLResponse(html, status, headers)
 
@@ -70,7 +79,7 @@ def language_to_speak(spoken: Collection[str], locale: str | None, accepted: str
 
 
 def moments(zone: ZoneInfo) -> Callable[[datetime | None], str]:
-    """How we write a moment, on the clock of our own people: Tue, 3 Mar, 10:00 CET"""
+    """The filter that writes a moment on the clock of our own people: Tue, 3 Mar, 10:00 CET"""
 
     def moment(value: datetime | None) -> str:
         return format_datetime(value, "EEE, d MMM, HH:mm z", zone, locale="en_GB") if value else "–"
@@ -79,7 +88,7 @@ def moments(zone: ZoneInfo) -> Callable[[datetime | None], str]:
 
 
 def days(zone: ZoneInfo) -> Callable[[datetime | None], str]:
-    """How we write a day that somebody named without an hour: Tue, 3 Mar"""
+    """The filter that writes a day that somebody named without an hour: Tue, 3 Mar"""
 
     def day(value: datetime | None) -> str:
         return format_datetime(value, "EEE, d MMM", zone, locale="en_GB") if value else "–"
@@ -94,6 +103,7 @@ def ago(value: datetime, now: datetime) -> str:
 
 
 def ahead(value: datetime, now: datetime) -> str:
+    """How long until then, in the largest unit that fits."""
     words = _span(value - now)
     return f"in {words}" if words else "now"
 

@@ -1,5 +1,7 @@
 """Unsubscribe: a page with one button, and the click of a mail program (RFC 8058). Looking changes nothing."""
 
+from dataclasses import dataclass
+
 from fastapi import APIRouter, Request, Response
 
 from models.address import SuppressedBy
@@ -11,6 +13,15 @@ from nurture.web.dependencies import Dependencies
 from nurture.web.pages import language_to_speak
 
 HEARD_FROM = "unsubscribe page"
+
+
+@dataclass(frozen=True, slots=True)
+class UnsubscribePage:
+    """What unsubscribe.html shows: `words` in the recipient's language, `here` is where its buttons post to."""
+
+    words: dict[str, str]
+    state: str
+    here: str
 
 
 def routes(web: Dependencies) -> APIRouter:
@@ -62,5 +73,5 @@ def _page(
     """The page in the recipient's language. `state`: ask, gone, back, stays or unknown; its words are in words.toml."""
     words = web.pages.words
     language = language_to_speak(words, recipient and recipient.locale, request.headers.get("accept-language"))
-    context = {"words": words[language], "state": state, "here": f"/u/{token}"}
-    return web.pages.page("unsubscribe.html", context, status, language)
+    values = UnsubscribePage(words[language], state, f"/u/{token}")
+    return web.pages.page("unsubscribe.html", values, status, language)

@@ -2,13 +2,13 @@
 
 import pytest
 
-from nurture.rules.handoff.sales_threshold import capacity, mql_threshold
+from nurture.rules.handoff.sales_threshold import calls_in, mql_threshold
 
 SCORES = [0.9, 0.5, 0.5, 0.5, 0.2, 0.1]
 
 
 def test_capacity_counts_working_weeks_only():
-    assert capacity(12.5, [4, 3.2, 0, -1]) == 90
+    assert calls_in(12.5, [4, 3.2, 0, -1]) == 90
 
 
 @pytest.mark.parametrize(

@@ -125,10 +125,10 @@ def test_sales_read_what_the_missing_role_costs(engine: Engine, why: str | None)
     assert offer(engine, NOW).offered == 1
     with database.reading(engine) as session:
         number, context = session.execute(select(Handoff.id, Handoff.context)).one()
-        page = handoffs.lead(session, number)
+        lead = handoffs.handoff_lead(session, number)
     assert context["account"]["missing_why"] == (why or "")
-    assert page
-    assert (page["missing_role"], page["missing_why"]) == ("finance", why)
+    assert lead
+    assert (lead.missing_role, lead.missing_why) == ("finance", why)
 
 
 @pytest.mark.parametrize(("days", "fits"), [(7, True), (365, True), (6, False), (366, False)])

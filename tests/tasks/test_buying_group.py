@@ -1,19 +1,19 @@
-"""Who decides about a solution at an account: seats and their holders, deals with their dates, and the page of it."""
+"""Who decides about a solution at an account: roles and their holders, deals with their dates, and the page of it."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select
 
 from models import Activity, Confirmation, Message, Opportunity, Segment
+from models.queries.buying_group import GroupActivity, GroupMember
 from nurture.config import audience_predicate, solutions
 from nurture.files import mapping
 from nurture.rendering.links import Links
-from nurture.rules.segmentation.solution_group import Solution, buying_group
+from nurture.rules.segmentation.solution_group import Solution, solution_group
 from nurture.runtime import database
 from nurture.runtime.settings import PROJECT, Settings
 from nurture.web import create_app
@@ -25,37 +25,41 @@ DAY = timedelta(days=1)
 PUMPS = Solution("pumps", "Pumps", ("specifier", "authorizer", "finance"), ("pumps",), ("series-e",))
 
 
-def member(id: int, role: str | None, confidence: float = 0.9, title_role: str | None = None) -> dict[str, Any]:
-    return {"id": id, "role": role, "title_role": title_role or role, "role_confidence": confidence}
+def member(id: int, role: str | None, confidence: float = 0.9, title_role: str | None = None) -> GroupMember:
+    return GroupMember(
+        id=id, first_name=None, last_name=None, title=None, email="", stage="lead", role=role,
+        title_role=title_role or role, role_confidence=confidence, persona=None, evidence=None, score=None, grade=None,
+        last_activity_at=None,
+    )  # fmt: skip
 
 
-def deed(who: int, detail: str | None = "/series-e", campaign: str | None = None, days: float = 1) -> dict[str, Any]:
-    return {"contact_id": who, "at": NOW - days * DAY, "detail": detail, "campaign": campaign}
+def did(who: int, detail: str | None = "/series-e", campaign: str | None = None, days: float = 1) -> GroupActivity:
+    return GroupActivity(who, "page_view", NOW - days * DAY, detail, campaign)
 
 
-def test_every_role_is_a_seat_and_what_is_missing_is_named() -> None:
+def test_every_role_has_its_holders_and_what_is_missing_is_named() -> None:
     people = [member(1, "specifier"), member(2, "finance", 0.3), member(3, "gatekeeper")]
-    group = buying_group(people, [deed(1), deed(1, days=40), deed(1, "/garden"), deed(1, days=-1)], PUMPS, NOW)
-    by_role = {seat.role: seat for seat in group.seats}
+    group = solution_group(people, [did(1), did(1, days=40), did(1, "/garden"), did(1, days=-1)], PUMPS, NOW)
+    by_role = {one.role: one for one in group.roles}
     assert list(by_role) == ["specifier", "authorizer", "finance", "gatekeeper"]
-    assert (by_role["specifier"].deeds, by_role["specifier"].last_at) == (1, NOW - DAY)
+    assert (by_role["specifier"].activities, by_role["specifier"].last_at) == (1, NOW - DAY)
     assert by_role["finance"].holders == (2,)
     assert not by_role["finance"].filled  # guessed, not known
     assert (group.completeness, group.reached) == (round((0.9 + 0.3) / 3, 3), round(1 / 3, 3))
     assert (group.missing_role, group.silent_role) == ("authorizer", None)
 
 
-def test_a_champion_keeps_the_seat_of_their_title_and_the_silent_one_is_named() -> None:
+def test_a_champion_keeps_the_role_of_their_title_and_the_silent_one_is_named() -> None:
     people = [member(1, "champion", 0.8, "specifier"), member(2, "authorizer"), member(3, "finance", 0.6)]
-    group = buying_group(people, [deed(1), deed(3, None, "pumps")], PUMPS, NOW)
+    group = solution_group(people, [did(1), did(3, None, "pumps")], PUMPS, NOW)
     assert (group.missing_role, group.silent_role) == (None, "authorizer")
-    assert [seat.holders for seat in group.seats] == [(1,), (2,), (3,), (1,)]
-    assert buying_group([], [], PUMPS, NOW).missing_role == "specifier"
+    assert [one.holders for one in group.roles] == [(1,), (2,), (3,), (1,)]
+    assert solution_group([], [], PUMPS, NOW).missing_role == "specifier"
 
 
 def test_the_surest_holder_comes_first() -> None:
     people = [member(1, "specifier", 0.4), member(2, "specifier", 1.0)]
-    assert buying_group(people, [], PUMPS, NOW).seats[0].holders == (2, 1)
+    assert solution_group(people, [], PUMPS, NOW).roles[0].holders == (2, 1)
 
 
 def test_our_solutions_can_be_read_and_mistakes_have_a_line() -> None:
@@ -186,7 +190,7 @@ def test_what_makes_no_sense_changes_nothing(web: TestClient, engine: Engine, fo
         assert session.execute(select(Confirmation.id)).all() == []
 
 
-def test_its_owner_lets_an_account_rest_from_the_page(web: TestClient, engine: Engine) -> None:
+def test_its_owner_pauses_an_account_from_the_page(web: TestClient, engine: Engine) -> None:
     for form, says in (
         ({"until": "soon"}, "until which day"),
         ({"until": "2026-03-01", "why": "x"}, "lie ahead"),
@@ -196,12 +200,12 @@ def test_its_owner_lets_an_account_rest_from_the_page(web: TestClient, engine: E
         answer = web.post(sales_page(), data={"do": "pause", **form})
         assert (answer.status_code, says in answer.text) == (422, True)
     page = web.post(sales_page(), data={"do": "pause", "until": "2026-04-01", "why": "tender <now>"}).text
-    assert "Letters rest until Wed, 1 Apr: tender &lt;now&gt;" in page
+    assert "Letters are paused until Wed, 1 Apr: tender &lt;now&gt;" in page
     assert OWNER in page
     with database.reading(engine) as session:
         waiting = select(Message.reason).where(Message.account_id == 1, Message.letter == "roi-case")
         assert set(session.execute(waiting).scalars()) == {"account_paused"}
-    assert "Let letters to this account rest" in web.post(group_page(), data={"do": "resume"}).text
+    assert "Pause letters to this account" in web.post(group_page(), data={"do": "resume"}).text
 
 
 def test_only_our_own_links_open_a_group_and_looking_changes_nothing(web: TestClient, engine: Engine) -> None:

@@ -11,17 +11,25 @@ from sqlalchemy import Engine, select
 
 from models import Account, Address, Contact, Handoff, Lesson, Score
 from nurture.config import sales as sales_file
-from nurture.rules.handoff.capacity import NOBODY, Away, Capacity, Lead, Rep, read, this_week
+from nurture.rules.handoff.capacity import (
+    OUT_OF_REACH,
+    Absence,
+    CapacityLead,
+    SalesRep,
+    SalesTeam,
+    read_weekly_threshold,
+    weekly_threshold,
+)
 from nurture.runtime import database
 from nurture.runtime.settings import settings
 from tasks.handoff import offer
-from tasks.sales_threshold import in_words, look, set_threshold
+from tasks.sales_threshold import compute_threshold, set_threshold, threshold_report
 from tests.support.people import a_handoff, add
 
 MONDAY = date(2026, 3, 2)
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
-SAM = Rep("sam@seller.example", "DE", 10)
+SAM = SalesRep("sam@seller.example", "DE", 10)
 FILE = """
 leads_per_rep_per_week = 12
 country = "DE"
@@ -50,29 +58,30 @@ away = [{ from = 2026-03-03, to = 2026-03-09 }, { from = 2026-08-01, to = 2026-0
         (SAM, date(2026, 3, 4), 1.0),  # any seven days
         (SAM, date(2026, 4, 3), 0.6),  # Good Friday and Easter Monday
         (replace(SAM, country="US"), date(2026, 4, 3), 1.0),  # not theirs
-        (replace(SAM, away=(Away(MONDAY, MONDAY + DAY),)), MONDAY, 0.6),
-        (replace(SAM, away=(Away(MONDAY - DAY, MONDAY + 9 * DAY),)), MONDAY, 0.0),
+        (replace(SAM, absences=(Absence(MONDAY, MONDAY + DAY),)), MONDAY, 0.6),
+        (replace(SAM, absences=(Absence(MONDAY - DAY, MONDAY + 9 * DAY),)), MONDAY, 0.0),
         (replace(SAM, days=(1, 2)), MONDAY, 1.0),  # part time: their own full week
-        (replace(SAM, days=(1, 2), away=(Away(MONDAY, MONDAY),)), MONDAY, 0.5),
+        (replace(SAM, days=(1, 2), absences=(Absence(MONDAY, MONDAY),)), MONDAY, 0.5),
         (replace(SAM, days=(6, 7)), MONDAY, 1.0),  # weekends, where somebody works then
     ],
 )
-def test_a_week_is_what_is_left_of_it(rep: Rep, begin: date, weeks: float) -> None:
+def test_a_week_is_what_is_left_of_it(rep: SalesRep, begin: date, weeks: float) -> None:
     assert rep.weeks(begin) == pytest.approx(weeks)
 
 
-def leads(*scores: float, offered: int = 0, learned: bool = True) -> list[Lead]:
+def leads(*scores: float, offered: int = 0, learned: bool = True) -> list[CapacityLead]:
     """Leads with these scores, the first `offered` of them with sales already."""
     return [
-        Lead(score, score / 200 if learned else None, place < offered, SAM.email) for place, score in enumerate(scores)
+        CapacityLead(score, score / 200 if learned else None, place < offered, SAM.email)
+        for place, score in enumerate(scores)
     ]
 
 
-SALES = Capacity("v", (replace(SAM, leads=3),))
+SALES = SalesTeam("v", (replace(SAM, leads=3),))
 
 
 def test_the_threshold_lets_in_as_many_as_there_is_time_for() -> None:
-    week = this_week(SALES, leads(90, 80, 70, 60, 50), MONDAY, {})
+    week = weekly_threshold(SALES, leads(90, 80, 70, 60, 50), MONDAY, {})
     assert (week.threshold, week.leads, week.of_leads, week.free) == (70, 3, 5, 3)
     assert week.sales == pytest.approx(1.2)
     assert week.left == pytest.approx(0.55)
@@ -86,32 +95,37 @@ def test_the_threshold_lets_in_as_many_as_there_is_time_for() -> None:
 
 
 def test_leads_of_last_week_without_an_answer_take_their_time() -> None:
-    assert this_week(SALES, leads(90, 80, 70), MONDAY, {SAM.email: 2}).threshold == 90
-    week = this_week(SALES, leads(90, 80, 70), MONDAY, {SAM.email: 9})
-    assert (week.threshold, week.leads) == (NOBODY, 0)
+    assert weekly_threshold(SALES, leads(90, 80, 70), MONDAY, {SAM.email: 2}).threshold == 90
+    week = weekly_threshold(SALES, leads(90, 80, 70), MONDAY, {SAM.email: 9})
+    assert (week.threshold, week.leads) == (OUT_OF_REACH, 0)
     assert week.sentence.startswith("No lead goes to sales (1 rep of 1 at work, time for 0 leads this week)")
 
 
 def test_a_hot_lead_on_friday_passes_and_mondays_rest_stays_out() -> None:
     """Three were offered on Monday and have filled the week; one hotter than they came in since."""
-    week = this_week(SALES, leads(90, 80, 70, 95, 69, offered=3), MONDAY, {})
+    week = weekly_threshold(SALES, leads(90, 80, 70, 95, 69, offered=3), MONDAY, {})
     assert week.threshold == 80
     assert (week.leads, week.offered) == (3, 2)
 
 
 def test_when_everybody_is_away_nobody_is_handed_over() -> None:
-    gone = Capacity("v", (replace(SAM, away=(Away(MONDAY, MONDAY + 7 * DAY),)),))
-    assert this_week(gone, leads(99), MONDAY, {}).threshold == NOBODY
+    gone = SalesTeam("v", (replace(SAM, absences=(Absence(MONDAY, MONDAY + 7 * DAY),)),))
+    assert weekly_threshold(gone, leads(99), MONDAY, {}).threshold == OUT_OF_REACH
 
 
 def test_no_lead_is_called_that_is_not_worth_it_however_free_sales_are() -> None:
-    free = Capacity("v", (replace(SAM, leads=100),), least=0.3)
-    assert this_week(free, leads(90, 60, 50), MONDAY, {}).threshold == 60
-    assert this_week(replace(free, least=0.0, least_score=75), leads(90, 60, learned=False), MONDAY, {}).threshold == 90
+    free = SalesTeam("v", (replace(SAM, leads=100),), least_chance=0.3)
+    assert weekly_threshold(free, leads(90, 60, 50), MONDAY, {}).threshold == 60
+    assert (
+        weekly_threshold(
+            replace(free, least_chance=0.0, least_score=75), leads(90, 60, learned=False), MONDAY, {}
+        ).threshold
+        == 90
+    )
 
 
 def test_without_learned_chances_no_gain_is_claimed() -> None:
-    week = this_week(SALES, leads(90, 80, 70, 60, learned=False), MONDAY, {})
+    week = weekly_threshold(SALES, leads(90, 80, 70, 60, learned=False), MONDAY, {})
     assert (week.threshold, week.sales, week.left, week.next_lead) == (70, None, None, None)
     assert week.sentence.endswith("3 of 4. What that gains is known once scores are learned.")
     assert "| **70** | 3 |  |  |" in week.markdown
@@ -119,9 +133,9 @@ def test_without_learned_chances_no_gain_is_claimed() -> None:
 
 def test_a_kept_week_says_the_same() -> None:
     for some in (leads(90, 80, 70, 60), leads(90, learned=False), []):
-        week = this_week(SALES, some, MONDAY, {SAM.email: 1})
-        assert read(week.as_body()) == week
-    strange = this_week(Capacity("v", (replace(SAM, email="kim@seller.example"),)), leads(90), MONDAY, {})
+        week = weekly_threshold(SALES, some, MONDAY, {SAM.email: 1})
+        assert read_weekly_threshold(week.as_body()) == week
+    strange = weekly_threshold(SalesTeam("v", (replace(SAM, email="kim@seller.example"),)), leads(90), MONDAY, {})
     assert "1 warm lead of an owner who is not in sales.toml" in strange.markdown
     assert SAM.email not in strange.markdown
 
@@ -132,12 +146,12 @@ def test_a_kept_week_says_the_same() -> None:
 def test_the_file_is_read() -> None:
     sales = sales_file.read_text(FILE)
     sam, ana = sales.reps
-    assert sam == Rep("sam@seller.example", "DE", 12.0)
-    assert ana == Rep(
+    assert sam == SalesRep("sam@seller.example", "DE", 12.0)
+    assert ana == SalesRep(
         "ana@seller.example", "ES", 4.5, (1, 2, 3),
-        (Away(date(2026, 3, 3), date(2026, 3, 9)), Away(date(2026, 8, 1), date(2026, 8, 31))),
+        (Absence(date(2026, 3, 3), date(2026, 3, 9)), Absence(date(2026, 8, 1), date(2026, 8, 31))),
     )  # fmt: skip
-    assert (sales.least, sales.least_score) == (0.02, 20)
+    assert (sales.least_chance, sales.least_score) == (0.02, 20)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +202,7 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     settings.cache_clear()
 
 
-def a_town(engine: Engine, *scores: float, learned: bool = False) -> None:
+def settle_leads(engine: Engine, *scores: float, learned: bool = False) -> None:
     """A company with one lead for each score, all of Sam's."""
     made = {"created_at": NOW - 9 * DAY, "updated_at": NOW - 9 * DAY}
     for id, score in enumerate(scores, 1):
@@ -209,16 +223,16 @@ def a_town(engine: Engine, *scores: float, learned: bool = False) -> None:
 
 
 def test_handoff_uses_the_weeks_threshold_and_then_the_next(engine: Engine, rules: Path) -> None:
-    a_town(engine, 90, 80, 60, 50, 40)
+    settle_leads(engine, 90, 80, 60, 50, 40)
     (rules / "sales.toml").write_text(
         'leads_per_rep_per_week = 3\ncountry = "DE"\n[[reps]]\nemail = "sam@seller.example"'
     )
     sales = sales_file.read(rules)
     assert offer(engine, NOW).offered == 2  # nothing was computed yet: the 70 of the settings
-    assert look(engine, NOW, sales).threshold == 60
+    assert compute_threshold(engine, NOW, sales).threshold == 60
     found = set_threshold(engine, NOW, sales)
     assert (found.threshold, found.week and found.week.offered) == (60, 2)
-    assert "## Threshold\n\nSet 2026-03-02 08:00 UTC. From a score of 60 on" in in_words(engine, NOW)
+    assert "## Threshold\n\nSet 2026-03-02 08:00 UTC. From a score of 60 on" in threshold_report(engine, NOW)
     assert offer(engine, NOW).offered == 1
     assert set_threshold(engine, NOW + DAY, sales).threshold == 60
     assert offer(engine, NOW + DAY).offered == 0  # the week is full
@@ -228,27 +242,27 @@ def test_handoff_uses_the_weeks_threshold_and_then_the_next(engine: Engine, rule
     assert set(kept) == {(sales.version, "threshold")}
     later = NOW + 8 * DAY
     waiting = set_threshold(engine, later, sales)  # nobody has answered: their time is spoken for
-    assert waiting.threshold == NOBODY
+    assert waiting.threshold == OUT_OF_REACH
     with database.writing(engine) as session:
         session.execute(Handoff.__table__.update().values(state="accepted", decided_at=later))  # type: ignore[attr-defined]
     assert set_threshold(engine, later, sales).threshold == 40
 
 
 def test_without_the_file_everything_stays_as_it_is(engine: Engine, rules: Path) -> None:
-    a_town(engine, 90, 60)
+    settle_leads(engine, 90, 60)
     found = set_threshold(engine, NOW, sales_file.read(rules))
     assert (found.threshold, found.week) == (70, None)
     assert found.words == "From a score of 70 on, as the settings say: there is no sales.toml."
     with database.reading(engine) as session:
         assert session.execute(select(Lesson)).all() == []
-    assert in_words(engine, NOW) == ""
+    assert threshold_report(engine, NOW) == ""
     assert offer(engine, NOW).offered == 1
 
 
 def test_who_must_not_be_called_takes_nobodys_place(engine: Engine, rules: Path) -> None:
-    a_town(engine, 90, 80, 60, learned=True)
+    settle_leads(engine, 90, 80, 60, learned=True)
     a_handoff(engine, NOW - 20 * DAY, contact_id=1, state="rejected", decided_at=NOW - 10 * DAY, decided_why="no_need")
-    week = look(engine, NOW, Capacity("v", (replace(SAM, leads=1),))).week
+    week = compute_threshold(engine, NOW, SalesTeam("v", (replace(SAM, leads=1),))).week
     assert week
     assert (week.threshold, week.of_leads) == (80, 2)
     assert (week.sales, week.left) == (pytest.approx(0.4), pytest.approx(0.3))

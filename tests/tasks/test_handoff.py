@@ -1,4 +1,4 @@
-"""Sales get few, good, explained leads, once, with a due time in their working hours; what they send back rests."""
+"""Sales get few, good, explained leads, once, with a due time in their working hours; a no is kept for a while."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,28 +23,39 @@ from models import (
     Transition,
 )
 from models.handoff import decide
-from nurture.rules.handoff import qualification
-from nurture.rules.handoff.qualification import Call, Skip, Terms, WhyNot, due, reason_to_call, share_out
+from models.queries.call_list import LastHandoff, WarmLead
+from nurture.rules.handoff.briefing import strongest_reasons
+from nurture.rules.handoff.qualification import (
+    NO_ACCOUNT,
+    AccountSituation,
+    HandoffTerms,
+    NoCall,
+    NoCallReason,
+    SalesCall,
+    due,
+    reason_to_call,
+    share_out_calls,
+)
 from nurture.runtime import database
 from tasks.handoff import Overdue, Recycled, offer, overdue, recycle
 from tests.support.people import add
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)  # Monday, 9:00 in Berlin
 DAY = timedelta(days=1)
-TERMS = Terms(threshold=70, per_owner=2, default_owner="desk@seller.example")
-LEAD: dict[str, Any] = {
-    "contact_id": 1, "account_id": 7, "stage": "lead", "score": 82.0, "suppressed_why": None,
-    "owner_email": "sam@seller.example", "last": None,
-}  # fmt: skip
+TERMS = HandoffTerms(threshold=70, per_owner=2, default_owner="desk@seller.example")
+LEAD = WarmLead(
+    contact_id=1, account_id=7, stage="lead", score=82.0, grade="A1", score_version="v1", probability=None,
+    suppressed_why=None, owner_email="sam@seller.example",
+)  # fmt: skip
 
 
-def last(state: str, days: int, why: str | None = None) -> dict[str, Any]:
-    return {"last": {"state": state, "decided_at": NOW - days * DAY, "decided_why": why}}
+def last(state: str, days: int, why: str | None = None) -> LastHandoff:
+    return LastHandoff(LEAD.contact_id, state, NOW - days * DAY, why)
 
 
 def test_a_warm_lead_is_a_reason_to_call() -> None:
-    call = reason_to_call(LEAD, {}, TERMS, NOW)
-    assert isinstance(call, Call)
+    call = reason_to_call(LEAD, None, AccountSituation(), TERMS, NOW)
+    assert isinstance(call, SalesCall)
     assert call.owner_email == "sam@seller.example"
     assert call.due_at == datetime(2026, 3, 2, 16, tzinfo=UTC)  # eight working hours: 17:00 in Berlin
     assert call.why == "score 82 reached 70"
@@ -53,51 +64,62 @@ def test_a_warm_lead_is_a_reason_to_call() -> None:
 @pytest.mark.parametrize(
     ("lead", "account", "reason", "sentence"),
     [
-        ({"score": 69.9}, {}, WhyNot.BELOW_THRESHOLD, "scores 69.9; sales get leads from 70 on"),
-        ({"score": None}, {}, WhyNot.BELOW_THRESHOLD, "scores 0; sales get leads from 70 on"),
-        ({"suppressed_why": "unsubscribe"}, {}, WhyNot.SUPPRESSED, "must not be contacted: unsubscribe"),
-        ({"stage": "customer"}, {}, WhyNot.CUSTOMER, "is a customer already"),
-        ({"stage": "sal"}, {}, WhyNot.WITH_SALES, "is with sales: accepted"),
-        ({}, {"won": 1}, WhyNot.CUSTOMER, "the account is a customer already"),
-        ({}, {"open": 2}, WhyNot.OPPORTUNITY, "the account has an open opportunity"),
-        ({}, {"with_sales": True}, WhyNot.COLLEAGUE_WITH_SALES, "sales are at work on a colleague"),
-        (last("offered", 0), {}, WhyNot.WITH_SALES, "is offered to sales already"),
-        (last("rejected", 89, "no_need"), {}, WhyNot.REJECTED,
-         "was rejected by sales (no need) 2 months ago, not before 90 days are over"),
-        (last("recycled", 29), {}, WhyNot.RECYCLED, "sales said not now 4 weeks ago, not before 30 days are over"),
-        (last("accepted", 3), {}, WhyNot.WITH_SALES, "was accepted by sales 3 days ago"),
+        (LEAD._replace(score=69.9), NO_ACCOUNT, NoCallReason.BELOW_THRESHOLD,
+         "scores 69.9; sales get leads from 70 on"),
+        (LEAD._replace(score=None), NO_ACCOUNT, NoCallReason.BELOW_THRESHOLD, "scores 0; sales get leads from 70 on"),
+        (LEAD._replace(suppressed_why="unsubscribe"), NO_ACCOUNT, NoCallReason.SUPPRESSED,
+         "must not be contacted: unsubscribe"),
+        (LEAD._replace(stage="customer"), NO_ACCOUNT, NoCallReason.CUSTOMER, "is a customer already"),
+        (LEAD._replace(stage="sal"), NO_ACCOUNT, NoCallReason.WITH_SALES, "is with sales: accepted"),
+        (LEAD, AccountSituation(won=1), NoCallReason.CUSTOMER, "the account is a customer already"),
+        (LEAD, AccountSituation(open=2), NoCallReason.OPPORTUNITY, "the account has an open opportunity"),
+        (LEAD, AccountSituation(with_sales=True), NoCallReason.COLLEAGUE_WITH_SALES,
+         "sales are at work on a colleague"),
     ],
 )  # fmt: skip
 def test_what_stands_against_a_call(
-    lead: dict[str, Any], account: dict[str, Any], reason: WhyNot, sentence: str
+    lead: WarmLead, account: AccountSituation, reason: NoCallReason, sentence: str
 ) -> None:
-    answer = reason_to_call(LEAD | lead, account, TERMS, NOW)
-    assert isinstance(answer, Skip)
-    assert (answer.reason, answer.sentence()) == (reason, sentence)
+    assert reason_to_call(lead, None, account, TERMS, NOW) == NoCall(reason, sentence)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "sentence"),
+    [
+        (last("offered", 0), NoCallReason.WITH_SALES, "is offered to sales already"),
+        (last("rejected", 89, "no_need"), NoCallReason.REJECTED,
+         "was rejected by sales (no need) 2 months ago, not before 90 days are over"),
+        (last("recycled", 29), NoCallReason.RECYCLED,
+         "sales said not now 4 weeks ago, not before 30 days are over"),
+        (last("accepted", 3), NoCallReason.WITH_SALES, "was accepted by sales 3 days ago"),
+    ],
+)  # fmt: skip
+def test_what_sales_said_lately_stands_against_a_call(said: LastHandoff, reason: NoCallReason, sentence: str) -> None:
+    assert reason_to_call(LEAD, said, NO_ACCOUNT, TERMS, NOW) == NoCall(reason, sentence)
 
 
 @pytest.mark.parametrize("said", [last("rejected", 90), last("recycled", 30), last("accepted", 90)])
-def test_a_no_does_not_hold_for_ever(said: dict[str, Any]) -> None:
-    assert isinstance(reason_to_call(LEAD | said, {"lost": 1}, TERMS, NOW), Call)
+def test_a_no_does_not_hold_for_ever(said: LastHandoff) -> None:
+    assert isinstance(reason_to_call(LEAD, said, NO_ACCOUNT, TERMS, NOW), SalesCall)
 
 
-def test_a_lead_without_an_owner_goes_to_the_desk() -> None:
-    call = reason_to_call(LEAD | {"owner_email": None, "account_id": None}, None, TERMS, NOW)
-    assert isinstance(call, Call)
+def test_a_lead_without_an_owner_goes_to_the_default_owner() -> None:
+    call = reason_to_call(LEAD._replace(owner_email=None, account_id=None), None, NO_ACCOUNT, TERMS, NOW)
+    assert isinstance(call, SalesCall)
     assert call.owner_email == "desk@seller.example"
 
 
 def test_the_warmest_of_an_account_goes_first_and_nobody_gets_too_many() -> None:
-    def call(contact: int, account: int | None, score: float) -> Call:
-        return Call(contact, account, "sam@seller.example", score, NOW, "")
+    def call(contact: int, account: int | None, score: float) -> SalesCall:
+        return SalesCall(contact, account, "sam@seller.example", score, NOW, "")
 
     calls = [call(1, 7, 80), call(2, 7, 90), call(3, 8, 71), call(4, None, 95), call(5, None, 72)]
-    chosen, left = share_out(calls, {}, Terms(per_owner=3))
+    chosen, left = share_out_calls(calls, {}, HandoffTerms(per_owner=3))
     assert [one.contact_id for one in chosen] == [4, 2, 5]
-    assert {contact: skip.reason for contact, skip in left.items()} == {
-        1: WhyNot.COLLEAGUE_FIRST, 3: WhyNot.OWNER_BUSY,
+    assert {contact: no.reason for contact, no in left.items()} == {
+        1: NoCallReason.COLLEAGUE_FIRST, 3: NoCallReason.OWNER_BUSY,
     }  # fmt: skip
-    assert share_out(calls, {"sam@seller.example": 3}, Terms(per_owner=3))[0] == []
+    assert share_out_calls(calls, {"sam@seller.example": 3}, HandoffTerms(per_owner=3))[0] == []
 
 
 @pytest.mark.parametrize(
@@ -129,7 +151,7 @@ def test_a_due_time_is_always_a_working_moment(later: timedelta, hours: int) -> 
 # in the database
 
 
-def a_town(engine: Engine, leads: int = 3, accounts: int = 1) -> None:
+def settle_leads(engine: Engine, leads: int = 3, accounts: int = 1) -> None:
     """Leads 1, 2, 3 … of accounts 1 … in turn, all warm, the first the warmest; Zoë is the first."""
     made = {"traits": {}, "created_at": NOW - 99 * DAY, "updated_at": NOW - 99 * DAY}
     for one in range(1, accounts + 1):
@@ -167,7 +189,7 @@ def say(engine: Engine, handoff_id: int, decision: str, now: datetime, why: str 
 
 
 def test_an_offer_tells_the_owner_everything_once(engine: Engine) -> None:
-    a_town(engine)
+    settle_leads(engine)
     result = offer(engine, NOW, TERMS)
     assert (result.warm, result.offered, result.with_sales) == (3, 1, 2)
     (told,) = rows(engine, Handoff)
@@ -194,7 +216,7 @@ def test_an_offer_tells_the_owner_everything_once(engine: Engine) -> None:
 
 
 def test_offering_twice_offers_nobody_twice(engine: Engine) -> None:
-    a_town(engine, leads=4, accounts=2)
+    settle_leads(engine, leads=4, accounts=2)
     assert offer(engine, NOW, TERMS).offered == 2
     before = rows(engine, Handoff), rows(engine, Message), rows(engine, Transition)
     assert offer(engine, NOW, TERMS).offered == 0
@@ -203,7 +225,7 @@ def test_offering_twice_offers_nobody_twice(engine: Engine) -> None:
 
 
 def test_a_salesperson_gets_no_more_than_they_can_answer(engine: Engine) -> None:
-    a_town(engine, leads=5, accounts=5)
+    settle_leads(engine, leads=5, accounts=5)
     result = offer(engine, NOW, TERMS)
     assert (result.offered, result.owner_busy) == (2, 3)
     assert [row["contact_id"] for row in rows(engine, Handoff)] == [1, 2]
@@ -212,7 +234,7 @@ def test_a_salesperson_gets_no_more_than_they_can_answer(engine: Engine) -> None
 
 
 def test_a_mail_that_an_earlier_run_left_unwritten_is_written(engine: Engine) -> None:
-    a_town(engine)
+    settle_leads(engine)
     add(engine, Address, {"address": "sam@seller.example"})
     add(engine, Handoff, {"contact_id": 1, "account_id": 1, "owner_email": "sam@seller.example", "state": "offered",
                           "score": 80, "grade": "A1", "score_version": "v", "reasons": [], "context": {},
@@ -223,7 +245,7 @@ def test_a_mail_that_an_earlier_run_left_unwritten_is_written(engine: Engine) ->
 
 @pytest.mark.parametrize("against", ["suppressed", "deal", "consumer", "cold", "scored later"])
 def test_who_is_not_for_sales_is_left_alone(engine: Engine, against: str) -> None:
-    a_town(engine, leads=1)
+    settle_leads(engine, leads=1)
     with database.writing(engine) as session:
         if against == "suppressed":
             session.execute(update(Address).values(suppressed_at=NOW, suppressed_why="unsubscribe"))
@@ -240,27 +262,27 @@ def test_who_is_not_for_sales_is_left_alone(engine: Engine, against: str) -> Non
     assert rows(engine, Handoff) == rows(engine, Message) == rows(engine, Transition) == []
 
 
-def test_a_rejected_lead_rests_and_comes_back(engine: Engine) -> None:
-    a_town(engine, leads=1)
+def test_a_rejected_lead_is_left_alone_and_comes_back(engine: Engine) -> None:
+    settle_leads(engine, leads=1)
     offer(engine, NOW, TERMS)
     say(engine, rows(engine, Handoff)[0]["id"], "rejected", NOW + DAY, "no_budget")
     assert offer(engine, NOW + 2 * DAY, TERMS).cooling_down == 1
-    assert recycle(engine, NOW + 90 * DAY, TERMS) == Recycled(resting=1, returned=0)
-    assert recycle(engine, NOW + 91 * DAY, TERMS) == Recycled(resting=1, returned=1)
-    assert recycle(engine, NOW + 91 * DAY, TERMS) == Recycled(resting=0, returned=0)
+    assert recycle(engine, NOW + 90 * DAY, TERMS) == Recycled(recycled=1, returned=0)
+    assert recycle(engine, NOW + 91 * DAY, TERMS) == Recycled(recycled=1, returned=1)
+    assert recycle(engine, NOW + 91 * DAY, TERMS) == Recycled(recycled=0, returned=0)
     assert offer(engine, NOW + 91 * DAY, TERMS).offered == 1
     assert [(move["stage_to"], move["why"]) for move in rows(engine, Transition)] == [
         ("mql", "score 89 reached 70"),
         ("recycled", "sales: rejected, no_budget"),
-        ("lead", "rested after a rejection"),
+        ("lead", "time after a rejection is over"),
         ("mql", "score 89 reached 70"),
     ]
     labels = [(row["state"], row["decided_why"]) for row in rows(engine, Handoff)]
     assert labels == [("rejected", "no_budget"), ("offered", None)]  # kept: a rejection teaches the score
 
 
-def test_not_now_rests_for_a_month_only(engine: Engine) -> None:
-    a_town(engine, leads=1)
+def test_not_now_holds_for_a_month_only(engine: Engine) -> None:
+    settle_leads(engine, leads=1)
     offer(engine, NOW, TERMS)
     say(engine, rows(engine, Handoff)[0]["id"], "recycled", NOW)
     assert recycle(engine, NOW + 29 * DAY, TERMS).returned == 0
@@ -268,7 +290,7 @@ def test_not_now_rests_for_a_month_only(engine: Engine) -> None:
 
 
 def test_colleagues_are_left_to_whoever_works_on_one_of_them(engine: Engine) -> None:
-    a_town(engine, leads=2)
+    settle_leads(engine, leads=2)
     offer(engine, NOW, TERMS)
     say(engine, rows(engine, Handoff)[0]["id"], "accepted", NOW + DAY)
     assert offer(engine, NOW + 60 * DAY, TERMS).with_sales == 1  # the accepted one is no candidate any more
@@ -276,7 +298,7 @@ def test_colleagues_are_left_to_whoever_works_on_one_of_them(engine: Engine) -> 
 
 
 def test_what_nobody_answers_in_time_is_counted(engine: Engine) -> None:
-    a_town(engine, leads=2, accounts=2)
+    settle_leads(engine, leads=2, accounts=2)
     offer(engine, NOW, TERMS)
     due_at = rows(engine, Handoff)[0]["due_at"]
     assert overdue(engine, due_at, TERMS) == Overdue(late=0, very_late=0)
@@ -288,21 +310,21 @@ def test_what_nobody_answers_in_time_is_counted(engine: Engine) -> None:
 
 def test_nobody_warm_is_no_error(engine: Engine) -> None:
     assert offer(engine, NOW, TERMS).warm == 0
-    assert recycle(engine, NOW, TERMS).resting == 0
+    assert recycle(engine, NOW, TERMS).recycled == 0
 
 
 def test_the_terms_come_from_the_settings() -> None:
     from tasks.handoff import terms
 
     assert (terms().threshold, terms().sla, terms().per_owner) == (70, timedelta(hours=8), 20)
-    assert qualification.strongest([{"text": "x", "points": 0}]) == []
+    assert strongest_reasons([{"text": "x", "points": 0}]) == []
 
 
 @pytest.mark.parametrize(
     ("code", "next_day"), [("too_small", 0), ("competitor", 0), ("wrong_person", 1), ("bad_data", 1)]
 )
 def test_a_no_to_the_company_is_a_no_to_every_colleague(engine: Engine, code: str, next_day: int) -> None:
-    a_town(engine, leads=2)
+    settle_leads(engine, leads=2)
     assert offer(engine, NOW, TERMS).offered == 1
     say(engine, rows(engine, Handoff)[0]["id"], "rejected", NOW, f"{code}: they told me so")
     assert offer(engine, NOW + DAY, TERMS).offered == next_day

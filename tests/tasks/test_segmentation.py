@@ -8,7 +8,7 @@ from sqlalchemy import Engine, select, update
 
 from models import Account, Activity, Address, Contact, Opportunity, Order, Segment, Transition
 from models import segment as stored
-from models.confirmation import confirm, record
+from models.confirmation import Confirmed, NewConfirmation, confirm, confirmed_fields
 from models.order import Purchases
 from nurture.config import segments as segment_rules
 from nurture.rules.scoring.lead_score import Deeds
@@ -165,7 +165,7 @@ def test_what_happens_later_makes_no_champion_today(engine: Engine) -> None:
     assert segments(engine)[1]["role"] == "specifier"
 
 
-def says(engine: Engine, contact: int, at: datetime = NOW, **what: str) -> list[dict[str, Any]]:
+def says(engine: Engine, contact: int, at: datetime = NOW, **what: str) -> list[NewConfirmation]:
     with database.writing(engine) as session:
         return confirm(session, contact, what, "sam@seller.example", at)
 
@@ -173,7 +173,7 @@ def says(engine: Engine, contact: int, at: datetime = NOW, **what: str) -> list[
 def test_a_persons_word_wins_for_good_and_what_was_believed_is_kept(engine: Engine) -> None:
     a_town(engine)
     segment(engine, NOW)
-    assert [(row["was"], row["said"]) for row in says(engine, 1, role="authorizer")] == [("specifier", "authorizer")]
+    assert [(row.was, row.said) for row in says(engine, 1, role="authorizer")] == [("specifier", "authorizer")]
     assert says(engine, 1, role="authorizer") == []  # said twice, written down once
     with database.writing(engine) as session:
         session.execute(update(Contact).where(Contact.id == 1).values(title="Assistant to the CEO"))
@@ -187,8 +187,8 @@ def test_a_persons_word_wins_for_good_and_what_was_believed_is_kept(engine: Engi
     now = segments(engine)[1]
     assert (now["role"], now["title_role"], now["seniority"]) == ("champion", "gatekeeper", "Lead")
     with database.reading(engine) as session:
-        told = record(session, [1])[1]
-    assert told["role"] == {"by": "sam@seller.example", "at": NOW + DAY, "was": "authorizer", "said": "champion"}
+        told = confirmed_fields(session, [1])[1]
+    assert told["role"] == Confirmed("sam@seller.example", NOW + DAY, "authorizer", "champion")
 
 
 def test_a_word_spoken_while_the_rules_were_looking_is_not_overwritten(engine: Engine) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 
-class Threshold(NamedTuple):
+class MqlThreshold(NamedTuple):
     """Leads from `score` on go to sales. Counts are for the period the capacity was given for."""
 
     score: float  # 0–1; above 1 when nobody has time for a single lead
@@ -17,10 +17,12 @@ class Threshold(NamedTuple):
 
     @property
     def calls_per_sale(self) -> float | None:
+        """How many leads must be called for one sale; None where none is expected."""
         return self.leads / self.sales if self.sales > 0 else None
 
     @property
     def sentence(self) -> str:
+        """The threshold and what it gains, in words."""
         if not self.leads:
             return f"None of {self.of_leads:,} leads goes to sales: there is no capacity, or no lead is worth a call."
         return (
@@ -31,12 +33,12 @@ class Threshold(NamedTuple):
         )
 
 
-def capacity(leads_per_rep_per_week: float, working_weeks: Iterable[float]) -> int:
+def calls_in(leads_per_rep_per_week: float, working_weeks: Iterable[float]) -> int:
     """How many leads the reps can call in a period: `working_weeks` per rep, holidays and part time taken off."""
     return int(leads_per_rep_per_week * sum(weeks for weeks in working_weeks if weeks > 0))
 
 
-def mql_threshold(scores: Sequence[float], calls: int, least: float = 0.0) -> Threshold:
+def mql_threshold(scores: Sequence[float], calls: int, least: float = 0.0) -> MqlThreshold:
     """The lowest score with which no more than `calls` of these leads go to sales.
 
     `scores` are the probabilities (0–1) of the leads a period brings; `least` is the probability below which no lead is
@@ -53,7 +55,7 @@ def mql_threshold(scores: Sequence[float], calls: int, least: float = 0.0) -> Th
         above = next(i for i, score in enumerate(ranked) if score == border)
         taken = above or sum(1 for score in ranked if score == border)
     found = sum(ranked[:taken])
-    return Threshold(
+    return MqlThreshold(
         score=ranked[taken - 1] if taken else 1.01,
         leads=taken,
         of_leads=n,
