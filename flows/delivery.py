@@ -41,8 +41,8 @@ def delivery(
     if skipped := skip_if_late(most_late):
         return skipped
     ours, engine = settings(), database.here()
-    carrier, composer = registry.channel(ours), Composer(ours)
-    back = _call_back(engine, ours.clock, carrier, composer)  # also while sending is paused: then above all
+    channel, composer = registry.channel(ours), Composer(ours)
+    back = _call_back(engine, ours.clock, channel, composer)  # also while sending is paused: then above all
     with database.reading(engine) as session:
         forgotten = brakes(session).get(RESTORED)
     if forgotten:
@@ -51,9 +51,9 @@ def delivery(
         called = f". {_words(back)}" if _words(back) else ""
         return Completed(name="Paused", message=f"Nothing leaves: {why}. Go on with `nurture resume`{called}")
 
-    delivered = deliver.prefect_task(engine, ours.clock, carrier, composer, most, outside(ours))
+    delivered = deliver.prefect_task(engine, ours.clock, channel, composer, most, outside(ours))
     if delivered.unknown or delivered.doubted:  # while there is time
-        back = _call_back(engine, ours.clock, carrier, composer)
+        back = _call_back(engine, ours.clock, channel, composer)
 
     artifacts.create_table("delivery", [asdict(delivered)], "Messages that left the outbox, and those that did not")
     if why := _paused(engine):
@@ -66,12 +66,12 @@ def delivery(
     return completed(add_counts([delivered]), "accepted", "skipped", "refused", "unknown", "put_off", more=more)
 
 
-def _call_back(engine: Engine, clock: Clock, carrier: Channel, composer: Composer) -> Recalled | None:
+def _call_back(engine: Engine, clock: Clock, channel: Channel, composer: Composer) -> Recalled | None:
     """Letters that the provider holds for us. None: it holds none."""
     with database.reading(engine) as session:
         if not open_batches(session):
             return None
-    recalled = recall.prefect_task(engine, clock, carrier, composer)
+    recalled = recall.prefect_task(engine, clock, channel, composer)
     artifacts.create_table("recall", [asdict(recalled)], "Requests called back, and letters whose time has come")
     return recalled
 

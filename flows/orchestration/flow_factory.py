@@ -7,12 +7,14 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 
 from prefect import Flow, State, flow, runtime
 from prefect.futures import wait
+from prefect.logging import get_run_logger
 from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import AwareDatetime, Field
 from sqlalchemy.exc import DBAPIError
 
 from models.bulk_upsert import DataclassRow, fields_of
+from nurture.runtime import log
 from nurture.runtime.settings import settings
 from tasks.task import Task
 
@@ -58,8 +60,10 @@ def noun_flow(run_name: str) -> Callable[[Callable[P, R]], Flow[P, R]]:
 def _with_database_errors_described(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        log.configure(settings().log)
         try:
-            return function(*args, **kwargs)
+            with log.forwarded(get_run_logger()):
+                return function(*args, **kwargs)
         except DBAPIError as error:
             raise Trouble(describe_error(error)) from error
 

@@ -4,6 +4,7 @@ from pkgutil import resolve_name
 from typing import Protocol
 
 from nurture.channels.base import Channel, ProviderLog
+from nurture.channels.logged import LoggedChannel
 from nurture.channels.parts import PartFile
 from nurture.runtime.settings import Settings
 
@@ -39,7 +40,7 @@ def channel_class(name: str) -> ChannelClass:
 def channel(settings: Settings) -> Channel:
     """The channel that takes the mail of this installation. Raises ChannelNotConfigured."""
     try:
-        return channel_class(settings.channel).from_settings(settings)
+        return LoggedChannel(channel_class(settings.channel).from_settings(settings))
     except ValueError as error:
         raise ChannelNotConfigured(f"NURTURE_CHANNEL is {settings.channel}, but {error}") from error
 

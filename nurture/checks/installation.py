@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, inspect, text
 
+from nurture.channels import registry
 from nurture.checks import campaign
 from nurture.config import sales as sales_file
 from nurture.config import scoring
@@ -96,22 +97,15 @@ def _drift(what: str, settings: Settings, engine: Engine) -> Finding:
     return Finding(what, "note" if moved else "ok", last["words"], remedy)
 
 
-def _carrier(what: str, settings: Settings, engine: Engine) -> Finding:
+def _channel(what: str, settings: Settings, engine: Engine) -> Finding:
     if settings.channel == "mailbox":
-        return Finding(
-            what,
-            "note",
-            f"the mailbox: nothing leaves this machine, mails are files below {settings.var}",
-            "NURTURE_CHANNEL=sendgrid sends for real",
-        )
-    if not settings.sendgrid_api_key.get_secret_value():
-        return Finding(what, "ill", "SendGrid without a key", "set SENDGRID_API_KEY")
-    return Finding(
-        what,
-        "ok",
-        f"SendGrid at {settings.sendgrid_host}"
-        + (", sandbox: nothing is delivered" if settings.sendgrid_sandbox else ""),
-    )
+        told = f"the mailbox: nothing leaves this machine, mails are files below {settings.var}"
+        return Finding(what, "note", told, "NURTURE_CHANNEL=sendgrid sends for real")
+    try:
+        found = registry.channel(settings)
+    except registry.ChannelNotConfigured as error:
+        return Finding(what, "ill", f"no mail can leave: {error}", "correct the setting, or use the mailbox")
+    return Finding(what, "ok", str(found))
 
 
 def _events(what: str, settings: Settings, engine: Engine) -> Finding:
@@ -210,7 +204,7 @@ LOOKS: dict[str, Callable[[str, Settings, Engine], Finding]] = {
     "scoring": _scoring,
     "sales' time": _time,
     "drift": _drift,
-    "carrier": _carrier,
+    "channel": _channel,
     "events": _events,
     "links": _links,
     "brakes": _brakes,

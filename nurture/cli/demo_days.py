@@ -107,13 +107,13 @@ def live(place: Stage, town: Town, morning: Morning, at: datetime, watch: Callab
     town.files(place.inbox, f"{at:%Y-%m-%d}")
     morning(at)
     town.wake_up(at.date())
-    composer, carrier = Composer(place.settings), registry.channel(place.settings)
+    composer, channel = Composer(place.settings), registry.channel(place.settings)
     for turn in range(1, TURNS):
         now = at + turn * TURN
         watch(now)
         _turn(place, town, now)
         apply(place.engine, now)
-        deliver(place.engine, place.settings.clock, carrier, composer)
+        deliver(place.engine, place.settings.clock, channel, composer)
     return _counted(place, town, at)
 
 

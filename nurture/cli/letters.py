@@ -33,6 +33,7 @@ def check(campaign: Slug = None, json: AsJson = False) -> None:
     """
     from dataclasses import asdict
 
+    from nurture.channels import registry
     from nurture.checks import campaign as campaign_check
     from nurture.checks.languages import readers_of
     from nurture.config import sales, scoring, segments, solutions
@@ -42,7 +43,9 @@ def check(campaign: Slug = None, json: AsJson = False) -> None:
     ours = settings()
     now = ours.clock()
     readers = readers_of(database.here(), now) if database.is_there(ours.database) else None
-    problems = campaign_check.check(ours.templates, campaign, now.date(), readers=readers)
+    problems = campaign_check.check(
+        ours.templates, campaign, now.date(), parts=registry.needed_parts(ours), readers=readers
+    )
     if campaign is None:
         problems += scoring.check(ours.rules / "scoring.toml")
         problems += segments.check(ours.rules / segments.FILE) + solutions.check(ours.rules)
@@ -155,7 +158,7 @@ def send(
     from models import campaign as kept
     from nurture.channels import registry
     from nurture.rendering.composer import Composer
-    from nurture.runtime import database
+    from nurture.runtime import database, log
     from nurture.runtime.restore_guard import outside
     from tasks.delivery import outbox
     from tasks.delivery.scheduled_send import recall
@@ -179,26 +182,27 @@ def send(
             ("campaign", "#entered", "#planned", "#skipped", "#waiting", "#ended"),
             [(slug, p.entered, p.planned, p.skipped, p.waiting, p.ended) for slug, p in plans.items()],
         )
-    carrier, composer = registry.channel(settings), Composer(settings)
+    log.configure(settings.log)
+    channel, composer = registry.channel(settings), Composer(settings)
     again = _again(engine, now, composer, published, missing) if missing else 0
     if again and not json:
         out.print(f"{again:,} who were left out get {missing!r} after all")
-    if not yes and carrier.name != "mailbox":
+    if not yes and channel.name != "mailbox":
         typer.confirm(
-            f"{planned + again:,} new letters are planned. Let the outbox leave through {carrier.name}?",
+            f"{planned + again:,} new letters are planned. Let the outbox leave through {channel.name}?",
             abort=True,
             err=True,
         )
     clock = (lambda: now) if at else settings.clock
-    recall(engine, clock, carrier, composer)
-    done = outbox.deliver(engine, clock, carrier, composer, outside=outside(settings))
+    recall(engine, clock, channel, composer)
+    done = outbox.deliver(engine, clock, channel, composer, outside=outside(settings))
     if json:
         print_json(
             {"plans": {slug: asdict(plan) for slug, plan in plans.items()}, "again": again, "delivered": asdict(done)}
         )
     else:
         out.print(
-            f"{done.accepted:,} accepted by the {carrier.name}, {done.skipped:,} skipped, {done.refused:,} refused, "
+            f"{done.accepted:,} accepted by the {channel.name}, {done.skipped:,} skipped, {done.refused:,} refused, "
             f"{done.unknown:,} unknown, {done.put_off:,} put off to a better hour"
         )
         if done.stopped:

@@ -25,7 +25,7 @@ def list_(json: AsJson = False) -> None:
         print_json(rows)
     elif rows:
         print_table(
-            ("request", "carrier", "letter", "#people", "since", "what is known"),
+            ("request", "channel", "letter", "#people", "since", "what is known"),
             [
                 (
                     row["id"],

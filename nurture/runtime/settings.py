@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -53,6 +54,10 @@ class Settings(BaseSettings):
     web_port: int = 8400
     prefect_port: int = 4200
     secret: SecretStr = Field(SecretStr(""), description="signs our links; made once and kept in `var` when empty")
+
+    log: Literal["", "text", "json"] = Field(
+        "", description="the log's lines: text for a person, json for a machine; empty: text, and none from commands"
+    )
 
     # how mail leaves
     channel: str = Field("mailbox", description="a name of nurture/channels/registry.py: mailbox or sendgrid")

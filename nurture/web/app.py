@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from nurture.rendering.links import links_for
 from nurture.runtime import database
+from nurture.runtime.log import configure_service
 from nurture.runtime.settings import Settings
 from nurture.web import events, groups, library, mailbox, sales, unsubscribe
 from nurture.web.dependencies import Dependencies
@@ -83,7 +84,7 @@ def serve(settings: Settings) -> None:
     """Serve the web app until it is stopped. Only this machine can reach it; a web server in front brings others."""
     import uvicorn
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure_service(settings.log)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # asked by every look at /health
     uvicorn.run(
         create_app(settings, database.engine_at(settings.database)),

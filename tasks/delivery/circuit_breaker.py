@@ -14,7 +14,7 @@ from models.queries import deliverability
 from nurture.channels.base import Channel
 from nurture.rules.delivery import circuit_breaker
 from nurture.rules.delivery.circuit_breaker import Level
-from nurture.runtime import database
+from nurture.runtime import database, log
 from nurture.runtime.settings import Settings
 
 NO_LIMIT = 10**9
@@ -46,6 +46,7 @@ def allowance(engine: Engine, now: datetime, channel: Channel, settings: Setting
         why = f"of {doubtful:,} letters nobody knows whether they were sent: settle them, then go on"
         with database.writing(engine) as session:
             set_brake(session, "all", why, "the brake on doubts", now)
+        log.write(log.SendPauseSet("all", "circuit breaker: too many unknown"))
         return Allowance(0, stop=why)
     size = circuit_breaker.size_after_doubt(taken, NO_LIMIT)
     left = NO_LIMIT if limit is None else max(0, limit - sum(sent.values()))
@@ -79,4 +80,6 @@ def watch(engine: Engine, now: datetime) -> dict[str, str]:
         with database.writing(engine) as session:
             for scope, why in paused.items():
                 set_brake(session, scope, why, "the brake on complaints", now)
+        for scope in paused:
+            log.write(log.SendPauseSet(scope, "circuit breaker: complaints and bounces"))
     return paused

@@ -23,7 +23,7 @@ from nurture.channels.base import Channel, RequestBatch, ScheduledSend
 from nurture.rendering.composer import Composer, PublishedVersion
 from nurture.rules.delivery.states import CLAIM_LEASE, Answer, Sorted, batch_size
 from nurture.rules.reasons import Reason, Skip
-from nurture.runtime import database
+from nurture.runtime import database, log
 from nurture.runtime.clock import Clock
 from tasks.delivery import eligibility
 from tasks.delivery.eligibility import EVERYTHING, Delivered
@@ -187,3 +187,4 @@ def give_back(engine: Engine, now: datetime, owner: str, attempt_ids: Sequence[s
     """What was claimed and will not be offered now waits again, at once."""
     with database.writing(engine) as session:
         steps.give_back(session, attempt_ids, owner, now)
+    log.write(log.ClaimReturned(len(attempt_ids), "not to be offered now"))

@@ -33,7 +33,7 @@ class Senders(Generic[T]):
     def __init__(self, at_once: int) -> None:
         self.at_once = at_once
         self.pool = ThreadPoolExecutor(at_once, "sender") if at_once > 1 else None
-        self.crew = ThreadPoolExecutor(at_once, "carrier") if at_once > 1 else None
+        self.crew = ThreadPoolExecutor(at_once, "channel") if at_once > 1 else None
         self.under_way: dict[Future[T], tuple[int, int]] = {}  # letters and requests
 
     def __enter__(self) -> "Senders[T]":

@@ -16,7 +16,7 @@ from models.queries.request_steps import Answered, MessageResult
 from nurture.channels.base import Channel, OutboundEmail, ScheduledSend
 from nurture.rendering.composer import Composer
 from nurture.rules.delivery.states import ARMED_LEASE, Answer, Verdict, consequences, trigger_of
-from nurture.runtime import database
+from nurture.runtime import database, log
 from nurture.runtime.clock import Clock
 from tasks.delivery import claims, eligibility
 from tasks.delivery.claims import Claimed, Load
@@ -163,6 +163,7 @@ def _recorded(
     if answer.verdict is Verdict.STOP:
         scope = f"campaign:{load.published.slug}" if answer.campaign_only else "all"
         set_brake(session, scope, answer.detail, "the provider's answer", now)
+        log.write(log.SendPauseSet(scope, "the provider's answer"))
     if not first:
         return Delivered(requests=1)
     states = Counter(its.state for its in after)

@@ -15,7 +15,7 @@ from models.queries.request_steps import MessageResult
 from nurture.channels.base import Channel
 from nurture.rendering.composer import Composer
 from nurture.rules.delivery.states import CLAIM_LEASE
-from nurture.runtime import database
+from nurture.runtime import database, log
 from nurture.runtime.clock import Clock
 from nurture.runtime.restore_guard import Outside
 from tasks.delivery import claims, dispatch
@@ -128,4 +128,6 @@ def tidy(engine: Engine, now: datetime, channel: Channel) -> Delivered:
                 sent, not_sent = Trigger.SETTLE_SENT, Trigger.SETTLE_NOT_SENT
                 results = [MessageResult(i, sent if i in taken else not_sent) for i in ids]
                 steps.record_answer(session, attempt_id, sent if taken else not_sent, results, now)
+    if reaped.given_back:
+        log.write(log.ClaimReturned(reaped.given_back, "lease over"))
     return Delivered(released=reaped.given_back, doubted=reaped.unknown, skipped=expired)

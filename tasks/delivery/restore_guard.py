@@ -12,7 +12,7 @@ from models import restore_guard
 from models.campaign import release_brake, set_brake
 from models.restore_guard import RESTORED
 from nurture.rules.delivery.restore_guard import EVERY, Mark, forgotten
-from nurture.runtime import database
+from nurture.runtime import database, log
 from nurture.runtime.restore_guard import Outside, Unreadable
 
 MEND = "Find out what was sent since, then `nurture resume --restored`"
@@ -75,6 +75,7 @@ def surprised(session: Session, strangers: int, now: datetime) -> None:
     """The provider tells of requests with this database's name that it does not know: nothing leaves any more."""
     why = f"SendGrid tells of {strangers:,} requests that this database has forgotten: it was restored, or has a copy"
     set_brake(session, RESTORED, f"{why}. {MEND}", "the provider's events", now)
+    log.write(log.SendPauseSet(RESTORED, "the provider's events"))
 
 
 def confirm(engine: Engine, outside: Outside, by: str, newest: str, now: datetime) -> Mark:

@@ -207,6 +207,24 @@ def test_a_provider_that_refuses_everything_fails_the_run_with_the_mend(
     assert outbox.states(engine) == {"waiting": 3}
 
 
+def test_what_left_and_what_was_answered_is_in_the_runs_log(prefect: supervisor.Addresses, engine: Engine) -> None:
+    from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+    from prefect.client.schemas.sorting import FlowRunSort
+    from prefect.logging.handlers import APILogWorker
+
+    outbox.fill(engine, AT, 3)
+    assert run("delivery").is_completed()
+    APILogWorker.drain_all(timeout=5)
+    [last] = ask(lambda client: client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1))
+    ours = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[last.id]))
+    told = [entry.message for entry in ask(lambda client: client.read_logs(ours))]
+    [sent] = [line for line in told if line.startswith("request sent: ")]
+    [answered] = [line for line in told if line.startswith("request answered: ")]
+    assert sent.endswith("channel=mailbox campaign=test emails=3 scheduled=no")
+    assert answered.endswith("channel=mailbox campaign=test emails=3 verdict=taken status=202 refused=0")
+    assert "@" not in "".join(told)
+
+
 def test_the_providers_log_is_asked_about_what_nobody_knows(
     prefect: supervisor.ServiceUrls, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

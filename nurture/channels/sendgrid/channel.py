@@ -50,6 +50,9 @@ class SendGrid:
     def __repr__(self) -> str:
         return f"SendGrid({self.api.host})"
 
+    def __str__(self) -> str:
+        return f"SendGrid at {self.api.host}" + (", sandbox: nothing is delivered" if self.sandbox else "")
+
     def request_batches(self, emails: Sequence[OutboundEmail]) -> list[RequestBatch]:
         """The emails in as few requests as can be: those whose words are the same share one."""
         return mail.request_batches(emails, self.limits.per_request)
