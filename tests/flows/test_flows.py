@@ -207,7 +207,7 @@ def test_a_provider_that_refuses_everything_fails_the_run_with_the_mend(
     assert outbox.states(engine) == {"waiting": 3}
 
 
-def test_what_left_and_what_was_answered_is_in_the_runs_log(prefect: supervisor.Addresses, engine: Engine) -> None:
+def test_what_left_and_what_was_answered_is_in_the_runs_log(prefect: supervisor.ServiceUrls, engine: Engine) -> None:
     from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
     from prefect.client.schemas.sorting import FlowRunSort
     from prefect.logging.handlers import APILogWorker
