@@ -90,7 +90,7 @@ def written_for(predicate: str, target: Target) -> str:
     return _written(tree, target)
 
 
-def _size(tree: exp.Expression) -> tuple[int, int]:
+def _size(tree: exp.Expr) -> tuple[int, int]:
     """How many nodes, and how many of them lie within each other at most; a chain of AND or OR is one level."""
     count, deepest, waiting = 0, 0, [(tree, 1)]
     while waiting:
@@ -102,7 +102,7 @@ def _size(tree: exp.Expression) -> tuple[int, int]:
     return count, deepest
 
 
-def _unknown_columns(tree: exp.Expression, columns: Mapping[str, Kind]) -> Iterator[str]:
+def _unknown_columns(tree: exp.Expr, columns: Mapping[str, Kind]) -> Iterator[str]:
     for column in tree.find_all(exp.Column):
         name = column.name
         if column.table:
@@ -113,14 +113,21 @@ def _unknown_columns(tree: exp.Expression, columns: Mapping[str, Kind]) -> Itera
             yield f"there is no column {name!r}{hint}"
 
 
-COMPARED = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
-COMPUTED = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
+COMPARED: dict[type[exp.Expr], str] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.GT: ">",
+    exp.GTE: ">=",
+    exp.LT: "<",
+    exp.LTE: "<=",
+}
+COMPUTED: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
 
 
-def _kind(node: exp.Expression, columns: Mapping[str, Kind]) -> Kind:
+def _kind(node: exp.Expr, columns: Mapping[str, Kind]) -> Kind:
     """What an expression is. Raises Mismatch where it makes no sense."""
 
-    def kind(of: exp.Expression) -> Kind:
+    def kind(of: exp.Expr) -> Kind:
         return _kind(of, columns)
 
     match node:
@@ -173,13 +180,13 @@ def _kind(node: exp.Expression, columns: Mapping[str, Kind]) -> Kind:
             raise Mismatch(f"{node.sql()!r} is not allowed in a condition")
 
 
-def _all(wanted: Kind, columns: Mapping[str, Kind], *parts: exp.Expression) -> None:
+def _all(wanted: Kind, columns: Mapping[str, Kind], *parts: exp.Expr) -> None:
     for part in parts:
         if (kind := _kind(part, columns)) is not wanted and kind is not Kind.NULL:
             raise Mismatch(f"{part.sql()} is a {kind} where a {wanted} is wanted{_mend(part, wanted)}")
 
 
-def _alike(node: exp.Expression, columns: Mapping[str, Kind], *parts: exp.Expression) -> Kind:
+def _alike(node: exp.Expr, columns: Mapping[str, Kind], *parts: exp.Expr) -> Kind:
     """All parts are text, or all are numbers; NULL goes with either. Returns which."""
     kinds = {part.sql(): _kind(part, columns) for part in parts}
     known = {kind for kind in kinds.values() if kind is not Kind.NULL}
@@ -202,7 +209,7 @@ def _quoted(text: str, number: str) -> str:
     return f"; write '{number}' in quotation marks" if re.fullmatch(r"-?[\d.]+", number) else ""
 
 
-def _mend(part: exp.Expression, wanted: Kind) -> str:
+def _mend(part: exp.Expr, wanted: Kind) -> str:
     return f": {EXAMPLE}" if wanted is Kind.CONDITION and isinstance(part, exp.Column | exp.Literal) else ""
 
 
@@ -256,10 +263,10 @@ def _cast(node: exp.Cast) -> Kind:
     return Kind.NUMBER
 
 
-def _written(node: exp.Expression, target: Target) -> str:
+def _written(node: exp.Expr, target: Target) -> str:
     """One node in the target's words. Numbers are computed as floating point in both, and nothing is divided by 0."""
 
-    def w(of: exp.Expression) -> str:
+    def w(of: exp.Expr) -> str:
         return _written(of, target)
 
     match node:
@@ -310,7 +317,7 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _compared(left: exp.Expression, sign: str, right: exp.Expression, target: Target) -> str:
+def _compared(left: exp.Expr, sign: str, right: exp.Expr, target: Target) -> str:
     """Text is put in order by its code points in both databases: PostgreSQL's own order is the operating system's."""
     one, other = _written(left, target), _written(right, target)
     if target.dialect == "postgresql" and sign not in ("=", "<>") and any(_is_text(s, target) for s in (left, right)):
@@ -318,7 +325,7 @@ def _compared(left: exp.Expression, sign: str, right: exp.Expression, target: Ta
     return f"{one} {sign} {other}"
 
 
-def _is_text(side: exp.Expression, target: Target) -> bool:
+def _is_text(side: exp.Expr, target: Target) -> bool:
     match side.unnest():
         case exp.Lower() | exp.Upper() | exp.JSONExtractScalar():
             return True
