@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine
 
-from models.contact import Consent
+from models.address import SuppressedBy
 from models.import_file import ImportRecord, record_import
 from models.queries.intake_accounts import AccountRow, save_accounts
 from models.queries.intake_changes import SavedRows, lock_intake
-from models.queries.intake_contacts import ContactRow, save_contacts, withdraw_consent
+from models.queries.intake_contacts import ContactRow, save_contacts
 from models.queries.intake_history import (
     ActivityRow,
     OpportunityRow,
@@ -24,6 +24,7 @@ from models.queries.intake_history import (
     save_opportunities,
     save_orders,
 )
+from models.queries.intake_refusals import save_refusals, withdraw_consent
 from nurture.files.duplicate_index import DuplicateIndex, EarlierRow
 from nurture.files.mapping import MappingError, check_columns
 from nurture.files.reader import DataFile, FileRow, open_file
@@ -31,6 +32,7 @@ from nurture.files.rejects import RejectsFile, without_our_columns
 from nurture.rules.intake.cell_parsers import ambiguous, shortened
 from nurture.rules.intake.fields import DATES, Kind
 from nurture.rules.intake.file_mapping import FileMapping
+from nurture.rules.intake.refusals import RefusalReader
 from nurture.rules.intake.row_parser import CellError, ImportedRow, RowParser
 from nurture.runtime import database
 from tasks.task import task
@@ -60,6 +62,7 @@ class Imported:
     changed: int = 0
     repeated: int = 0  # rows that say word for word what an earlier row of the file said
     incomplete: int = 0  # good rows of which a cell had to be left out: they stand in the rejects file too
+    suppressed: int = 0  # addresses that say no anywhere in the file and were free before
 
 
 class GoodRow(NamedTuple):
@@ -75,6 +78,7 @@ class _Counts:
     rejected: int = 0
     repeated: int = 0
     incomplete: int = 0
+    suppressed: int = 0  # addresses that said no and were free before
     saved: SavedRows = field(default_factory=SavedRows)
 
     def add(self, saved: SavedRows) -> None:
@@ -96,6 +100,7 @@ def import_file(
     check_columns(mapping, file.header)
     _check_dates(mapping, path, file)
     work = _FileImport(engine, now, mapping, file, RejectsFile(path, rejects_folder, file, now))
+    work.save_refusals()
     with work.rejects:
         for chunk in _chunks(file.rows()):
             with _no_garbage_collection():
@@ -122,17 +127,36 @@ class _FileImport:
         self.engine, self.now, self.mapping, self.file, self.rejects = engine, now, mapping, file, rejects
         self.parse = RowParser(mapping, file.header)
         self.index = DuplicateIndex()
+        self.refused: set[int] = set()  # hashes of the addresses that say no somewhere in the file
         self.bad: list[tuple[FileRow, list[CellError]]] = []  # of this chunk, until written in the order of the file
         self.counts = _Counts()
+
+    def save_refusals(self) -> None:
+        """Before anything is imported: whoever says no anywhere in the file is suppressed for good, also in a row that
+        is cut off, faulty, repeated or in conflict with another."""
+        read = RefusalReader(self.mapping, self.file.header)
+        if not read.can_refuse:
+            return
+        found = (
+            refusal
+            for row in self.file.rows()
+            for cells in ([row.cells, list(row.tolerant)] if row.tolerant else [row.cells])
+            for refusal in read(row.line, cells)
+        )
+        while some := list(islice(found, CHUNK)):
+            self.refused.update(hash(one.address) for one in some if one.why != SuppressedBy.BOUNCE)
+            with database.writing(self.engine) as session:
+                lock_intake(session)
+                self.counts.suppressed += save_refusals(session, some, self.now)
 
     def save_chunk(self, chunk: list[FileRow]) -> None:
         """Parse the rows, save the good ones in one transaction, write the others to the rejects file."""
         self.counts.rows += len(chunk)
-        fresh, stopped = self._first_of_each(self._good(chunk))
+        fresh = self._first_of_each(self._good(chunk))
         with database.writing(self.engine) as session:
             lock_intake(session)
             saved = SAVE[self.mapping.kind](session, [good.parsed for good in fresh], self.now)
-            withdraw_consent(session, stopped, self.now)
+            withdraw_consent(session, self._refused_among(fresh), self.now)
         for place, (name, why) in sorted(saved.refused.items()):
             row, parsed = fresh[place]
             value = shortened(str(getattr(parsed, name) or ""))
@@ -159,26 +183,29 @@ class _FileImport:
             good.append(GoodRow(row, parsed))
         return good
 
-    def _first_of_each(self, good: list[GoodRow]) -> tuple[list[GoodRow], list[str]]:
+    def _first_of_each(self, good: list[GoodRow]) -> list[GoodRow]:
         """Of rows that name one thing, the first. A later one that says the same is counted, one that differs is
-        rejected with the first one's line, for a person to decide; but a no is heeded wherever it stands."""
-        fresh, stopped = [], []
+        rejected with the first one's line, for a person to decide; its no was heeded before anything else."""
+        fresh = []
         names = _identities([row.parsed for row in good])
         if not names:
-            return good, []
+            return good
         said = [hash(self.parse.cells_used(row.source.cells)) for row in good]
         found = self.index.find_earlier([row.source.line for row in good], list(names.values()), said)
         for row, earlier in zip(good, found, strict=True):
             if earlier is None:
                 fresh.append(row)
                 continue
-            if isinstance(row.parsed, ContactRow) and row.parsed.consent == Consent.WITHDRAWN:
-                stopped.append(row.parsed.address)
             if earlier.same:
                 self.counts.repeated += 1
             else:
                 self._reject_duplicate(row, earlier, list(names)[earlier.which])
-        return fresh, stopped
+        return fresh
+
+    def _refused_among(self, rows: list[GoodRow]) -> list[str]:
+        """The addresses of new or changed contacts that say no in some row of the file."""
+        contacts = [row.parsed for row in rows if isinstance(row.parsed, ContactRow)] if self.refused else []
+        return [contact.address for contact in contacts if hash(contact.address) in self.refused]
 
     def _reject_duplicate(self, row: GoodRow, earlier: EarlierRow, name: str) -> None:
         why = f"stands in {self.file.unit} {earlier.line} already, which came first; make one row of the two"
@@ -198,6 +225,7 @@ class _FileImport:
         return Imported(
             self.mapping.kind, counts.rows, counts.rows - counts.rejected, counts.rejected, saved.unchanged,
             self.rejects.name, saved.created, saved.changed, counts.repeated, counts.incomplete,
+            counts.suppressed,
         )  # fmt: skip
 
 

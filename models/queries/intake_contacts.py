@@ -13,10 +13,10 @@ from models.bulk_insert import bulk_insert, bulk_insert_names
 from models.contact import Consent, Contact, Market, Stage
 from models.queries.intake_accounts import accounts_by_domain, find_or_create_accounts
 from models.queries.intake_changes import Change, SavedRows, Traits, merge, merge_traits, save_changes
+from models.queries.intake_refusals import HEARD_FROM
 from models.queries.person import are_one
 from models.queries.suppression import suppress
 
-HEARD_FROM = "import"
 FIRST_STAGE = {Market.B2B: Stage.LEAD.value, Market.B2C: Stage.AWARE.value}
 STRONGER: dict[str | None, int] = {
     None: 0,
@@ -104,14 +104,6 @@ class NewContact(NamedTuple):
     updated_at: datetime
 
 
-class ConsentWithdrawn(NamedTuple):
-    """The columns of `contact` that a no changes."""
-
-    consent: str
-    consent_at: datetime
-    consent_source: str
-
-
 @dataclass
 class _KnownContacts:
     """The contacts that a set of rows may mean, by (market, address) and by (market, key)."""
@@ -164,24 +156,11 @@ def save_contacts(session: Session, rows: Sequence[ContactRow], now: datetime) -
     bulk_insert(session, Contact, new)
     save_changes(session, Contact, changed, now)
     kept = [row for place, row in enumerate(rows) if place not in saved.refused]
-    _keep_suppressed(session, [row.address for row in kept if row.consent == Consent.WITHDRAWN], moved, now)
+    _move_suppressions(session, moved, now)
     are_one(session, [(row.address, row.alias) for row in kept if row.alias])
     saved.created, saved.changed = len(new), len(changed)
     saved.unchanged = len(kept) - len(new) - len(changed)
     return saved
-
-
-def withdraw_consent(session: Session, addresses: Collection[str], now: datetime) -> None:
-    """Suppress addresses whose no stands in a row that is otherwise left out, and withdraw the consent of their
-    contacts."""
-    if not addresses:
-        return
-    query = select(col(Contact.id)).where(
-        col(Contact.address).in_(addresses), col(Contact.consent) != Consent.WITHDRAWN
-    )
-    no = ConsentWithdrawn(Consent.WITHDRAWN.value, now, HEARD_FROM)
-    save_changes(session, Contact, [Change(id, no) for (id,) in session.execute(query.with_for_update())], now)
-    _keep_suppressed(session, addresses, {}, now)
 
 
 def _account_ids(session: Session, rows: Sequence[ContactRow], now: datetime) -> dict[int, int]:
@@ -241,14 +220,8 @@ def _changed_details(old: ContactDetails, row: ContactRow, account_id: int | Non
     return merge(old, said)
 
 
-def _keep_suppressed(session: Session, withdrawn: Collection[str], moved: Mapping[str, str], now: datetime) -> None:
-    """Suppress the addresses of people who said no, unless they are; a no goes along to a new address (old → new)."""
-    if withdrawn:
-        free = select(col(Address.address)).where(
-            col(Address.address).in_(withdrawn), col(Address.suppressed_at).is_(None)
-        )
-        if stopping := [a for (a,) in session.execute(free)]:
-            suppress(session, stopping, SuppressedBy.UNSUBSCRIBE, HEARD_FROM, now)
+def _move_suppressions(session: Session, moved: Mapping[str, str], now: datetime) -> None:
+    """A no goes along to a new address (old → new); a bounce is the old mailbox's own."""
     if moved:
         suppressed = select(col(Address.address), col(Address.suppressed_why)).where(
             col(Address.address).in_(list(moved)), col(Address.suppressed_why).in_(GOES_ALONG)

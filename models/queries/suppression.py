@@ -87,6 +87,15 @@ def in_force(entries: Iterable[SuppressionEntry]) -> list[SuppressionEntry]:
     return found
 
 
+def reasons_in_force(session: Session, addresses: Sequence[str]) -> dict[str, set[str]]:
+    """Why each of these addresses must not be mailed: every reason that nobody has taken back; free ones have none."""
+    known: dict[str, list[SuppressionEntry]] = defaultdict(list)
+    for some in chunks(addresses):
+        for entry in _entries(session, some):
+            known[entry.address].append(entry)
+    return {address: {one.why for one in in_force(entries)} for address, entries in known.items()}
+
+
 def _record(session: Session, entries: Mapping[str, set[SuppressionEntry]]) -> int:
     add_new(session, Address, [{"address": address} for address in entries])
     since = _lock(session, list(entries))

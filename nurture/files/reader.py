@@ -15,6 +15,7 @@ import polars
 from nurture.files.encoding import BLOCK, FileError, FileProbe, encoding_of, probe_file, unpacked
 
 SEPARATORS = (",", ";", "\t", "|")
+FEW_LINES = 50
 MOST_LINES = 1_000  # in one row; a row that goes on for longer is a quotation mark that was never closed
 LONGEST_CELL = 64 << 20
 BATCH = 20_000
@@ -38,6 +39,7 @@ class FileRow(NamedTuple):
     line: int  # where it begins, counted as an editor counts
     cells: list[str]
     broken: str = ""  # why it cannot be taken as a row; then `cells` are a best guess, for the rejects file
+    tolerant: tuple[str, ...] = ()  # of a broken row: its cells as a reader sees them that forgives stray marks
 
 
 @dataclass
@@ -182,7 +184,8 @@ def _rows(lines: Callable[[], Iterator[str]], skip: int, separator: str, suspici
         except csv.Error as error:
             if not feed.used:
                 return
-            yield FileRow(line, _guess(feed.give_back(), separator), _why(error))
+            tolerant = _tolerant(feed.used, separator, width)
+            yield FileRow(line, _guess(feed.give_back(), separator), _why(error), tolerant)
             reader = csv.reader(feed, delimiter=separator, strict=True)  # the old one is spent
             line += 1
             continue
@@ -207,6 +210,18 @@ def _why(error: csv.Error) -> str:
 def _guess(line: str, separator: str) -> list[str]:
     """The cells of a line that is no good row, so that its author finds their way in it."""
     return [c.strip('"') for c in line.rstrip("\r\n").split(separator)] if len(line) < BLOCK else [line[:1000] + "…"]
+
+
+def _tolerant(lines: list[str], separator: str, width: int) -> tuple[str, ...]:
+    """The cells of a few lines that are no good row, when stray quotation marks are taken as they come; none
+    unless they are as many as the header has."""
+    if len(lines) > FEW_LINES or sum(map(len, lines)) > BLOCK:
+        return ()
+    try:
+        cells = tuple(next(csv.reader(lines, delimiter=separator), ()))
+    except csv.Error:
+        return ()
+    return cells if len(cells) == width else ()
 
 
 def _undecodable(cell: str) -> bool:

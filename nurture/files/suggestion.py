@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nurture.files.reader import open_file
 from nurture.files.rejects import without_our_columns
-from nurture.rules.intake import addresses, names
+from nurture.rules.intake import addresses, consent_words
 from nurture.rules.intake.cell_parsers import SLASHED, CellFormat, InvalidCell
 from nurture.rules.intake.fields import FIELDS, WITH_TRAITS, Kind
 
@@ -102,7 +102,7 @@ def _file(kind: Kind, columns: dict[str, str], cells: dict[str, list[str]], sepa
 def _consent(said: Sequence[str]) -> list[str]:
     lines = ["", '[values.consent]            # "granted", "withdrawn" or "unknown"']
     for word, _ in Counter(said).most_common(12):
-        meant = names.consent(word, CellFormat())
+        meant = consent_words.consent(word, CellFormat())
         lines.append(f'{_quoted(word)} = "{"unknown" if isinstance(meant, InvalidCell) else meant}"'
                      + ("   # what does this one mean?" if isinstance(meant, InvalidCell) else ""))  # fmt: skip
     return lines

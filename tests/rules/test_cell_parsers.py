@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.rules.intake import cell_parsers, names
+from nurture.rules.intake import cell_parsers, consent_words, names
 from nurture.rules.intake.cell_parsers import CellFormat, InvalidCell
 
 SILENT = CellFormat()
@@ -182,18 +182,18 @@ def test_a_language_is_known_by_code_and_by_name(cell: str, locale: str) -> None
     [("yes", "granted"), ("Ja", "granted"), ("NO", "withdrawn"), ("unsubscribed", "withdrawn"), ("?", "unknown")],
 )
 def test_consent_is_understood(cell: str, meaning: str) -> None:
-    assert names.consent(cell, SILENT) == meaning
+    assert consent_words.consent(cell, SILENT) == meaning
 
 
 def test_what_is_not_understood_says_how_to_translate_it() -> None:
-    assert '[values.consent] "maybe"' in why(names.consent("maybe", SILENT))
+    assert '[values.consent] "maybe"' in why(consent_words.consent("maybe", SILENT))
     assert "[values.country]" in why(names.country("Atlantis", SILENT))
     assert "language" in why(names.locale("Klingon", SILENT))
     assert "currency" in why(names.currency("Taler", SILENT))
     assert "time zone" in why(cell_parsers.time_zone("Mars/Base", SILENT))
-    assert "neither yes nor no" in why(names.flag("perhaps", SILENT))
+    assert "neither yes nor no" in why(consent_words.unsubscribed("perhaps", SILENT))
 
 
 def test_a_day_of_leaving_is_a_yes() -> None:
-    assert names.flag("2025-06-01", SILENT) is True
-    assert names.flag("no", SILENT) is False
+    assert consent_words.unsubscribed("2025-06-01", SILENT) is True
+    assert consent_words.unsubscribed("no", SILENT) is False

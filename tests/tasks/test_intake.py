@@ -78,7 +78,8 @@ def test_a_contact_arrives_with_its_account_and_everything_else_as_traits(
     engine: Engine, bring: Bring, now: datetime
 ) -> None:
     done = bring(HEAD + ZOE)
-    nothing = {"rejected": 0, "unchanged": 0, "rejects_file": None, "changed": 0, "repeated": 0, "incomplete": 0}
+    nothing = {"rejected": 0, "unchanged": 0, "rejects_file": None, "changed": 0, "repeated": 0, "incomplete": 0,
+               "suppressed": 0}  # fmt: skip
     assert asdict(done) == {"kind": "contacts", "rows": 1, "good": 1, "created": 1, **nothing}
     [zoe] = every(engine, Contact, "key", "address", "first_name", "title", "stage", "traits")
     assert zoe == ("1", "zoe@foo.example", "Zoë", "Head of Maintenance", "lead", {"Plant": "Kiel"})

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from models.contact import Market, Stage
 from models.opportunity import OpportunityOutcome, OpportunityStage
-from nurture.rules.intake import addresses, cell_parsers, names
+from nurture.rules.intake import addresses, cell_parsers, consent_words, names
 from nurture.rules.intake.cell_parsers import CellFormat, CellValue, InvalidCell
 
 Kind = Literal["accounts", "contacts", "activities", "orders", "opportunities"]
@@ -97,9 +97,10 @@ FIELDS: dict[Kind, dict[str, FieldSpec]] = {
         "email": FieldSpec(email, needed=True), "key": TEXT, "market": FieldSpec(MARKETS, needed=True),
         "account": TEXT, "account_name": TEXT, "first_name": TEXT, "last_name": TEXT, "name": TEXT, "title": TEXT,
         "phone": TEXT, "locale": FieldSpec(names.locale), "country": FieldSpec(names.country),
-        "time_zone": FieldSpec(cell_parsers.time_zone), "consent": FieldSpec(names.consent, strict=True),
+        "time_zone": FieldSpec(cell_parsers.time_zone), "consent": FieldSpec(consent_words.consent, strict=True),
         "consent_at": FieldSpec(cell_parsers.moment), "consent_source": TEXT,
-        "unsubscribed": FieldSpec(names.flag, strict=True),
+        "unsubscribed": FieldSpec(consent_words.unsubscribed, strict=True),
+        "bounced": FieldSpec(consent_words.marked), "complained": FieldSpec(consent_words.marked),
         "stage": FieldSpec(_one_of([s.value for s in Stage])), "created_at": FieldSpec(cell_parsers.moment),
         "alias": FieldSpec(email),
     },

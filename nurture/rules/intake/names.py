@@ -18,13 +18,6 @@ ALSO = {"uk": "GB", "england": "GB", "scotland": "GB", "great britain": "GB", "u
 ROWS = tuple(LANGUAGES.values())
 SAID_YES = frozenset({"1", "x", "oui"}.union(*(row.yes for row in ROWS)))
 SAID_NO = frozenset({"0", "non"}.union(*(row.no for row in ROWS)))
-CONSENT = {
-    **dict.fromkeys(SAID_YES.union(*(row.granted for row in ROWS)), "granted"),
-    **dict.fromkeys(SAID_NO.union(*(row.withdrawn for row in ROWS)), "withdrawn"),
-    **dict.fromkeys({"?", "n/a"}.union(*(row.unknown for row in ROWS)), "unknown"),
-}
-YES = SAID_YES | {"unsubscribed", "opted out", "wahr", "1.0"}  # of a column such as "has left"
-NO = SAID_NO | {"subscribed", "falsch", "-", "0.0"}
 CHINESE = re.compile("[\u3400-\u9fff]")
 
 
@@ -76,26 +69,3 @@ def currency(cell: str, form: CellFormat) -> str | InvalidCell:
     """ISO 4217: EUR, from "EUR", "eur" or "€"."""
     code = CURRENCY_MARKS.get(cell, cell.upper())
     return code if code in list_currencies() else InvalidCell('is not a currency; write its code, e.g. "EUR"')
-
-
-@lru_cache(1_000)
-def consent(cell: str, form: CellFormat) -> str | InvalidCell:
-    """ "granted", "withdrawn" or "unknown", from yes, no and their like; anything else is no answer."""
-    found = CONSENT.get(cell.casefold())
-    return found or InvalidCell(
-        "is neither yes nor no; say in the mapping what it means: "
-        f'[values.consent] "{cell[:30]}" = "granted", "withdrawn" or "unknown"'
-    )
-
-
-@lru_cache(1_000)
-def flag(cell: str, form: CellFormat) -> bool | InvalidCell:
-    """True or False from yes and no and their like; the day on which they left is a yes."""
-    low = cell.casefold()
-    if low in YES:
-        return True
-    if low in NO:
-        return False
-    if re.match(r"\d{4}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{2}", cell):
-        return True  # the day on which they left
-    return InvalidCell("is neither yes nor no")

@@ -74,6 +74,8 @@ class ParsedContact(NamedTuple):
     consent_at: datetime | None
     consent_source: str | None
     unsubscribed: bool | None
+    bounced: bool | None
+    complained: bool | None
     stage: str | None
     created_at: datetime | None
     alias: str | None
@@ -108,7 +110,7 @@ class RowParser:
         if source and source.template is None and len(source.columns) == 1:
             place = at[source.columns[0]]
         elif source:
-            made = _joined(source, at)
+            made = make_cell(source, at)
         read = how.read
         if table := self.mapping.values.get(name):
             read = _translated(table, read)
@@ -179,7 +181,8 @@ class RowParser:
         return traits
 
 
-def _joined(source: ColumnSource, at: dict[str, int]) -> CellMaker:
+def make_cell(source: ColumnSource, at: dict[str, int]) -> CellMaker:
+    """How the cell of a field is made that comes from several columns or a template. `at`: the columns' places."""
     places = [at[c] for c in source.columns if c in at]
     if source.template is None:
         return lambda line, cells: " ".join(filter(None, (cells[i].strip() for i in places)))
@@ -211,10 +214,11 @@ def _contact(values: list[CellValue | None], traits: Traits, given: str) -> Cont
     if read.name:
         before, after = split_name(read.name)
         first, last = first or before, last or after or None
+    said_no = read.unsubscribed or read.complained
     bare = given if given.isascii() and " " not in given and "<" not in given else addresses.bare_of(given)
     return ContactRow(
         read.market, read.key, read.email, bare, read.account, read.account_name, first, last, read.title, read.phone,
-        read.locale, read.country, read.time_zone, Consent.WITHDRAWN.value if read.unsubscribed else read.consent,
+        read.locale, read.country, read.time_zone, Consent.WITHDRAWN.value if said_no else read.consent,
         read.consent_at, read.consent_source, read.stage, read.created_at, read.alias, traits,
     )  # fmt: skip
 
