@@ -2,7 +2,7 @@
 
     python benchmarks/scoring.py [--quick] [--json] [--only bank,olist]
 
-Everything (columns, learner, crossed features, calibration) is chosen by `train` inside the training part; the figures
+Everything (columns, estimator, interactions, calibration) is chosen by `train` inside the training part; the figures
 are of leads it never saw. The data is looked for in ../shared/data beside the project and never comes with it.
 `--quick` judges the first two of five folds, for hillstrom the first.
 """
@@ -22,14 +22,19 @@ import numpy as np
 import polars as pl
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from nurture.learning.features.columns import plan
+from nurture.learning.estimators.folds import shuffled_folds
+from nurture.learning.estimators.forest import few_threads
+from nurture.learning.estimators.recipe import fit_recipe
+from nurture.learning.features.columns import plan_features
 from nurture.learning.fit import model_selection
-from nurture.learning.fit.estimators import few_threads, follow
-from nurture.learning.fit.folds import shuffled_folds
-from nurture.learning.fit.train import TrainedScorer, again, train
-from nurture.learning.judge.metrics import Floats, auc, auc_within, figures
+from nurture.learning.fit.refit import recipe_for
+from nurture.learning.fit.train import train
+from nurture.learning.fit.trained import TrainedScorer
+from nurture.learning.metrics import Floats, auc, auc_within, figures
+from nurture.learning.training_data.examples import Examples
 from nurture.learning.training_data.files import read_frame
-from nurture.learning.training_data.schema import Column, Kind, describe, read_categories, read_days, read_numbers
+from nurture.learning.training_data.options import TrainingOptions
+from nurture.learning.training_data.schema import Column, ColumnKind, describe, read_categories, read_days, read_numbers
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 AT_CREATION = [
@@ -50,28 +55,28 @@ BLOCK = 200  # calls between two looks at the rolling model, as in the published
 
 def learn(frame: pl.DataFrame, label: str, **how: Any) -> tuple[TrainedScorer, float]:
     started = perf_counter()
-    trained = train(frame, label, seed=SEED, **how)
+    trained = train(frame, label, TrainingOptions(**how), seed=SEED)
     assert isinstance(trained, TrainedScorer), trained
     return trained, perf_counter() - started
 
 
 def chosen(trained: TrainedScorer) -> tuple[str, str]:
-    return trained.scorer.card["learner"], trained.scorer.card["calibration"]
+    return trained.scorer.card["estimator"], trained.scorer.card["calibration"]
 
 
 def plain(train_on: pl.DataFrame, y: Floats, judged: pl.DataFrame) -> Floats:
     """The yardstick: defaults over the columns as they are; categories native up to 255, ordinal beyond."""
     native, tables = [], ([], [])  # type: tuple[list[int], tuple[list[Floats], list[Floats]]]
     for one in describe(train_on):
-        if one.kind == Kind.CATEGORY:
+        if one.kind == ColumnKind.CATEGORY:
             known = read_categories(train_on[one.name]).drop_nulls().unique().sort()
             if known.len() <= 255:
                 native.append(len(tables[0]))
             for frame, table in zip((train_on, judged), tables, strict=True):
                 codes = read_categories(frame[one.name]).replace_strict(known, range(len(known)), default=None)
                 table.append(codes.cast(pl.Float64).fill_null(np.nan).to_numpy())
-        elif one.kind in (Kind.NUMBER, Kind.DATE):
-            read = read_numbers if one.kind == Kind.NUMBER else read_days
+        elif one.kind in (ColumnKind.NUMBER, ColumnKind.DATE):
+            read = read_numbers if one.kind == ColumnKind.NUMBER else read_days
             for frame, table in zip((train_on, judged), tables, strict=True):
                 table.append(read(frame[one.name], one))
     model = HistGradientBoostingClassifier(categorical_features=native or None, random_state=SEED)
@@ -159,25 +164,26 @@ def bank_rolling(_: bool) -> dict[str, Any]:
     start = int(0.6 * len(y))
     before = np.arange(start - 20_000, start)
     started = perf_counter()
-    columns = [Column("call", Kind.NUMBER, "typed"), *describe(frame[before], skip=["call"])]
-    reader = plan(frame[before], columns)
-    verdict = model_selection.hold(reader, reader.read(frame[before]), y[before], before.astype(float), seed=SEED)
+    columns = [Column("call", ColumnKind.NUMBER, "typed"), *describe(frame[before], skip=["call"])]
+    reader = plan_features(frame[before], columns)
+    examples = Examples(y[before], before.astype(float))
+    chosen_model = model_selection.select_model(reader, reader.read(frame[before]), examples, SEED)
     took = perf_counter() - started
     ours, theirs, control = (np.full(len(y), np.nan) for _ in range(3))
     for at in range(start, len(y), BLOCK):
         rows, judged = np.arange(at - 20_000, at), np.arange(at, min(at + BLOCK, len(y)))
-        reading = plan(frame[rows], columns)
+        reading = plan_features(frame[rows], columns)
         parts = shuffled_folds(y[rows], None, 5, SEED)
-        recipe = again(verdict.recipe, reader, reading, reading.read(frame[rows]))
-        learned = follow(recipe, reading, reading.read(frame[rows]), y[rows], parts, rows.astype(float))
-        ours[judged] = verdict.calibrator(learned.log_odds(reading.read(frame[judged])))
+        recipe = recipe_for(chosen_model.recipe, reader, reading, reading.read(frame[rows]))
+        learned = fit_recipe(recipe, reading, reading.read(frame[rows]), Examples(y[rows], rows.astype(float)), parts)
+        ours[judged] = chosen_model.calibrator(learned.log_odds(reading.read(frame[judged])))
         theirs[judged] = plain(frame[rows].drop("call"), y[rows], frame[judged].drop("call"))
         control[judged] = y[at - 2 * BLOCK : at].mean()
     some, started = slice(start, None), perf_counter()
-    verdict.calibrator(learned.log_odds(reading.read(frame[some])))
+    chosen_model.calibrator(learned.log_odds(reading.read(frame[some])))
     spent = perf_counter() - started
-    learner, speed = (verdict.recipe.name, verdict.calibrator.kind), (len(y) - start) / spent
-    result = told(y[some], ours[some], theirs[some], took, speed, f"time order, refit every {BLOCK}", learner)
+    estimator, speed = (chosen_model.recipe.name, chosen_model.calibrator.kind), (len(y) - start) / spent
+    result = told(y[some], ours[some], theirs[some], took, speed, f"time order, refit every {BLOCK}", estimator)
     return {
         **result,
         "within_block": within(y[some], ours[some]),
@@ -192,7 +198,7 @@ def within(y: Floats, p: Floats) -> float:
 
 
 def told(
-    y: Floats, ours: Floats, theirs: Floats, train_s: float, rows_s: float, protocol: str, learner: tuple[str, str]
+    y: Floats, ours: Floats, theirs: Floats, train_s: float, rows_s: float, protocol: str, estimator: tuple[str, str]
 ) -> dict[str, Any]:
     mine, other = figures(y, ours), figures(y, theirs)
     return {
@@ -210,8 +216,8 @@ def told(
         "rows_s": round(rows_s),
         "rows": mine.rows,
         "protocol": protocol,
-        "learner": learner[0],
-        "calibration": learner[1],
+        "estimator": estimator[0],
+        "calibration": estimator[1],
     }
 
 
@@ -250,7 +256,7 @@ def main() -> int:
                 f"{one['train_s']:.0f} s  {one['rows_s']:,} rows/s"
             )
             print(
-                f"{'':13} {one['protocol']}; {one['learner']}; calibration: {one['calibration']}"
+                f"{'':13} {one['protocol']}; {one['estimator']}; calibration: {one['calibration']}"
                 + (
                     f"; within blocks {one['within_block']:.4f} (plain {one['plain_within_block']:.4f}); "
                     f"no features at all {one['control_auc']:.4f}"

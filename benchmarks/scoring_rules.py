@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from models import Activity, metadata
+from models.score import LeadToScore
 from nurture.config import scoring as scoring_rules
 from nurture.rules.scoring import lead_score
 from nurture.runtime import database
@@ -98,7 +99,7 @@ def fill(url: str, leads: int) -> None:
             connection.exec_driver_sql(statement)
     raw = engine.raw_connection()
     for table, columns, rows in tables:
-        pour(raw, table, columns, rows)
+        insert_rows(raw, table, columns, rows)
     raw.close()
     with engine.begin() as connection:
         for index in Activity.__table__.indexes:  # type: ignore[attr-defined]
@@ -111,7 +112,7 @@ def text_of(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S.%f}"
 
 
-def pour(raw: Any, table: str, columns: str, rows: Iterator[tuple[Any, ...]]) -> None:
+def insert_rows(raw: Any, table: str, columns: str, rows: Iterator[tuple[Any, ...]]) -> None:
     """Rows as they are, without the orm: this is the benchmark's own work and not measured."""
     marks = ", ".join("?" * len(columns.split(",")))
     cursor = raw.cursor()
@@ -149,11 +150,11 @@ def peak() -> int:
 def teach(url: str, models: str) -> tuple[float, float, int]:
     """Both markets' models, learned from the record and put in charge whatever they are worth: this is about speed."""
     from nurture.learning.registry import versions
-    from tasks.scoring.learning import learn
+    from tasks.scoring.learning import LearningGoal, learn
 
     engine, began = database.engine_for(url), time.perf_counter()
     for market, days in (("b2b", 90), ("b2c", 30)):
-        taught = learn(engine, NOW, RULES, market, days, Path(models) / market, 70.0)
+        taught = learn(engine, NOW, RULES, LearningGoal(market, days, Path(models) / market, 70.0))
         print(f"{taught.market}: {taught.words}", file=sys.stderr)
         assert taught.version, taught.words
         versions.promote(Path(models) / market, taught.version, NOW, "benchmark")
@@ -164,16 +165,19 @@ def teach(url: str, models: str) -> tuple[float, float, int]:
 def rule_alone(many: int = 10_000) -> int:
     """Leads per second of the pure rule on one core, reasons and all."""
     chance = random.Random(3)
-    sheet = RULES.markets["b2b"]
+    market = RULES.markets["b2b"]
     leads = [
-        {"market": "b2b", "address": f"a{one}@company.example", "title": chance.choice(TITLES), "role": "specifier",
-         "role_confidence": chance.choice((0.5, 0.9)), "seniority": "Lead", "industry": "Manufacturing",
-         "employees": chance.randint(5, 9_000), "country": "DE", "traits": {}}
+        LeadToScore(
+            id=one, market="b2b", address=f"a{one}@company.example", title=chance.choice(TITLES), locale="en",
+            country="DE", traits={}, industry="Manufacturing", employees=chance.randint(5, 9_000), tier=None,
+            channel=None, account_traits={}, role="specifier", role_confidence=chance.choice((0.5, 0.9)),
+            persona=None, department=None, seniority="Lead",
+        )
         for one in range(many)
     ]  # fmt: skip
     done = [
         lead_score.deeds_of(
-            [(chance.choice(KINDS), NOW - timedelta(days=chance.uniform(0, 365))) for _ in range(EACH)], sheet, NOW
+            [(chance.choice(KINDS), NOW - timedelta(days=chance.uniform(0, 365))) for _ in range(EACH)], market, NOW
         )
         for _ in leads
     ]

@@ -15,7 +15,7 @@ from nurture.config import scoring
 from nurture.runtime import database
 from nurture.runtime.settings import settings
 from tasks.scoring.accounts import learn_accounts
-from tasks.scoring.learning import learn
+from tasks.scoring.learning import LearningGoal, learn
 
 Days = Annotated[int, Field(ge=7, le=730)]
 
@@ -38,7 +38,10 @@ def learning(days_b2c: Days = 30, most_late: Minutes = 1_440, at: At = None) -> 
 
     taught = [
         learn.prefect_task(
-            engine, now, rules, market, within, ours.model_folder / market, ours.mql_score, version("nurture")
+            engine,
+            now,
+            rules,
+            LearningGoal(market, within, ours.model_folder / market, ours.mql_score, version("nurture")),
         )
         for market, within in days.items()
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Index, insert, select
 from sqlmodel import Field, Session, SQLModel, col
@@ -12,6 +12,8 @@ from models.types import Id, Json, Moment
 
 
 class About(StrEnum):
+    """What a learned parameter is about."""
+
     ACCOUNTS = "accounts"  # how likely an account opens an opportunity
     ROLES = "roles"  # whose absence costs deals
     THRESHOLD = "threshold"  # from which score on sales have time for a lead
@@ -31,18 +33,27 @@ class Lesson(SQLModel, table=True):
     body: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
 
 
+class LearnedInForce(NamedTuple):
+    """The newest parameter about something: see `Lesson` for the columns."""
+
+    version: str
+    words: str
+    body: dict[str, Any]  # JSON, its shape by what it is about
+    made_at: datetime
+
+
 def write(session: Session, about: About, version: str, words: str, body: Mapping[str, Any], now: datetime) -> None:
+    """Keeps what was learned, beside everything learned before. `body` is JSON."""
     row = {"about": about, "version": version, "words": words, "body": dict(body), "made_at": now}
     session.execute(insert(Lesson), [row])
 
 
-def newest(session: Session, about: About, now: datetime) -> dict[str, Any] | None:
-    """The latest lesson about something by `now`: version, words, body, made_at. One step along `lesson_newest`."""
+def newest(session: Session, about: About, now: datetime) -> LearnedInForce | None:
+    """The latest parameter about something by `now`; None before the first. One step along `lesson_newest`."""
     row = session.execute(
         select(col(Lesson.version), col(Lesson.words), col(Lesson.body), col(Lesson.made_at))
         .where(col(Lesson.about) == about, col(Lesson.made_at) <= now)
         .order_by(col(Lesson.made_at).desc(), col(Lesson.id).desc())
         .limit(1)
-    )
-    found = row.mappings().first()
-    return dict(found) if found else None
+    ).first()
+    return None if row is None else LearnedInForce._make(row)

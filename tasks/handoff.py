@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Engine
 from sqlmodel import Session
@@ -12,7 +11,7 @@ from sqlmodel import Session
 from models import activity, learned_parameter, message, opportunity
 from models.contact import Stage, StageMove, move_stages
 from models.handoff import Decision
-from models.learned_parameter import About
+from models.learned_parameter import About, LearnedInForce
 from models.queries import call_list
 from models.queries.call_list import NewHandoff, WarmLead
 from nurture.config import sales
@@ -64,15 +63,15 @@ def terms() -> HandoffTerms:
     )  # fmt: skip
 
 
-def threshold_in_force(session: Session, now: datetime) -> dict[str, Any] | None:
-    """The threshold last set for sales' week: version, made_at, words, body; None where there is no sales.toml."""
+def threshold_in_force(session: Session, now: datetime) -> LearnedInForce | None:
+    """The threshold last set for sales' week; None where there is no sales.toml."""
     return learned_parameter.newest(session, About.THRESHOLD, now) if sales.there(settings().rules) else None
 
 
 def _agreed(session: Session, now: datetime) -> HandoffTerms:
     """What the settings say, with the threshold that sales have time for."""
     week = threshold_in_force(session, now)
-    return replace(terms(), threshold=week["body"]["threshold"]) if week else terms()
+    return replace(terms(), threshold=week.body["threshold"]) if week else terms()
 
 
 @task(run_name="offer leads to sales")

@@ -66,8 +66,9 @@ def threshold_report(engine: Engine, now: datetime) -> str:
         kept = threshold_in_force(session, now)
     if kept is None:
         return ""
-    week = capacity.read_weekly_threshold(kept["body"])
-    return f"## Threshold\n\nSet {kept['made_at']:%Y-%m-%d %H:%M} UTC. {week.markdown}"
+    return (
+        f"## Threshold\n\nSet {kept.made_at:%Y-%m-%d %H:%M} UTC. {capacity.read_weekly_threshold(kept.body).markdown}"
+    )
 
 
 def _leads(session: Session, now: datetime, anybody: HandoffTerms) -> list[CapacityLead]:

@@ -7,11 +7,11 @@ Moments are whole seconds since 1970.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import ColumnElement, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, case, func, select
 from sqlmodel import Session, SQLModel, col
 
 from models.account import Account
@@ -32,10 +32,32 @@ NOBODY = -1  # instead of NULL in a column of whole numbers
 OUTCOMES = {OpportunityOutcome.OPEN.value: 0, OpportunityOutcome.WON.value: 1, OpportunityOutcome.LOST.value: 2}
 DECISIONS = {Decision.ACCEPTED.value: 1, Decision.REJECTED.value: 2}  # "not now" says neither yes nor no
 ACCOUNTS_ONCE, PEOPLE_ONCE = 1_500, 8_000
-WHO = (
-    "contact_id", "account_id", "market", "address", "title", "locale", "country", "traits", "role", "role_confidence",
-    "department", "seniority", "persona", "industry", "employees", "tier", "channel", "account_traits", "since",
-)  # fmt: skip
+Texts = tuple[str | None, ...]
+Traits = tuple[dict[str, Any] | None, ...]
+
+
+class People(NamedTuple):
+    """A stretch's leads in columns, a value per lead in the order of their ids."""
+
+    contact_id: tuple[int, ...]
+    account_id: tuple[int, ...]  # NOBODY without one
+    market: tuple[str, ...]
+    address: tuple[str, ...]
+    title: Texts
+    locale: tuple[str, ...]
+    country: Texts
+    traits: Traits  # the customer's own columns, from JSON
+    role: Texts
+    role_confidence: tuple[float, ...]  # 0–1
+    department: Texts
+    seniority: Texts
+    persona: Texts
+    industry: Texts
+    employees: tuple[int | None, ...]
+    tier: Texts
+    channel: Texts
+    account_traits: Traits
+    since: tuple[int, ...]  # seconds since 1970
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +81,8 @@ class Stretch:
             within.append(col(Contact.account_id).is_(None))
         return and_(*within, *([whose % self.every == 0] if self.every > 1 else []))
 
-    def holds_accounts(self, account_id: Any) -> ColumnElement[bool]:
+    def holds_accounts(self, account_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
+        """For queries that read a table with an account's number."""
         within = [account_id.between(self.first, self.last)]
         return and_(*within, *([account_id % self.every == 0] if self.every > 1 else []))
 
@@ -115,8 +138,8 @@ def earliest(session: Session) -> datetime | None:
     return min((first for first in firsts if first is not None), default=None)
 
 
-def people(session: Session, stretch: Stretch) -> list[tuple[Any, ...]]:
-    """The stretch's leads as they are now, in the columns of WHO, by their id. Their traits have no history."""
+def people(session: Session, stretch: Stretch) -> People | None:
+    """The stretch's leads as they are now; None where there are none. Their traits have no history."""
     rows = session.execute(
         select(
             col(Contact.id), func.coalesce(Contact.account_id, NOBODY), col(Contact.market), col(Contact.address),
@@ -130,8 +153,8 @@ def people(session: Session, stretch: Stretch) -> list[tuple[Any, ...]]:
         .outerjoin(Segment, col(Segment.contact_id) == Contact.id)
         .where(stretch.holds())
         .order_by(col(Contact.id))
-    )  # fmt: skip
-    return [tuple(row) for row in rows]
+    ).all()  # fmt: skip
+    return People._make(zip(*rows, strict=True)) if rows else None
 
 
 def deeds(session: Session, stretch: Stretch, kinds: Sequence[str], before: datetime) -> Seconds:
@@ -148,10 +171,12 @@ def buys(session: Session, stretch: Stretch, before: datetime) -> Seconds:
     return numbers(session, _theirs(stretch, Order, before, col(Order.amount_cents)))
 
 
-def _theirs(stretch: Stretch, table: type[SQLModel], before: datetime, *more: Any) -> Select[Any]:
+def _theirs(
+    stretch: Stretch, table: type[SQLModel], before: datetime, *more: SQLColumnExpression[int] | int
+) -> Select[Any]:
     at = table.at  # type: ignore[attr-defined]
     return (
-        select(table.contact_id, *more, seconds(at))  # type: ignore[attr-defined]
+        select(table.contact_id, *more, seconds(at))  # type: ignore[attr-defined, arg-type]
         .select_from(Contact)
         .join(table, and_(table.contact_id == Contact.id, at < before))  # type: ignore[attr-defined]
         .where(stretch.holds())

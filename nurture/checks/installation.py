@@ -92,9 +92,9 @@ def _drift(what: str, settings: Settings, engine: Engine) -> Finding:
         last = learned_parameter.newest(session, learned_parameter.About.DRIFT, settings.clock())
     if last is None:
         return Finding(what, "ok", "nobody has looked yet")
-    moved = any(one["moved"] for one in last["body"]["markets"].values())
+    moved = any(one["moved"] for one in last.body["markets"].values())
     remedy = "look at the leads that came in lately; a new model is learned every week" if moved else ""
-    return Finding(what, "note" if moved else "ok", last["words"], remedy)
+    return Finding(what, "note" if moved else "ok", last.words, remedy)
 
 
 def _channel(what: str, settings: Settings, engine: Engine) -> Finding:

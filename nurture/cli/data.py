@@ -103,14 +103,15 @@ def score(
     scoring.score_accounts(engine, now, rules)
     set_threshold(engine, now, sales.read(settings.rules))
     with database.reading(engine) as session:
-        rows = scores.best(session, top)
-    best = [{"name": full_name(row["first_name"], row["last_name"]), **row} for row in rows]
+        best = scores.best(session, top)
+    names = [full_name(one.first_name, one.last_name) for one in best]
     if json:
-        print_json({"leads": scored.leads, "learned": scored.learned, "version": rules.version, "best": best})
+        told = [{"name": name, **one._asdict()} for name, one in zip(names, best, strict=True)]
+        print_json({"leads": scored.leads, "learned": scored.learned, "version": rules.version, "best": told})
         return
     by_model = f", {scored.learned:,} of them by a learned model" if scored.learned else ""
     out.print(f"{scored.leads:,} leads scored by {rules.version}{by_model}; the best {len(best)}:\n")
-    for row in best:
-        who = ", ".join(filter(None, (row["name"] or row["address"], row["account"], row["role"])))
-        out.print(f"{row['score']:3.0f} {row['grade']}  {who}", markup=False)
-        out.print("        " + "; ".join(reason["text"] for reason in row["reasons"][:4]), markup=False)
+    for name, one in zip(names, best, strict=True):
+        who = ", ".join(filter(None, (name or one.address, one.account, one.role)))
+        out.print(f"{one.score:3.0f} {one.grade}  {who}", markup=False)
+        out.print("        " + "; ".join(reason["text"] for reason in one.reasons[:4]), markup=False)

@@ -1,16 +1,20 @@
 """nurture train, models: scores learned from what became of earlier leads, and the versions kept of them."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nurture.cli.console import AsJson, At, err, escaped, here, out, print_json, print_table
 
+if TYPE_CHECKING:
+    from nurture.learning.fit.card import ModelCard
 
-class Market(StrEnum):
+
+class MarketName(StrEnum):
     """models.contact.Market, which takes half a second to import."""
 
     B2B = "b2b"
@@ -21,6 +25,7 @@ Columns = Annotated[list[str] | None, typer.Option(help="Repeat for several.", s
 
 
 def add_to(app: typer.Typer) -> None:
+    """Puts the commands train and models on the command line."""
     app.command()(train)
     models = typer.Typer(help="Versions of learned scores: list, show, promote, rollback.", no_args_is_help=True)
     for command in (list_, show, promote, rollback):
@@ -40,7 +45,7 @@ def train(
     ignore: Columns = None,
     keep: Columns = None,
     calls: Annotated[int | None, typer.Option(help="Calls sales can make, for the backtest.")] = None,
-    market: Annotated[Market | None, typer.Option(help="Of our own record: only this one.")] = None,
+    market: Annotated[MarketName | None, typer.Option(help="Of our own record: only this one.")] = None,
     days_b2c: Annotated[int, typer.Option(help="Within how many days an order counts. B2B: scoring.toml.")] = 30,
     at: At = None,
     json: AsJson = False,
@@ -56,13 +61,13 @@ def train(
         )
     from importlib.metadata import version
 
-    from nurture.learning.fit.train_file import train_file
+    from nurture.learning.train_file import TrainingFile, train_file
+    from nurture.learning.training_data.options import TrainingOptions
     from nurture.runtime.clock import wall
 
-    done = train_file(
-        data, label, now=wall(), map=mapping, time=time, holdout=holdout, out=to, positive=positive,
-        ignore=ignore or (), keep=keep or (), calls=calls, code=version("nurture"),
-    )  # fmt: skip
+    options = TrainingOptions(ignore=tuple(ignore or ()), keep=tuple(keep or ()), time=time, positive=positive)
+    asked = TrainingFile(data, label, options, mapping, holdout, to, calls, code=version("nurture"))
+    done = train_file(asked, wall())
     if json:
         print_json(done.as_dict())
         return
@@ -72,33 +77,29 @@ def train(
         out.print(done.stays, markup=False)
         return
     out.print(done.headline, markup=False)
-    for column in done.left_out:
-        out.print(f"  left out: {column.get('column')}: {column.get('why')}", markup=False)
+    for found in done.left_out:
+        out.print(f"  left out: {found['column']}: {found['why']}", markup=False)
     for name, file in (("report", done.report), ("model", done.model), ("predictions", done.predictions)):
         if file:
             out.print(f"  {name}: {file}", markup=False)
 
 
-def _train_on_the_record(market: Market | None, days_b2c: int, at: datetime | None, json: bool) -> None:
+def _train_on_the_record(market: MarketName | None, days_b2c: int, at: datetime | None, json: bool) -> None:
     from dataclasses import asdict
     from importlib.metadata import version
 
     from nurture.config import scoring
-    from tasks.scoring.learning import learn
+    from tasks.scoring.learning import LearningGoal, learn
 
     settings, engine, now = here(at)
     rules = scoring.read(settings.rules / "scoring.toml")
-    days = dict(zip(Market, (rules.account.horizon_days, days_b2c), strict=True))
+    days = dict(zip(MarketName, (rules.account.horizon_days, days_b2c), strict=True))
     done = [
         learn(
             engine,
             now,
             rules,
-            one.value,
-            days[one],
-            settings.model_folder / one,
-            settings.mql_score,
-            version("nurture"),
+            LearningGoal(one.value, days[one], settings.model_folder / one, settings.mql_score, version("nurture")),
         )
         for one in ([market] if market else days)
     ]
@@ -119,7 +120,7 @@ def _train_on_the_record(market: Market | None, days_b2c: int, at: datetime | No
 
 
 Folder = Annotated[Path | None, typer.Option(help="Where the models are. Without: those of our own record.")]
-OfMarket = Annotated[Market | None, typer.Option(help="Of our own record, where both markets have one.")]
+OfMarket = Annotated[MarketName | None, typer.Option(help="Of our own record, where both markets have one.")]
 
 
 def _folders(folder: Path | None) -> dict[str, Path]:
@@ -128,7 +129,7 @@ def _folders(folder: Path | None) -> dict[str, Path]:
         return {"": folder}
     from nurture.runtime.settings import settings
 
-    return {market.value: settings().model_folder / market for market in Market}
+    return {market.value: settings().model_folder / market for market in MarketName}
 
 
 def _home(folder: Path | None, version: str) -> Path:
@@ -153,9 +154,10 @@ def list_(folder: Folder = None, json: AsJson = False) -> None:
     )
 
 
-def _figures(card: dict) -> tuple[str, str]:  # type: ignore[type-arg]
+def _figures(card: "ModelCard") -> Iterator[str]:
+    """AUC and calibration error, where the card has them."""
     figures = card.get("figures", {})
-    return tuple(f"{figures[name]:.3f}" if name in figures else "" for name in ("auc", "ece"))  # type: ignore[return-value]
+    return (f"{figures[name]:.3f}" if name in figures else "" for name in ("auc", "ece"))
 
 
 def show(version: str, folder: Folder = None) -> None:

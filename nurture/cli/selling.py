@@ -27,9 +27,9 @@ def threshold(
     found = (set_threshold if keep else compute_threshold)(engine, now, sales.read(settings.rules))
     with database.reading(engine) as session:
         kept = threshold_in_force(session, now)
-    score, since = (kept["body"]["threshold"], kept["made_at"]) if kept else (terms().threshold, None)
+    score, since = (kept.body["threshold"], kept.made_at) if kept else (terms().threshold, None)
     if json:
-        force = {"threshold": score, "since": since, "version": kept["version"] if kept else None}
+        force = {"threshold": score, "since": since, "version": kept.version if kept else None}
         print_json({"in_force": force, "week": found.week.as_body() if found.week else None, "words": found.words})
         return
     out.print(found.words, markup=False)
@@ -70,23 +70,22 @@ def accounts(
         score_accounts(engine, now, rules)
     with database.reading(engine) as session:
         told = {about: learned_parameter.newest(session, about, now) for about in (About.ACCOUNTS, About.ROLES)}
-        best = [dict(row) for row in account_history.best(session, top)]
+        best = account_history.best(session, top)
     if json:
-        learned = {about.value: one and {key: one[key] for key in ("version", "made_at", "words", "body")}
-                   for about, one in told.items()}  # fmt: skip
-        print_json({"learned": learned, "best": best})
+        learned = {about.value: one and one._asdict() for about, one in told.items()}
+        print_json({"learned": learned, "best": [one._asdict() for one in best]})
         return
     for one in told.values():
-        out.print(one["words"] if one else "Nothing was learned yet: nurture accounts --learn", markup=False)
+        out.print(one.words if one else "Nothing was learned yet: nurture accounts --learn", markup=False)
         if one is None:
             break
-    for row in best:
-        chance = "" if row["probability"] is None else f" {row['probability']:4.0%}"
-        out.print(f"\n{row['score']:3.0f}{chance}  {row['name']}", markup=False)
-        for reason in row["reasons"][:2]:
+    for account in best:
+        chance = "" if account.probability is None else f" {account.probability:4.0%}"
+        out.print(f"\n{account.score:3.0f}{chance}  {account.name}", markup=False)
+        for reason in account.reasons[:2]:
             out.print(f"        {reason['text']}", markup=False)
-        if row["missing_role"]:
-            out.print(f"        {row['missing_why'] or 'Missing: ' + row['missing_role'] + '.'}", markup=False)
+        if account.missing_role:
+            out.print(f"        {account.missing_why or 'Missing: ' + account.missing_role + '.'}", markup=False)
 
 
 def _score(score: float) -> str:

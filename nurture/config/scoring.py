@@ -13,12 +13,12 @@ from nurture.config.toml_file import REQUIRED, Problem, Reader, lines
 from nurture.config.toml_file import Path as Keys
 from nurture.rules.scoring.lead_score import (
     AccountRules,
+    ActivityKind,
     Band,
     Grades,
-    Kind,
+    MarketRules,
+    PointsTable,
     Rules,
-    Sheet,
-    Table,
     TitleWords,
     Worth,
     plain,
@@ -83,7 +83,7 @@ def read_text(text: str, name: str = "scoring.toml") -> Rules:
     return rules
 
 
-def _sheet(file: Reader, table: dict[str, Any], market: str) -> Sheet:
+def _sheet(file: Reader, table: dict[str, Any], market: str) -> MarketRules:
     whole = file.take(table, (), market, dict, {})
     file.known(whole, (market,), ("fit", "engagement"))
     fit, its = file.take(whole, (market,), "fit", dict, {}), (market, "fit")
@@ -96,7 +96,7 @@ def _sheet(file: Reader, table: dict[str, Any], market: str) -> Sheet:
         file.wrong((*doing, "most"), together, "a score runs from 0 to 100: make them 100")
     title_words = file.take(fit, its, "title_words", dict, {})
     kinds = file.take(did, doing, "kinds", dict, {})
-    return Sheet(
+    return MarketRules(
         fit_most=fit_most,
         tables=tuple(_tables(file, fit, market)),
         title_words=TitleWords(
@@ -112,7 +112,7 @@ def _sheet(file: Reader, table: dict[str, Any], market: str) -> Sheet:
     )
 
 
-def _tables(file: Reader, fit: dict[str, Any], market: str) -> Iterator[Table]:
+def _tables(file: Reader, fit: dict[str, Any], market: str) -> Iterator[PointsTable]:
     for column in COLUMNS[market]:
         if column in fit:
             yield _table(file, fit, (market, "fit"), column, column)
@@ -121,7 +121,7 @@ def _tables(file: Reader, fit: dict[str, Any], market: str) -> Iterator[Table]:
         yield _table(file, traits, (market, "fit", "traits"), trait, f"traits.{trait}")
 
 
-def _table(file: Reader, parent: Mapping[str, Any], path: Keys, key: str, column: str) -> Table:
+def _table(file: Reader, parent: Mapping[str, Any], path: Keys, key: str, column: str) -> PointsTable:
     values, path = file.take(parent, path, key, dict, {}), (*path, key)
     say = file.take(values, path, "say", str, SAY.get(column, f"{key.replace('_', ' ')} {{value}}"))
     if re.search(r"[{}]", say.replace("{value}", "")):
@@ -148,7 +148,7 @@ def _table(file: Reader, parent: Mapping[str, Any], path: Keys, key: str, column
         else:
             exact[plain(value)] = worth
     otherwise = exact.pop("*", None)
-    return Table(column, exact, tuple(bands), otherwise)
+    return PointsTable(column, exact, tuple(bands), otherwise)
 
 
 def _domains(file: Reader, table: dict[str, Any], path: Keys) -> Iterator[tuple[str, Worth]]:
@@ -165,7 +165,7 @@ def _domains(file: Reader, table: dict[str, Any], path: Keys) -> Iterator[tuple[
                 yield domain.strip().lower(), Worth(points or 0, say)
 
 
-def _kind(file: Reader, kinds: dict[str, Any], path: Keys, name: str) -> Kind:
+def _kind(file: Reader, kinds: dict[str, Any], path: Keys, name: str) -> ActivityKind:
     entry, path = file.take(kinds, path, name, dict, {}), (*path, name)
     file.known(entry, path, ("points", "half_life", "most", "one", "many"))
     points = _number(file, entry, path, "points", REQUIRED) or 0
@@ -176,7 +176,7 @@ def _kind(file: Reader, kinds: dict[str, Any], path: Keys, name: str) -> Kind:
     if most < 0:
         file.wrong(path, f"most of {name} is {most:g}", "write it without the minus; it limits the points either way")
     one = file.take(entry, path, "one", str, name.replace("_", " "))
-    return Kind(name, points, half_life or 1, most, one, file.take(entry, path, "many", str, f"{one}s"))
+    return ActivityKind(name, points, half_life or 1, most, one, file.take(entry, path, "many", str, f"{one}s"))
 
 
 def _silence(file: Reader, table: dict[str, Any], path: Keys) -> tuple[tuple[int, float], ...]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sqlalchemy import Engine
@@ -11,12 +10,14 @@ from sqlalchemy import Engine
 from models import score as scores
 from models.queries import training_history
 from models.queries.training_history import Stretch
+from models.score import NewScore
 from nurture.learning.fit.score_scale import Scale, grades, in_points, parts, shares
 from nurture.learning.fit.scorer import Scorer
-from nurture.learning.reasons.contributions import reasons
+from nurture.learning.reasons.contributions import find_reasons
 from nurture.learning.reasons.reason_text import reasons_in_words
 from nurture.learning.registry import versions
-from nurture.learning.training_data.point_in_time import Plan, Record, add_up, frame, read
+from nurture.learning.training_data.lead_record import LeadRecord, read_record
+from nurture.learning.training_data.point_in_time import FeaturePlan, leads_at
 from nurture.rules.scoring.lead_score import Rules
 from nurture.runtime import database
 
@@ -45,47 +46,36 @@ def stretches(engine: Engine, scorer: Scorer, shard: int, shards: int) -> list[S
         return training_history.stretches(session, scorer.card["plan"]["market"], shard, shards)
 
 
-def score_stretch(
-    engine: Engine, now: datetime, rules: Rules, scorer: Scorer, stretch: Stretch
-) -> list[dict[str, Any]]:
-    """Score one stretch of leads; what was written."""
+def score_stretch(engine: Engine, now: datetime, rules: Rules, scorer: Scorer, stretch: Stretch) -> list[NewScore]:
+    """Score one stretch of leads; the answer is what was written."""
     with database.reading(engine) as session:
-        record = read(session, stretch, Plan.from_dict(scorer.card["plan"]).kinds, now)
-    rows = rows_of(record, now, rules, scorer) if record else []
-    if rows:
+        record = read_record(session, stretch, FeaturePlan.from_dict(scorer.card["plan"]).kinds, now)
+    found = scores_of(record, now, rules, scorer) if record else []
+    if found:
         with database.writing(engine) as session:
-            scores.write(session, rows)
-    return rows
+            scores.write(session, found)
+    return found
 
 
-def rows_of(record: Record, now: datetime, rules: Rules, scorer: Scorer) -> list[dict[str, Any]]:
-    """Rows of the table score for one stretch of leads, as of `now`. No session is open while the model thinks."""
-    plan, scale = Plan.from_dict(scorer.card["plan"]), Scale.from_dict(scorer.card["scale"])
-    sheet, t = rules.markets[plan.market], int(now.timestamp())
-    sums = add_up(record, t, len(plan.kinds))
-    looked = frame(record, t, plan, sums, sheet)
-    table = scorer.reader.read(looked)
+def scores_of(record: LeadRecord, now: datetime, rules: Rules, scorer: Scorer) -> list[NewScore]:
+    """The scores of one stretch of leads, as of `now`. No session is open while the model thinks."""
+    plan, scale = FeaturePlan.from_dict(scorer.card["plan"]), Scale.from_dict(scorer.card["scale"])
+    t, version = int(now.timestamp()), scorer.card["version"]
+    then = leads_at(record, t, plan, rules.markets[plan.market])
+    table = scorer.reader.read(then.frame)
     p = scorer.score_table(table)
-    points = scale.points(p)
-    found = reasons(in_points(scorer, scale), table, scale.unbounded(p) / 100)
+    found = find_reasons(in_points(scorer, scale), table, scale.unbounded(p) / 100)
     who, did = parts(scorer, table, plan.market)
     fit, engagement = shares(scale.fit, who), shares(scale.engagement, did)
-    words = reasons_in_words(scorer, found, looked, record, sums, t, plan, sheet)
-    said = zip(
-        record.ids.tolist(), np.round(p, 7).tolist(), np.round(points, 1).tolist(), fit.tolist(), engagement.tolist(),
-        grades(fit, engagement, (rules.grades.fit, rules.grades.engagement)), words, sums.ever.tolist(),
-        _known(record, t), strict=True,
+    columns = zip(
+        record.ids.tolist(), np.round(p, 7).tolist(), np.round(scale.points(p), 1).tolist(), fit.tolist(),
+        engagement.tolist(), grades(fit, engagement, (rules.grades.fit, rules.grades.engagement)),
+        reasons_in_words(scorer, found, then), then.sums.ever.tolist(), (record.since <= t).tolist(), strict=True,
     )  # fmt: skip
-    written = {"version": scorer.card["version"], "scored_at": now}
     return [
-        {
-            "contact_id": contact_id, "probability": chance, "score": score, "fit": fits, "engagement": engaged,
-            "grade": grade, "reasons": why, **written,
-            "last_activity_at": None if last < 0 else datetime.fromtimestamp(last, UTC),
-        }
-        for contact_id, chance, score, fits, engaged, grade, why, last, there in said if there
+        NewScore(
+            contact_id, version, now, chance, fits, engaged, score, grade, reasons,
+            None if last < 0 else datetime.fromtimestamp(last, UTC),
+        )
+        for contact_id, chance, score, fits, engaged, grade, reasons, last, there in columns if there
     ]  # fmt: skip
-
-
-def _known(record: Record, t: int) -> list[bool]:
-    return (record.since <= t).tolist()  # type: ignore[no-any-return]

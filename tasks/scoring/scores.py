@@ -1,14 +1,14 @@
 """Scoring: every lead and every account gets a score, a grade and the reasons."""
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
@@ -18,6 +18,7 @@ from models import score as scores
 from models.account import Account
 from models.bulk_upsert import share
 from models.contact import Contact
+from models.score import LeadToScore, NewAccountScore, NewScore
 from nurture.rules.scoring import lead_score
 from nurture.rules.scoring.account_score import account_score
 from nurture.rules.scoring.lead_score import Rules
@@ -35,6 +36,8 @@ BEST = frozenset({"A1", "A2", "B1", "B2"})
 
 @dataclass(frozen=True)
 class Scored:
+    """How many leads got a score."""
+
     leads: int
     active: int  # with any activity that counts
     best: int  # grade A1, A2, B1 or B2
@@ -44,13 +47,16 @@ class Scored:
         return Scored(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
     @classmethod
-    def of(cls, rows: Sequence[Mapping[str, Any]], learned: int = 0) -> "Scored":
-        active = sum(row["last_activity_at"] is not None for row in rows)
-        return cls(len(rows), active, sum(row["grade"] in BEST for row in rows), learned)
+    def of(cls, scored: Sequence[NewScore], learned: int = 0) -> "Scored":
+        """Counts scores as they were written; `learned` of them were made by a learned model."""
+        active = sum(one.last_activity_at is not None for one in scored)
+        return cls(len(scored), active, sum(one.grade in BEST for one in scored), learned)
 
 
 @dataclass(frozen=True)
 class AccountsScored:
+    """How many accounts got a score."""
+
     accounts: int
     complete: int  # every needed role filled
 
@@ -71,8 +77,8 @@ def score(
 
         for stretch in stretches(engine, scorer, shard, shards):
             with unswept():
-                rows = score_stretch(engine, now, rules, scorer, stretch)
-            done += Scored.of(rows, learned=len(rows))
+                found = score_stretch(engine, now, rules, scorer, stretch)
+            done += Scored.of(found, learned=len(found))
     return done
 
 
@@ -93,21 +99,23 @@ def _by_rules(engine: Engine, now: datetime, rules: Rules, markets: Sequence[str
     while markets and start <= last:
         with unswept():
             with database.reading(engine) as session:
-                rows = scores.leads(session, start, last, CHUNK, now, markets)
-                if not rows:
+                leads = scores.leads(session, start, last, CHUNK, now, markets)
+                if not leads:
                     break
-                did = activity.deeds(session, {row["id"]: row["market"] for row in rows}, half_lives, now)
-                bought = orders.purchases(session, rows[0]["id"], rows[-1]["id"], now)
-            written = {"version": rules.version, "scored_at": now, "probability": None}
+                did = activity.deeds(session, {lead.id: lead.market for lead in leads}, half_lives, now)
+                bought = orders.purchases(session, leads[0].id, leads[-1].id, now)
             found = []
-            for row in rows:
-                row.update(shopping(bought.get(row["id"]), now))
-                verdict = lead_score.score(row, did.get(row["id"], ()), rules, now)
-                found.append({"contact_id": row["id"], **written, **verdict._asdict()})
+            for lead in leads:
+                lead = with_purchases(lead, bought.get(lead.id), now)
+                found.append(
+                    NewScore(
+                        lead.id, rules.version, now, None, *lead_score.score(lead, did.get(lead.id, ()), rules, now)
+                    )
+                )
             with database.writing(engine) as session:
                 scores.write(session, found)
         done += Scored.of(found)
-        start = rows[-1]["id"] + 1
+        start = leads[-1].id + 1
     return done
 
 
@@ -135,25 +143,22 @@ def score_accounts(engine: Engine, now: datetime, rules: Rules, shard: int = 0, 
         with database.reading(engine) as session:
             members = scores.members(session, start, min(start + ACCOUNTS - 1, last), now)
             found = []
-            for account_id, group in groupby(members, key=itemgetter("account_id")):
-                people = [member for member in group if member["contact_id"]]
-                verdict = account_score(people, rules.account, now, learned.roles.order)
-                row = {"account_id": account_id, "version": rules.version, "scored_at": now, **verdict._asdict()}
-                found.append(row)
+            for account_id, group in groupby(members, key=attrgetter("account_id")):
+                people = [member for member in group if member.contact_id]
+                standing = account_score(people, rules.account, now, learned.roles.order)
+                found.append(NewAccountScore(account_id, rules.version, now, *standing))
             found = with_chances(session, found, learned, rules, now)
         with database.writing(engine) as session:
             scores.write_accounts(session, found)
         accounts += len(found)
-        complete += sum(row["missing_role"] is None for row in found)
+        complete += sum(one.missing_role is None for one in found)
     return AccountsScored(accounts, complete)
 
 
-def shopping(bought: orders.Purchases | None, now: datetime) -> dict[str, Any]:
-    """The columns a shopper's fit looks at; none without an order."""
+def with_purchases(lead: LeadToScore, bought: orders.Purchases | None, now: datetime) -> LeadToScore:
+    """The lead with the columns a shopper's fit looks at; as it is where there is no order."""
     if bought is None:
-        return {}
-    return {
-        "recency_days": (now - bought.last_at).days,
-        "frequency": bought.orders_in_year,
-        "spent": bought.cents_in_year // 100,
-    }
+        return lead
+    return lead._replace(
+        recency_days=(now - bought.last_at).days, frequency=bought.orders_in_year, spent=bought.cents_in_year // 100
+    )

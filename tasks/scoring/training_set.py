@@ -4,34 +4,35 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from sqlalchemy import Engine
 
+from models.activity import Deeds
 from models.queries import training_history
-from nurture.learning.judge.metrics import Floats
-from nurture.learning.training_data import point_in_time_labels
-from nurture.learning.training_data.point_in_time import (
+from models.queries.training_history import People
+from models.score import LeadToScore
+from nurture.learning.metrics import Bools, Floats
+from nurture.learning.training_data import record_labels
+from nurture.learning.training_data.lead_record import (
     DAY,
-    Plan,
-    Record,
-    add_up,
-    deeds_of,
-    frame,
+    LeadRecord,
+    deeds_by_lead,
     known,
-    read,
-    traits_of,
+    read_record,
+    sum_activities,
 )
+from nurture.learning.training_data.point_in_time import FeaturePlan, leads_at, traits_of
 from nurture.rules.scoring import lead_score
-from nurture.rules.scoring.lead_score import Rules, Sheet
+from nurture.rules.scoring.lead_score import MarketRules, Rules
 from nurture.runtime import database
 
 ROWS = 120_000  # looks at a lead that are learned from; of more leads, a sample
 KINDS, TRAITS = 24, 30  # of activities, and of the customer's own columns, at most
 APART = 5  # every so manieth company judges champion and challenger, and neither ever learns from it
-EPOCH_DAYS = 10_957  # from 1970 to 2000, from where the contest counts
+EPOCH_DAYS = 10_957  # from 1970 to 2000, from where learning counts days
 LEAD, COMPANY, MOMENT, CONVERTED = "lead", "company", "moment", "converted"
 RULES_SAID = {"score": "rules score", "fit": "rules fit", "engagement": "rules engagement"}
 RECORD, ROW = "record", "row"  # where a look comes from
@@ -43,99 +44,143 @@ class TrainingSet:
     """`frame` has a row per look at a lead, with what became of it and what the rules said; `records`: its source."""
 
     frame: pl.DataFrame
-    records: list[Record]
-    plan: Plan
-    cuts: list[int]
+    records: list[LeadRecord]
+    plan: FeaturePlan
+    cuts: list[int]  # the points in time looked at, in seconds since 1970
     rejections: int
 
 
+class _Purchases(NamedTuple):
+    """A shopper's columns that the rules look at."""
+
+    recency_days: int | None = None
+    frequency: int | None = None
+    spent: int | None = None
+
+
 def training_set(
-    engine: Engine, now: datetime, sheet: Sheet, rules: Rules, market: str, days: int, cuts: list[int]
+    engine: Engine, now: datetime, rules: Rules, market: str, days: int, cuts: list[int]
 ) -> TrainingSet | None:
-    """All leads, or a sample of the companies, as they were at each cut, with what became of them."""
-    records = list(_records(engine, now, sheet, market, len(cuts)))
+    """All leads, or a sample of the companies, as they were at each cut, with what became of them within `days`.
+
+    None where the market had no lead then.
+    """
+    kinds, records = _records(engine, now, rules.markets[market], market, len(cuts))
     if not records:
         return None
-    kinds = records[0][0]
     own = Counter(
         name
-        for _, record in records
-        for pair in zip(record.who["traits"], record.who["account_traits"], strict=True)
+        for record in records
+        for pair in zip(record.people.traits, record.people.account_traits, strict=True)
         for name in traits_of(*pair)
     )
-    plan = Plan(market, kinds, tuple(name for name, _ in own.most_common(TRAITS)))
+    plan = FeaturePlan(market, kinds, tuple(name for name, _ in own.most_common(TRAITS)))
     frames, rejections, cut = [], 0, int(now.timestamp())
     for t in cuts:
-        for number, (_, record) in enumerate(records):
-            looked = _looked(record, t, days, cut, plan, rules).with_columns(pl.lit(number).alias(RECORD))
+        for number, record in enumerate(records):
+            y = record_labels.labels_at(record, t, days, cut)
+            looked = _labelled(record, t, y, plan, rules).with_columns(pl.lit(number).alias(RECORD))
             if looked.height:
                 frames.append(looked)
-                rejections += int(point_in_time_labels.rejected(record, t, days).sum())
-    return TrainingSet(pl.concat(frames), [one for _, one in records], plan, cuts, rejections) if frames else None
+                rejections += int(record_labels.rejected_within(record, t, days).sum())
+    return TrainingSet(pl.concat(frames), records, plan, cuts, rejections) if frames else None
 
 
 def _records(
-    engine: Engine, now: datetime, sheet: Sheet, market: str, cuts: int
-) -> Iterator[tuple[tuple[str, ...], Record]]:
+    engine: Engine, now: datetime, market_rules: MarketRules, market: str, cuts: int
+) -> tuple[tuple[str, ...], list[LeadRecord]]:
+    """The kinds of activities looked at, and the market's record, or a sample of it, stretch by stretch."""
     with database.reading(engine) as session:
         found = training_history.kinds(session, market, now, KINDS)
         every = max(1, -(-training_history.counted(session, market) * cuts // ROWS))
         stretches = training_history.stretches(session, market, 0, 1, every)
-    kinds = (*found, *(kind for kind in sheet.kinds if kind not in found))
+    kinds = (*found, *(kind for kind in market_rules.kinds if kind not in found))
+    return kinds, list(_read(engine, now, stretches, kinds))
+
+
+def _read(
+    engine: Engine, now: datetime, stretches: Sequence[training_history.Stretch], kinds: Sequence[str]
+) -> Iterator[LeadRecord]:
     for stretch in stretches:
         with database.reading(engine) as session:
-            record = read(session, stretch, kinds, now)
+            record = read_record(session, stretch, kinds, now)
         if record is not None:
-            yield kinds, record
+            yield record
 
 
-def _looked(record: Record, t: int, days: int, cut: int, plan: Plan, rules: Rules) -> pl.DataFrame:
-    """Those of a record who were leads at `t` and of whom it is known what became of them."""
-    sheet, at = rules.markets[plan.market], datetime.fromtimestamp(t, UTC)
-    y = point_in_time_labels.outcomes(record, t, days, cut)
+def _labelled(record: LeadRecord, t: int, y: Floats, plan: FeaturePlan, rules: Rules) -> pl.DataFrame:
+    """Those of a record who were leads at `t` and of whom it is known what became of them (`y` is no NaN)."""
+    market, at = rules.markets[plan.market], datetime.fromtimestamp(t, UTC)
     there = known(record, t) & ~np.isnan(y)
-    half_lives = np.array([sheet.kinds[kind].half_life if kind in sheet.kinds else 30.0 for kind in plan.kinds])
-    sums = add_up(record, t, len(plan.kinds))
-    looked = frame(record, t, plan, sums, sheet)
-    weights = add_up(record, t, len(plan.kinds), [half_lives]).fading[0]
-    said = rules_said(record, t, deeds_of(sums, plan.kinds, at, sheet, weights), rules, there)
-    alone = record.accounts == training_history.NOBODY
-    company = np.where(alone, -record.ids, record.accounts)
-    return looked.with_columns(
+    half_lives = np.array([market.kinds[kind].half_life if kind in market.kinds else 30.0 for kind in plan.kinds])
+    then = leads_at(record, t, plan, market)
+    weights = sum_activities(record, t, len(plan.kinds), [half_lives]).fading[0]
+    said = scores_by_rules(record, t, deeds_by_lead(then.sums, plan.kinds, at, market, weights), rules, there)
+    return then.frame.with_columns(
         pl.Series(LEAD, record.ids),
         pl.Series(ROW, np.arange(len(record))),
-        pl.Series(COMPANY, company),
+        pl.Series(COMPANY, record.companies),
         pl.Series(MOMENT, np.full(len(record), t / DAY - EPOCH_DAYS)),  # days since 2000
         pl.Series(CONVERTED, y),
         *(pl.Series(RULES_SAID[name], values) for name, values in said.items()),
     ).filter(pl.Series(there))
 
 
-def rules_said(record: Record, t: int, done: Sequence[Sequence[Any]], rules: Rules, whom: Any) -> dict[str, Floats]:
-    """Score, fit and engagement by the rules, as of `t`, for some of the leads; NaN for the others."""
+def scores_by_rules(
+    record: LeadRecord, t: int, done: Sequence[Sequence[Deeds]], rules: Rules, whom: Bools
+) -> dict[str, Floats]:
+    """Score, fit and engagement by the rules, as of `t`, of the n leads of a record, shape (n,) each.
+
+    `done`: what each lead did, summed up; NaN for leads that are not among `whom`.
+    """
     found = {name: np.full(len(record), np.nan) for name in RULES_SAID}
-    names = [name for name in record.who if name not in ("contact_id", "account_id", "since")]
-    columns, at = [record.who[name] for name in names], datetime.fromtimestamp(t, UTC)
-    bought = _shopping(record, t)
+    at, bought = datetime.fromtimestamp(t, UTC), _purchases(record, t)
     for row in np.flatnonzero(whom).tolist():
-        lead = dict(zip(names, (column[row] for column in columns), strict=True)) | bought.get(row, {})
-        verdict = lead_score.score(lead, done[row], rules, at)
+        lead = _lead(record.people, row, bought.get(row, _Purchases()))
+        scored = lead_score.score(lead, done[row], rules, at)
         for name, values in found.items():
-            values[row] = getattr(verdict, name)
+            values[row] = getattr(scored, name)
     return found
 
 
-def _shopping(record: Record, t: int) -> dict[int, dict[str, int]]:
-    """What the rules' tables for consumers look at."""
-    found: dict[int, dict[str, int]] = {}
-    for row, cents, at in record.buys[np.argsort(record.buys[:, -1])].tolist():
+def _lead(people: People, row: int, bought: _Purchases) -> LeadToScore:
+    """One lead of a record as the rules want it."""
+    return LeadToScore(
+        id=people.contact_id[row],
+        market=people.market[row],
+        address=people.address[row],
+        title=people.title[row],
+        locale=people.locale[row],
+        country=people.country[row],
+        traits=people.traits[row],
+        industry=people.industry[row],
+        employees=people.employees[row],
+        tier=people.tier[row],
+        channel=people.channel[row],
+        account_traits=people.account_traits[row],
+        role=people.role[row],
+        role_confidence=people.role_confidence[row],
+        persona=people.persona[row],
+        department=people.department[row],
+        seniority=people.seniority[row],
+        recency_days=bought.recency_days,
+        frequency=bought.frequency,
+        spent=bought.spent,
+    )
+
+
+def _purchases(record: LeadRecord, t: int) -> dict[int, _Purchases]:
+    """What the rules' tables for consumers look at, as of `t`, by the lead's row; nobody without an order."""
+    last: dict[int, int] = {}
+    frequency: Counter[int] = Counter()
+    cents: Counter[int] = Counter()
+    for row, amount, at in record.buys.tolist():
         if at < t:
-            one = found.setdefault(row, {"recency_days": 0, "frequency": 0, "spent": 0})
-            one["recency_days"] = (t - at) // DAY
+            last[row] = max(at, last.get(row, 0))
             if at > t - 365 * DAY:
-                one["frequency"] += 1
-                one["spent"] += cents
-    return {row: one | {"spent": one["spent"] // 100} for row, one in found.items()}
+                frequency[row] += 1
+                cents[row] += amount
+    return {row: _Purchases((t - at) // DAY, frequency[row], cents[row] // 100) for row, at in last.items()}
 
 
 def apart(looked: pl.DataFrame) -> pl.Series:

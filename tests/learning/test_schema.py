@@ -6,10 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nurture.learning.features.columns import RARE, plan
-from nurture.learning.training_data.files import WishError, read_frame, read_wishes
-from nurture.learning.training_data.labels import NotAnOutcome, read_outcome
-from nurture.learning.training_data.schema import Kind, describe, read_days, read_numbers
+from nurture.learning.features.columns import RARE, plan_features
+from nurture.learning.training_data.files import read_frame
+from nurture.learning.training_data.labels import UnreadableLabels, read_labels
+from nurture.learning.training_data.options import TrainingOptionsError, read_options
+from nurture.learning.training_data.schema import ColumnKind, describe, read_days, read_numbers
 from tests.support.lead_file import JUNK, leads
 
 
@@ -20,18 +21,18 @@ def only(values, name="x"):
 @pytest.mark.parametrize(
     ("values", "kind", "form"),
     [
-        (["1", "2.5", "-3"], Kind.NUMBER, "plain"),
-        (["1.234,50", "12,5", "7"], Kind.NUMBER, "1.234,5"),
-        (["$1,234.50", "12", "3.5%"], Kind.NUMBER, "1,234.5"),
-        (["10.0.0.1", "10.0.0.2", "1.2.3.4"], Kind.CATEGORY, ""),
-        (["00123", "04711", "10115"], Kind.CATEGORY, ""),
-        (["2025-01-31", "2025-02-01"], Kind.DATE, "%Y-%m-%d"),
-        (["31.01.2025", "01.02.2025"], Kind.DATE, "%d.%m.%Y"),
-        (["01/31/2025", "02/01/2025"], Kind.DATE, "%m/%d/%Y"),
-        (["1/2/2025", "31/1/2025"], Kind.DATE, "%d/%m/%Y"),
-        (["2025-01-31T10:00:00Z", "2025-01-31T23:00:00+02:00"], Kind.DATE, "%Y-%m-%dT%H:%M:%S"),
-        ([True, False, True], Kind.CATEGORY, ""),
-        ([[1], [2]], Kind.NOTHING, ""),
+        (["1", "2.5", "-3"], ColumnKind.NUMBER, "plain"),
+        (["1.234,50", "12,5", "7"], ColumnKind.NUMBER, "1.234,5"),
+        (["$1,234.50", "12", "3.5%"], ColumnKind.NUMBER, "1,234.5"),
+        (["10.0.0.1", "10.0.0.2", "1.2.3.4"], ColumnKind.CATEGORY, ""),
+        (["00123", "04711", "10115"], ColumnKind.CATEGORY, ""),
+        (["2025-01-31", "2025-02-01"], ColumnKind.DATE, "%Y-%m-%d"),
+        (["31.01.2025", "01.02.2025"], ColumnKind.DATE, "%d.%m.%Y"),
+        (["01/31/2025", "02/01/2025"], ColumnKind.DATE, "%m/%d/%Y"),
+        (["1/2/2025", "31/1/2025"], ColumnKind.DATE, "%d/%m/%Y"),
+        (["2025-01-31T10:00:00Z", "2025-01-31T23:00:00+02:00"], ColumnKind.DATE, "%Y-%m-%dT%H:%M:%S"),
+        ([True, False, True], ColumnKind.CATEGORY, ""),
+        ([[1], [2]], ColumnKind.NOTHING, ""),
     ],
 )
 def test_a_column_says_by_its_values_what_it_is(values, kind, form):
@@ -51,7 +52,7 @@ def test_a_date_is_read_whether_text_or_typed():
 
 
 def test_junk_is_left_out_with_its_reason():
-    left_out = {one.name: one.why for one in describe(leads(), skip={"Converted"}) if one.kind == Kind.NOTHING}
+    left_out = {one.name: one.why for one in describe(leads(), skip={"Converted"}) if one.kind == ColumnKind.NOTHING}
     assert set(left_out) == JUNK
     assert left_out["Source (copy)"] == 'It says the same as "Source".'
     assert left_out["Do Not Call"] == 'It says "No" in every row.'
@@ -60,20 +61,20 @@ def test_junk_is_left_out_with_its_reason():
 
 def test_a_postcode_is_a_name_not_an_amount():
     codes = np.random.default_rng(0).integers(10_000, 99_999, 50).tolist() * 4
-    assert only(codes, "Postal code").kind == Kind.CATEGORY
-    assert only(codes, "Revenue").kind == Kind.NUMBER
+    assert only(codes, "Postal code").kind == ColumnKind.CATEGORY
+    assert only(codes, "Revenue").kind == ColumnKind.NUMBER
 
 
 def test_unseen_and_missing_levels_have_places_of_their_own():
     frame = pl.DataFrame({"source": ["Google"] * 20 + ["Chat"] * 20 + ["Fax"]})
-    reader = plan(frame, describe(frame))
+    reader = plan_features(frame, describe(frame))
     table = reader.read(pl.DataFrame({"source": ["Chat", "Fax", "Pigeon", None]}))
     assert table.levels[:, 0].tolist() == [2, RARE, RARE, 0]
 
 
 def test_a_hundred_thousand_categories_are_read():
     frame = pl.DataFrame({"company": [f"c{i}" for i in range(100_000)] * 2, "x": range(200_000)})
-    reader = plan(frame, describe(frame))
+    reader = plan_features(frame, describe(frame))
     assert reader.read(frame).levels.max() == RARE  # two rows each say nothing
 
 
@@ -86,30 +87,30 @@ def test_a_hundred_thousand_categories_are_read():
     ],
 )  # fmt: skip
 def test_two_outcomes_are_recognised(values, positive):
-    outcome = read_outcome(pl.Series("y", [*values, None]))
+    outcome = read_labels(pl.Series("y", [*values, None]))
     assert outcome.positive == positive
     assert outcome.y[:2].tolist() == [1, 0]
     assert np.isnan(outcome.y[2])  # an open lead is not a lost one
 
 
 def test_an_outcome_that_does_not_say_which_is_good_must_be_told():
-    with pytest.raises(NotAnOutcome, match='--positive "A"'):
-        read_outcome(pl.Series("y", ["A", "B"]))
-    assert read_outcome(pl.Series("y", ["A", "B"]), positive="b").y.tolist() == [0, 1]
+    with pytest.raises(UnreadableLabels, match='--positive "A"'):
+        read_labels(pl.Series("y", ["A", "B"]))
+    assert read_labels(pl.Series("y", ["A", "B"]), positive="b").y.tolist() == [0, 1]
 
 
 def test_many_outcomes_are_named_and_may_be_chosen_from():
     stages = pl.Series("Stage", ["Won", "Lost", "Open", "Won"])
-    with pytest.raises(NotAnOutcome, match='"Won", "Lost", "Open"'):
-        read_outcome(stages)
-    outcome = read_outcome(stages, positive="Won", negative=["Lost"])
+    with pytest.raises(UnreadableLabels, match='"Won", "Lost", "Open"'):
+        read_labels(stages)
+    outcome = read_labels(stages, positive="Won", negative=["Lost"])
     assert outcome.y[:2].tolist() == [1, 0]
     assert np.isnan(outcome.y[2])
 
 
 def test_nothing_or_yes_is_no_outcome():
-    with pytest.raises(NotAnOutcome, match="Empty means unknown"):
-        read_outcome(pl.Series("y", ["bought", None]))
+    with pytest.raises(UnreadableLabels, match="Empty means unknown"):
+        read_labels(pl.Series("y", ["bought", None]))
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
@@ -129,5 +130,5 @@ def test_parquet_keeps_its_types(tmp_path):
 
 def test_a_misspelt_wish_is_named(tmp_path):
     (tmp_path / "map.toml").write_text('[train]\nignroe = ["Tags"]\n')
-    with pytest.raises(WishError, match="ignroe"):
-        read_wishes(tmp_path / "map.toml")
+    with pytest.raises(TrainingOptionsError, match="ignroe"):
+        read_options(tmp_path / "map.toml")

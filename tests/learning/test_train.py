@@ -4,21 +4,27 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nurture.learning.features.columns import learn_encoding, make_key, plan
-from nurture.learning.features.interactions import crossed
-from nurture.learning.features.leaks import find_leaks
-from nurture.learning.fit.calibration import choose_calibrator
-from nurture.learning.fit.estimators import Recipe, follow, sigmoid
-from nurture.learning.fit.folds import forward_folds, rounds_of_folds
+from nurture.learning.estimators.calibration import choose_calibrator
+from nurture.learning.estimators.folds import forward_folds, rounds_of_folds
+from nurture.learning.estimators.log_odds import sigmoid
+from nurture.learning.estimators.recipe import Recipe, fit_recipe
+from nurture.learning.features.columns import learn_encoding, make_key, plan_features
+from nurture.learning.features.interactions import find_interactions
+from nurture.learning.fit.evaluate import LEAST
+from nurture.learning.fit.partial_effects import replaced
+from nurture.learning.fit.prepare import usable_rows
 from nurture.learning.fit.scorer import ColumnsMissing
-from nurture.learning.fit.train import LEAST, RulesStay, TrainedScorer, _usable, train
-from nurture.learning.judge.drift import moved
-from nurture.learning.judge.metrics import auc, average_precision, ece, figures
-from nurture.learning.judge.partial_effects import replaced
+from nurture.learning.fit.train import train
+from nurture.learning.fit.trained import NothingLearned, TrainedScorer
+from nurture.learning.judge.drift import find_drift
 from nurture.learning.judge.report import write_report
-from nurture.learning.reasons.contributions import in_words, reasons
+from nurture.learning.leaks.find import find_leaks
+from nurture.learning.metrics import auc, average_precision, ece, figures
+from nurture.learning.reasons.contributions import describe_reasons, find_reasons
 from nurture.learning.registry import versions
-from nurture.learning.training_data.labels import read_outcome
+from nurture.learning.training_data.examples import Examples
+from nurture.learning.training_data.labels import read_labels
+from nurture.learning.training_data.options import TrainingOptions
 from nurture.learning.training_data.schema import describe
 from tests.support.lead_file import LEAKS, leads, trained
 
@@ -27,8 +33,9 @@ def outcome(frame):
     return (frame["Converted"] == "Yes").to_numpy().astype(float)
 
 
-def accused(frame, y, **how):
-    return {one.column: one for one in find_leaks(frame, describe(frame), y, **how)}
+def accused(frame, y, moment=None, **options):
+    examples = Examples(y, moment)
+    return {one.column: one for one in find_leaks(frame, describe(frame), examples, TrainingOptions(**options))}
 
 
 # Leaks
@@ -42,7 +49,7 @@ def test_leaks_are_left_out_and_named_and_honest_columns_stay():
 
 def test_a_leak_can_be_kept_and_is_still_reported():
     frame = leads().drop("Converted")
-    finding = accused(frame, outcome(leads()), keep=["Tags"])["Tags"]
+    finding = accused(frame, outcome(leads()), keep=("Tags",))["Tags"]
     assert not finding.left_out
     assert "kept because you said so" in finding.why
 
@@ -86,7 +93,7 @@ def test_a_date_after_the_moment_is_a_leak():
 def test_the_rules_stay_with_a_handful_of_buyers(positives, said):
     frame = pl.DataFrame({"x": range(400), "won": [1] * positives + [0] * (400 - positives)})
     answer = train(frame, "won")
-    assert isinstance(answer, RulesStay)
+    assert isinstance(answer, NothingLearned)
     assert said in answer.reason
     assert str(LEAST) in answer.reason
 
@@ -95,18 +102,18 @@ def test_the_rules_stay_when_nothing_tells_buyers_from_others():
     rng = np.random.default_rng(4)
     frame = pl.DataFrame({"x": rng.normal(size=500), "c": rng.choice(["a", "b"], 500), "won": rng.integers(0, 2, 500)})
     answer = train(frame, "won")
-    assert isinstance(answer, RulesStay)
+    assert isinstance(answer, NothingLearned)
     assert "no better than chance" in answer.reason
 
 
 def test_the_rules_stay_when_only_leaks_are_left():
     y = np.random.default_rng(5).integers(0, 2, 400)
     answer = train(pl.DataFrame({"won date": np.where(y, "2025-01-01", ""), "won": y}), "won")
-    assert isinstance(answer, RulesStay)
+    assert isinstance(answer, NothingLearned)
     assert [one.column for one in answer.findings] == ["won date"]
 
 
-# Honesty of the contest
+# Honesty of the model selection
 
 
 def test_the_same_lead_twice_counts_once_and_open_leads_not_at_all():
@@ -120,7 +127,7 @@ def test_leads_that_look_alike_are_different_leads():
 
 
 def learned_from(frame):
-    return len(_usable(frame, read_outcome(frame["Converted"])))
+    return len(usable_rows(frame, read_labels(frame["Converted"])))
 
 
 def test_folds_go_forward_in_time_and_never_split_a_group():
@@ -139,10 +146,10 @@ def test_scores_follow_the_base_rate_of_the_newest_leads():
     moment = np.arange(4_000.0)
     y = (rng.random(4_000) < np.where(moment < 3_000, 0.1, 0.4)).astype(float)
     frame = pl.DataFrame({"x": rng.normal(size=4_000)})
-    reader = plan(frame, describe(frame))
+    reader = plan_features(frame, describe(frame))
     table, parts = reader.read(frame), rng.integers(0, 5, 4_000)
     for window, rate in ((None, y.mean()), (1_000, y[3_000:].mean())):
-        learned = follow(Recipe(trees=None, weight=1.0, window=window), reader, table, y, parts, moment)
+        learned = fit_recipe(Recipe(trees=None, weight=1.0, window=window), reader, table, Examples(y, moment), parts)
         assert sigmoid(learned.log_odds(table))[3_000:].mean() == pytest.approx(rate, abs=0.01)
 
 
@@ -151,8 +158,8 @@ def test_a_pair_that_matters_only_together_is_found():
     a, b = rng.integers(0, 6, 4_000), rng.integers(0, 6, 4_000)
     rest = np.where((a + b) % 2, 0.3, -0.3) + rng.normal(0, 0.3, 4_000)
     frame = pl.DataFrame({"a": a.astype(str), "b": b.astype(str), "c": rng.integers(0, 6, 4_000).astype(str)})
-    reader = plan(frame, describe(frame))
-    found = crossed(reader, reader.read(frame), rest, rng.integers(0, 5, 4_000), forward=False)
+    reader = plan_features(frame, describe(frame))
+    found = find_interactions(reader, reader.read(frame), rest, rng.integers(0, 5, 4_000), forward=False)
     assert found[0] == (("number", 0), ("number", 1))
 
 
@@ -160,7 +167,7 @@ def test_a_lead_is_not_told_its_own_outcome():
     rng = np.random.default_rng(7)
     frame = pl.DataFrame({"company": [f"c{i % 300}" for i in range(3_000)]})
     y = rng.integers(0, 2, 3_000).astype(float)
-    reader = plan(frame, describe(frame))
+    reader = plan_features(frame, describe(frame))
     table = reader.read(frame)
     _, told = learn_encoding([make_key(reader, table, [("level", 0)])], table, y, rng.integers(0, 5, 3_000))
     assert auc(y, told[:, 0]) < 0.55
@@ -226,10 +233,10 @@ def test_training_twice_gives_the_same_scores():
 def test_taking_a_reason_away_moves_the_score_as_it_says():
     scorer = trained().scorer
     table = scorer.reader.read(leads().head(200))
-    found, score = reasons(scorer, table), scorer.score_table(table)
+    found, score = find_reasons(scorer, table), scorer.score_table(table)
     assert (found.family >= 0).sum() > 300
     for lead, place in zip(*np.nonzero(found.family >= 0), strict=True):
-        family = scorer.outlines.families[found.family[lead, place]]
+        family = scorer.partial_effects.families[found.family[lead, place]]
         one = table.take(np.array([lead]))
         without = scorer.score_table(replaced(one, scorer.typical, scorer.reader, family))[0]
         assert score[lead] - without == pytest.approx(found.effect[lead, place], abs=1e-12)
@@ -237,7 +244,7 @@ def test_taking_a_reason_away_moves_the_score_as_it_says():
 
 def test_praise_comes_first_and_no_reason_twice():
     scorer = trained().scorer
-    found = reasons(scorer, scorer.reader.read(leads()))
+    found = find_reasons(scorer, scorer.reader.read(leads()))
     assert (found.effect[:, :3] >= 0).all()
     assert (found.effect[:, 3:] <= 0).all()
     for row in found.family.tolist():
@@ -251,9 +258,9 @@ def test_the_likeliest_reasons_are_the_strongest():
     score = scorer.score_table(table)
     every = np.column_stack([
         score - scorer.score_table(replaced(table, scorer.typical, scorer.reader, family))
-        for family in scorer.outlines.families
+        for family in scorer.partial_effects.families
     ])  # fmt: skip
-    found = reasons(scorer, table)
+    found = find_reasons(scorer, table)
     assert np.mean(np.isclose(found.effect[:, 0], np.maximum(every.max(1), 0), atol=0.003)) > 0.95
 
 
@@ -261,14 +268,14 @@ def test_reasons_read_as_a_salesperson_speaks():
     scorer = trained().scorer
     best = leads().filter(pl.col("Source") == "Referral", pl.col("Occupation") == "Professional").head(1)
     table = scorer.reader.read(best)
-    said = [text for text, effect in in_words(scorer, table, reasons(scorer, table))[0] if effect > 0]
+    said = [text for text, effect in describe_reasons(scorer, table, find_reasons(scorer, table))[0] if effect > 0]
     assert {"Source: Referral", "Occupation: Professional"} <= set(said)
-    own = in_words(scorer, table, reasons(scorer, table), {"Source": "came by {value}"})[0]
+    own = describe_reasons(scorer, table, find_reasons(scorer, table), {"Source": "came by {value}"})[0]
     assert "came by Referral" in [text for text, _ in own]
 
 
 def test_columns_that_move_together_are_one_reason():
-    names = [[trained().scorer.reader.owners[i] for i in one] for one in trained().scorer.outlines.families]
+    names = [[trained().scorer.reader.owners[i] for i in one] for one in trained().scorer.partial_effects.families]
     assert ["Seconds on site", "Pages"] in names
 
 
@@ -282,8 +289,8 @@ def test_the_report_is_one_page_that_needs_nothing_else():
     for leak in LEAKS:
         assert leak in report.page
         assert leak in report.markdown
-    first = report.data["backtest"][0]
-    assert first["model"] < first["random"]
+    first = report.figures.backtest[0]
+    assert first.calls["model"] < first.random
 
 
 def test_the_report_says_what_is_dangerous_in_a_page_as_text():
@@ -294,19 +301,19 @@ def test_the_report_says_what_is_dangerous_in_a_page_as_text():
 
 def test_what_moved_is_said_in_a_sentence():
     scorer, now = trained().scorer, leads()
-    assert moved(scorer, now, scorer.score(now), outcome(now)) == []
+    assert find_drift(scorer, now, scorer.score(now), outcome(now)) == []
     moved_on = now.with_columns(Source=pl.lit("Chat"))
-    [said, *_] = moved(scorer, moved_on, scorer.score(moved_on))
+    [said, *_] = find_drift(scorer, moved_on, scorer.score(moved_on))
     assert said.sentence.startswith('Source: "Chat" for all of the leads now; ')
-    dead = moved(scorer, now, scorer.score(now), np.zeros(now.height))
+    dead = find_drift(scorer, now, scorer.score(now), np.zeros(now.height))
     assert dead[0].what == "calibration"
     assert "0.0% did" in dead[0].sentence
 
 
 def test_time_puts_the_newest_leads_aside():
-    answer = train(leads(), "Converted", time="Came on")
+    answer = train(leads(), "Converted", TrainingOptions(time="Came on"))
     assert isinstance(answer, TrainedScorer)
-    judged = set(answer.trial.rows.tolist())
+    judged = set(answer.evaluation.rows.tolist())
     assert min(judged) > 0.7 * leads().height  # the file is in order of time
     assert answer.scorer.card["data_cut"] == "2025-12-28"
-    assert versions.challenge(answer.trial.y, answer.trial.p, answer.trial.p).better is False
+    assert versions.challenge(answer.evaluation.y, answer.evaluation.p, answer.evaluation.p).better is False

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from nurture.learning.fit.train_file import CannotTrain, train_file
 from nurture.learning.registry import versions
+from nurture.learning.train_file import CannotTrain, TrainingFile, train_file
+from nurture.learning.training_data.options import TrainingOptions
 from tests.support.lead_file import LEAKS, leads
 
 TOGETHER = True  # one worker: what the file makes once is costly
@@ -24,10 +25,11 @@ def run(tmp_path_factory):
     held = pl.concat([later.head(150), later.head(1)]).select(reversed(later.columns))
     held.write_parquet(folder / "later.parquet")
     (folder / "map.toml").write_text('[train]\nignore = ["came on"]\n')
-    result = train_file(
-        folder / "leads.csv", "converted", now=NOW, map=folder / "map.toml", holdout=folder / "later.parquet",
+    asked = TrainingFile(
+        folder / "leads.csv", "converted", mapping=folder / "map.toml", holdout=folder / "later.parquet",
         out=folder / "out", code="0.1.0",
     )  # fmt: skip
+    result = train_file(asked, NOW)
     return folder, held, result
 
 
@@ -59,7 +61,7 @@ def test_the_result_names_the_leaks_and_the_report_is_there(run):
 
 def test_the_rules_stay_without_a_model(tmp_path):
     leads(300).with_columns(Converted=pl.lit("No")).write_csv(tmp_path / "leads.csv")
-    result = train_file(tmp_path / "leads.csv", "Converted", now=NOW, out=tmp_path / "out")
+    result = train_file(TrainingFile(tmp_path / "leads.csv", "Converted", out=tmp_path / "out"), NOW)
     assert result.stays
     assert result.model is None
     assert not (tmp_path / "out" / "models").exists()
@@ -71,19 +73,20 @@ def test_the_rules_stay_without_a_model(tmp_path):
         ("Convertd", {}, 'has no column "Convertd". It has "Prospect ID"'),
         ("Source", {}, 'has 4 values ("'),
         ("Converted", {"time": "Occupation"}, "neither as dates nor as numbers"),
-        ("Converted", {"ignore": ["Fix"]}, 'no column "Fix"'),
+        ("Converted", {"ignore": ("Fix",)}, 'no column "Fix"'),
         ("Converted", {"positive": "maybe"}, 'never says "maybe"'),
     ],
 )
 def test_the_error_teaches(tmp_path, label, how, said):
     leads(300).write_csv(tmp_path / "leads.csv")
     with pytest.raises(CannotTrain) as error:
-        train_file(tmp_path / "leads.csv", label, now=NOW, out=tmp_path / "out", **how)
+        train_file(TrainingFile(tmp_path / "leads.csv", label, TrainingOptions(**how), out=tmp_path / "out"), NOW)
     assert said in str(error.value)
 
 
 def test_a_holdout_of_another_kind_is_an_error(tmp_path):
     leads(600).write_csv(tmp_path / "leads.csv")
     pl.DataFrame({"colour": ["red"]}).write_csv(tmp_path / "later.csv")
+    asked = TrainingFile(tmp_path / "leads.csv", "Converted", holdout=tmp_path / "later.csv", out=tmp_path / "out")
     with pytest.raises(CannotTrain, match=r"later\.csv: .* columns the model reads are missing"):
-        train_file(tmp_path / "leads.csv", "Converted", now=NOW, holdout=tmp_path / "later.csv", out=tmp_path / "out")
+        train_file(asked, NOW)

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -95,7 +96,7 @@ def test_no_other_folder_is_looked_into(kept, name):
 
 def test_promoted_and_rolled_back(kept):
     folder, first = kept
-    second = versions.save(versions.replace(trained().scorer, typical=trained().scorer.typical), folder / "x", NOW)
+    second = versions.save(replace(trained().scorer, typical=trained().scorer.typical), folder / "x", NOW)
     (folder / "x" / second).rename(folder / "2026-07-01-0badcafe")
     second = "2026-07-01-0badcafe"
     assert versions.champion(folder) is None

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nurture.learning.fit.train import TrainedScorer, train
+from nurture.learning.fit.train import train
+from nurture.learning.fit.trained import TrainedScorer
 
 LEAKS = {"Tags", "Lead Quality", "Last Notable Activity", "closed_at", "lost_reason", "invoice_total", "final_rating"}
 JUNK = {"Prospect ID", "Lead Number", "Do Not Call", "Source (copy)", "Fax"}

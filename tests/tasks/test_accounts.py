@@ -1,5 +1,6 @@
 """The chance that an account opens an opportunity: learned point-in-time from the record, said with its reasons."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from models import Account, AccountScore, Activity, Handoff, Lesson, Opportunity
 from models import handoff as handoffs
 from models.queries import account_history as history
 from nurture.config import scoring
-from nurture.learning.accounts.model import AccountModel, RulesStay, features, learn
+from nurture.learning.accounts.features import AccountsThen, account_features
+from nurture.learning.accounts.fit import learn_account_model
+from nurture.learning.accounts.model import AccountModel, NoAccountModel
 from nurture.runtime import database
 from tasks.handoff import offer
 from tasks.scoring.accounts import CHANCE, learn_accounts
@@ -144,25 +147,26 @@ def test_the_horizon_is_a_line_of_the_file(days: int, fits: bool) -> None:
 # without a database
 
 
-def some_frame(n: int, seed: int = 0) -> tuple[pl.DataFrame, Any, Any]:
+def some_accounts(n: int, seed: int = 0) -> AccountsThen:
     """Accounts at four moments whose chance rises with the people active."""
     rng = np.random.default_rng(seed)
     active = rng.poisson(1.0, n)
     p = 1 / (1 + np.exp(-(active * 1.2 - 3.2)))
     y = (rng.random(n) < p).astype(float)
     members = [
-        {"account_id": i, "title_role": "user", "role_confidence": 0.8, "times_30": 1, "times_90": 1, "strong_90": 0,
-         "last_at": NOW - DAY}
+        history.MemberThen(i, 0, "user", 0.8, 1, 1, 0, NOW - DAY)
         for i in range(n) for _ in range(active[i])
     ]  # fmt: skip
-    traits = [{"account_id": i, "employees": None if i % 3 else 100, "lost": 0} for i in range(n)]
-    return features(members, traits, ROLES, NOW), y, np.sort(np.arange(n) % 4)
+    traits = [history.AccountTraits(i, None if i % 3 else 100, 0) for i in range(n)]
+    return AccountsThen(account_features(members, traits, ROLES, NOW), y, np.sort(np.arange(n) % 4))
 
 
 def test_chances_come_true_also_where_only_a_share_of_the_quiet_was_kept() -> None:
-    frame, y, moment = some_frame(4_000)
+    every = some_accounts(4_000)
+    frame, y = every.frame, every.y
     keep = (y == 1) | (np.random.default_rng(1).random(len(y)) < 0.25)
-    model = learn(frame.filter(pl.Series(keep)), y[keep], moment[keep], ROLES, 90, kept=0.25)
+    some = AccountsThen(frame.filter(pl.Series(keep)), y[keep], every.moment[keep], kept=0.25)
+    model = learn_account_model(some, ROLES, 90)
     assert isinstance(model, AccountModel)
     chances = model.chances(frame)
     assert chances.mean() == pytest.approx(y.mean(), rel=0.1)
@@ -171,27 +175,26 @@ def test_chances_come_true_also_where_only_a_share_of_the_quiet_was_kept() -> No
 
 
 def test_a_kept_model_says_the_same_again() -> None:
-    frame, y, moment = some_frame(1_500)
-    model = learn(frame, y, moment, ROLES, 90)
+    then = some_accounts(1_500)
+    model = learn_account_model(then, ROLES, 90)
     assert isinstance(model, AccountModel)
     again = AccountModel.read(model.as_body())
     assert again.version == model.version
-    assert np.array_equal(again.chances(frame), model.chances(frame))
+    assert np.array_equal(again.chances(then.frame), model.chances(then.frame))
 
 
 def test_reasons_point_where_the_chance_moves() -> None:
-    frame, y, moment = some_frame(3_000)
-    model = learn(frame, y, moment, ROLES, 90)
+    then = some_accounts(3_000)
+    model = learn_account_model(then, ROLES, 90)
     assert isinstance(model, AccountModel)
-    busy, quiet = frame.sort("n_active")[-1:], frame.sort("n_active")[:1]
+    busy, quiet = then.frame.sort("n_active")[-1:], then.frame.sort("n_active")[:1]
     assert model.chances(busy)[0] > model.chances(quiet)[0]
     assert "people active this month" in model.reasons(busy)[0].partition("held back")[0]
     assert "held back by: nobody ever active" in model.reasons(quiet)[0]
 
 
 def test_nothing_is_learned_from_chance() -> None:
-    frame, _, moment = some_frame(1_000)
     luck = (np.random.default_rng(5).random(1_000) < 0.2).astype(float)
-    stays = learn(frame, luck, moment, ROLES, 90)
-    assert isinstance(stays, RulesStay)
+    stays = learn_account_model(replace(some_accounts(1_000), y=luck), ROLES, 90)
+    assert isinstance(stays, NoAccountModel)
     assert "no better than chance" in stays.reason

@@ -13,16 +13,20 @@ from models.learned_parameter import About, newest
 from models.queries import training_history
 from nurture.checks.installation import LOOKS
 from nurture.config import scoring
-from nurture.learning.features.columns import plan as reader_for
-from nurture.learning.fit.calibration import Calibrator
-from nurture.learning.fit.estimators import Recipe
+from nurture.learning.estimators.calibration import Calibrator
+from nurture.learning.estimators.recipe import Recipe
+from nurture.learning.features.columns import plan_features as reader_for
+from nurture.learning.fit.baseline import make_baseline
+from nurture.learning.fit.model_selection import Selection
+from nurture.learning.fit.refit import refit
 from nurture.learning.fit.scorer import Scorer
-from nurture.learning.fit.train import refit
 from nurture.learning.judge import drift
 from nurture.learning.registry import versions
-from nurture.learning.training_data import point_in_time_labels
-from nurture.learning.training_data.point_in_time import DAY, Plan, add_up, frame, known, read
-from nurture.learning.training_data.schema import Kind, describe
+from nurture.learning.training_data import record_labels
+from nurture.learning.training_data.examples import Examples
+from nurture.learning.training_data.lead_record import DAY, known, read_record
+from nurture.learning.training_data.point_in_time import FeaturePlan, leads_at
+from nurture.learning.training_data.schema import ColumnKind, describe
 from nurture.runtime import database
 from nurture.runtime.settings import Settings
 from tasks.scoring.drift import Watched, watch
@@ -33,35 +37,36 @@ TOGETHER = True  # one worker: what the file makes once is costly
 RULES = scoring.read(Path(__file__).parents[2] / "templates" / "scoring.toml")
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 TRAINED = int(NOW.timestamp()) // DAY * DAY - 95 * DAY  # the record the model learned from ends here
+CHOSEN = Selection(Recipe(penalty=0.1, trees=None, weight=1.0), Calibrator(), np.empty(0), ())
 KINDS = ("page_view", "webinar", "pricing_view", "download")
 
 
 def a_champion(engine: Engine, folder: Path) -> Scorer:
-    """A small model of the record's leads as they were at four moments, without a contest; it reigns."""
-    plan = Plan("b2b", KINDS)
+    """A small model of the record's leads as they were at four moments, chosen by nobody; it reigns."""
+    plan = FeaturePlan("b2b", KINDS)
     with database.reading(engine) as session:
         (stretch,) = training_history.stretches(session, "b2b", 0, 1)
-        record = read(session, stretch, KINDS, NOW)
+        record = read_record(session, stretch, KINDS, NOW)
     assert record is not None
     frames, outcomes = [], []
     for back in range(1, 6):
         t = TRAINED - back * 90 * DAY
-        y = point_in_time_labels.outcomes(record, t, 90, TRAINED)
+        y = record_labels.labels_at(record, t, 90, TRAINED)
         there = known(record, t) & ~np.isnan(y)
-        looked = frame(record, t, plan, add_up(record, t, len(KINDS)), RULES.markets["b2b"])
+        looked = leads_at(record, t, plan, RULES.markets["b2b"]).frame
         frames.append(looked.filter(pl.Series(there)))
         outcomes.append(y[there])
     whole, y = pl.concat(frames), np.concatenate(outcomes)
-    columns = [one for one in describe(whole) if one.kind != Kind.NOTHING]
+    columns = [one for one in describe(whole) if one.kind != ColumnKind.NOTHING]
     reader = reader_for(whole, columns, None)
-    scorer = refit(Recipe(penalty=0.1, trees=None, weight=1.0), reader, Calibrator(), whole, y)
+    scorer = refit(CHOSEN, reader, whole, Examples(y))
     card = {
         "plan": plan.as_dict(), "days": 90, "moments": [f"{datetime.fromtimestamp(TRAINED - 90 * DAY, UTC):%Y-%m-%d}"],
         "data_cut": f"{datetime.fromtimestamp(TRAINED, UTC):%Y-%m-%d}",
         "importance": {one.name: 0.1 for one in columns},
-        "baseline": drift.baseline(scorer, whole, scorer.score(whole)),
+        "baseline": make_baseline(scorer, whole, scorer.score(whole)),
     }  # fmt: skip
-    scorer = Scorer(scorer.learned, scorer.calibrator, scorer.typical, scorer.outlines, card)
+    scorer = Scorer(scorer.learned, scorer.calibrator, scorer.typical, scorer.partial_effects, card)
     versions.promote(folder / "b2b", versions.save(scorer, folder / "b2b", NOW), NOW, "test")
     return scorer
 
@@ -102,7 +107,7 @@ def test_what_moved_is_told_in_words_and_silence_when_nothing_did(engine: Engine
     with database.reading(engine) as session:
         kept = newest(session, About.DRIFT, NOW)
     assert kept
-    assert kept["body"]["markets"]["b2b"]["moved"] == list(loud.moved)
+    assert kept.body["markets"]["b2b"]["moved"] == list(loud.moved)
 
 
 def test_scores_that_no_longer_come_true_are_told_first(engine: Engine, models: Path) -> None:
@@ -146,10 +151,9 @@ def frames(n: int = 2_000) -> pl.DataFrame:
 def scorer() -> Scorer:
     whole = frames()
     y = (np.random.default_rng(2).random(whole.height) < 0.1 + 0.02 * whole["visits"].to_numpy()).astype(float)
-    made = refit(Recipe(penalty=0.1, trees=None, weight=1.0), reader_for(whole, describe(whole), None), Calibrator(),
-                 whole, y)  # fmt: skip
-    card = {"baseline": drift.baseline(made, whole, made.score(whole))}
-    return Scorer(made.learned, made.calibrator, made.typical, made.outlines, card)
+    made = refit(CHOSEN, reader_for(whole, describe(whole), None), whole, Examples(y))
+    card = {"baseline": make_baseline(made, whole, made.score(whole))}
+    return Scorer(made.learned, made.calibrator, made.typical, made.partial_effects, card)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +171,7 @@ def scorer() -> Scorer:
 )  # fmt: skip
 def test_a_shift_reads_as_one_would_say_it(scorer: Scorer, change: dict[str, pl.Expr], sentence: str) -> None:
     now = frames().with_columns(**change)
-    told = [one.sentence for one in drift.moved(scorer, now, scorer.score(now)) if one.what != "score"]
+    told = [one.sentence for one in drift.find_drift(scorer, now, scorer.score(now)) if one.what != "score"]
     assert told == [sentence]
 
 
@@ -175,10 +179,10 @@ def test_colleagues_who_buy_together_are_one_surprise() -> None:
     """Ten companies of forty: two bought, where one was promised. That is luck, whatever the number of leads."""
     company = np.repeat(np.arange(10), 40)
     bought = (company < 2).astype(float)
-    assert drift.off(np.full(400, 0.1), bought, company) is None
-    assert drift.off(np.full(400, 0.1), bought) is not None
+    assert drift.calibration_drift(np.full(400, 0.1), bought, company) is None
+    assert drift.calibration_drift(np.full(400, 0.1), bought) is not None
 
 
 def test_another_sample_of_the_same_leads_is_no_drift(scorer: Scorer) -> None:
     some = frames().sample(400, seed=3, with_replacement=True)
-    assert drift.moved(scorer, some, scorer.score(some)) == []
+    assert drift.find_drift(scorer, some, scorer.score(some)) == []

@@ -13,13 +13,14 @@ from sqlalchemy import Engine, delete, select
 from models import Activity, Score, metadata
 from models.queries import training_history
 from nurture.config import scoring
+from nurture.learning.fit.partial_effects import replaced
 from nurture.learning.fit.score_scale import Scale
-from nurture.learning.judge.partial_effects import replaced
 from nurture.learning.registry import versions
-from nurture.learning.training_data.point_in_time import Plan, add_up, frame, read
+from nurture.learning.training_data.lead_record import read_record
+from nurture.learning.training_data.point_in_time import FeaturePlan, leads_at
 from nurture.runtime import database
 from tasks.scoring.learned_scores import NotOfThisRecord, champions
-from tasks.scoring.learning import Taught, learn
+from tasks.scoring.learning import LearningGoal, LearningResult, learn
 from tasks.scoring.scores import score
 from tests.support.learnable_record import build
 
@@ -28,21 +29,22 @@ TOGETHER = True  # one worker: what the file makes once is costly
 RULES = scoring.read(Path(__file__).parents[2] / "templates" / "scoring.toml")
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 MQL = 70.0
+School = tuple[Engine, Path, LearningResult]
 
 
 @pytest.fixture(scope="module")
-def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Path, Taught]]:
+def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
     """A town that was learned from, once for all."""
     folder = tmp_path_factory.mktemp("school")
     engine = database.engine_for(f"sqlite:///{folder / 'nurture.db'}")
     metadata.create_all(engine)
     build(engine, NOW, companies=220, days=280, each=5)
-    yield engine, folder / "b2b", learn(engine, NOW, RULES, "b2b", 60, folder / "b2b", MQL, "1.0")
+    yield engine, folder / "b2b", learn(engine, NOW, RULES, LearningGoal("b2b", 60, folder / "b2b", MQL))
     engine.dispose()
 
 
 @pytest.fixture
-def models(school: tuple[Engine, Path, Taught], tmp_path: Path) -> Path:
+def models(school: School, tmp_path: Path) -> Path:
     shutil.copytree(school[1], tmp_path / "models" / "b2b")
     return tmp_path / "models"
 
@@ -52,7 +54,9 @@ def scores(engine: Engine) -> dict[int, dict[str, Any]]:
         return {row["contact_id"]: dict(row) for row in session.execute(select(Score.__table__)).mappings()}  # type: ignore[attr-defined]
 
 
-def test_a_better_model_takes_over_and_says_what_it_would_have_saved(school: tuple[Engine, Path, Taught]) -> None:
+def test_a_better_model_takes_over_and_says_what_it_would_have_saved(
+    school: School,
+) -> None:
     _, folder, taught = school
     assert taught.promoted, taught.words
     assert "better than the rules beyond noise" in taught.words
@@ -71,11 +75,9 @@ def test_a_better_model_takes_over_and_says_what_it_would_have_saved(school: tup
     assert "Had we used this model in" in taught.report.read_text("utf-8")
 
 
-def test_learning_again_the_champion_stays_unless_the_challenger_is_better(
-    school: tuple[Engine, Path, Taught], models: Path
-) -> None:
+def test_learning_again_the_champion_stays_unless_the_challenger_is_better(school: School, models: Path) -> None:
     engine, _, first = school
-    again = learn(engine, NOW + timedelta(days=1), RULES, "b2b", 60, models / "b2b", MQL)
+    again = learn(engine, NOW + timedelta(days=1), RULES, LearningGoal("b2b", 60, models / "b2b", MQL))
     assert not again.promoted
     assert "champion stays" in again.words
     assert versions.champion(models / "b2b") == first.version
@@ -83,15 +85,15 @@ def test_learning_again_the_champion_stays_unless_the_challenger_is_better(
 
 
 def test_where_there_is_little_to_learn_from_the_rules_stay_and_say_why(engine: Engine, tmp_path: Path) -> None:
-    assert learn(engine, NOW, RULES, "b2b", 90, tmp_path, MQL).words == (
+    assert learn(engine, NOW, RULES, LearningGoal("b2b", 90, tmp_path, MQL)).words == (
         "The rules stay in charge: the record reaches back 0 days, and 120 are the least: 30 to look at and 90 to see "
         "what came of them."
     )
     build(engine, NOW, companies=12, days=200, each=2)
-    few = learn(engine, NOW, RULES, "b2b", 60, tmp_path, MQL)
+    few = learn(engine, NOW, RULES, LearningGoal("b2b", 60, tmp_path, MQL))
     assert (few.version, few.promoted) == (None, False)
     assert "20 are the least to learn anything from" in few.words
-    assert learn(engine, NOW, RULES, "b2c", 30, tmp_path, MQL).words == (
+    assert learn(engine, NOW, RULES, LearningGoal("b2c", 30, tmp_path, MQL)).words == (
         "The rules stay in charge: there was no b2c lead 30 days ago."
     )
 
@@ -143,16 +145,20 @@ def test_every_reason_is_worth_exactly_what_the_model_says_without_it(engine: En
     build(engine, NOW, companies=8, days=200)
     score(engine, NOW, RULES, models)
     scorer = champions(models, iter(["b2b"]))["b2b"]
-    plan, scale, t = Plan.from_dict(scorer.card["plan"]), Scale.from_dict(scorer.card["scale"]), int(NOW.timestamp())
+    plan, scale, t = (
+        FeaturePlan.from_dict(scorer.card["plan"]),
+        Scale.from_dict(scorer.card["scale"]),
+        int(NOW.timestamp()),
+    )
     with database.reading(engine) as session:
         [stretch] = training_history.stretches(session, "b2b", 0, 1)
-        record = read(session, stretch, plan.kinds, NOW)
+        record = read_record(session, stretch, plan.kinds, NOW)
     assert record is not None
-    table = scorer.reader.read(frame(record, t, plan, add_up(record, t, len(plan.kinds)), RULES.markets["b2b"]))
+    table = scorer.reader.read(leads_at(record, t, plan, RULES.markets["b2b"]).frame)
     whole = scale.unbounded(scorer.score_table(table))
     without = {
         family: whole - scale.unbounded(scorer.score_table(replaced(table, scorer.typical, scorer.reader, family)))
-        for family in scorer.outlines.families
+        for family in scorer.partial_effects.families
     }
     found = scores(engine)
     for row, contact in enumerate(record.ids.tolist()):
@@ -171,7 +177,9 @@ def test_a_model_of_a_file_cannot_score_the_record(models: Path) -> None:
         champions(models, iter(["b2b"]))
 
 
-def test_the_scale_keeps_as_many_leads_at_the_threshold_as_the_rules_had(school: tuple[Engine, Path, Taught]) -> None:
+def test_the_scale_keeps_as_many_leads_at_the_threshold_as_the_rules_had(
+    school: School,
+) -> None:
     engine, folder, _ = school
     scorer = versions.load(folder)
     scale = Scale.from_dict(scorer.card["scale"])

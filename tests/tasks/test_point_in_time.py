@@ -13,8 +13,9 @@ from sqlalchemy import Engine, delete, update
 from models import Activity, Address, Handoff, Message, Opportunity, Order
 from models.queries import training_history
 from nurture.config import scoring
-from nurture.learning.training_data.point_in_time import DAY, Plan, Record, add_up, frame, known, read
-from nurture.learning.training_data.point_in_time_labels import cuts, outcomes
+from nurture.learning.training_data.lead_record import DAY, LeadRecord, known, read_record
+from nurture.learning.training_data.point_in_time import FeaturePlan, leads_at
+from nurture.learning.training_data.record_labels import labels_at, points_in_time
 from nurture.runtime import database
 from tests.support.learnable_record import build
 from tests.support.people import a_message, add
@@ -23,15 +24,15 @@ RULES = scoring.read(Path(__file__).parents[2] / "templates" / "scoring.toml")
 SHEET = RULES.markets["b2b"]
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 T = NOW - timedelta(days=100)
-PLAN = Plan("b2b", ("page_view", "pricing_view", "download"))
+PLAN = FeaturePlan("b2b", ("page_view", "pricing_view", "download"))
 
 
 def records(
     engine: Engine, before: datetime = NOW, kinds: tuple[str, ...] = PLAN.kinds, every: int = 1
-) -> list[Record]:
+) -> list[LeadRecord]:
     with database.reading(engine) as session:
         stretches = training_history.stretches(session, "b2b", 0, 1, every)
-        return [found for one in stretches if (found := read(session, one, kinds, before)) is not None]
+        return [found for one in stretches if (found := read_record(session, one, kinds, before)) is not None]
 
 
 def looks(engine: Engine, t: datetime, before: datetime = NOW) -> pl.DataFrame:
@@ -39,7 +40,7 @@ def looks(engine: Engine, t: datetime, before: datetime = NOW) -> pl.DataFrame:
     at = int(t.timestamp())
     found = []
     for record in records(engine, before):
-        looked = frame(record, at, PLAN, add_up(record, at, len(PLAN.kinds)), SHEET)
+        looked = leads_at(record, at, PLAN, SHEET).frame
         found.append(looked.with_columns(lead=record.ids, known=known(record, at)))
     return pl.concat(found)
 
@@ -144,7 +145,7 @@ def test_shards_and_samples_hold_every_lead_once(engine: Engine) -> None:
                            for one in range(200, 205)))  # fmt: skip
     with database.reading(engine) as session:
         parts = [one for shard in range(3) for one in training_history.stretches(session, "b2b", shard, 3)]
-        ids = [row[0] for one in parts for row in training_history.people(session, one)]
+        ids = [lead for one in parts if (people := training_history.people(session, one)) for lead in people.contact_id]
         assert training_history.counted(session, "b2b") == len(ids) == len(set(ids)) == 125
     assert 0 < sum(len(one) for one in records(engine, every=4)) < 60
 
@@ -166,7 +167,7 @@ def test_what_became_of_a_lead(engine: Engine) -> None:
     add(engine, Order, order(T - timedelta(days=1), "before", 24), order(after, "after", 27))
     [record] = records(engine)
     t, cut = int(T.timestamp()), int(NOW.timestamp())
-    said = dict(zip(record.ids.tolist(), outcomes(record, t, 60, cut).tolist(), strict=True))
+    said = dict(zip(record.ids.tolist(), labels_at(record, t, 60, cut).tolist(), strict=True))
     yes, no = {3, 6, 7, 8, 10, 11, 18, 27}, {9, 15, 16, 17, 19, 20, 21, 22, 23, 24, 25, 26, 28, 29}
     assert {lead for lead, y in said.items() if y == 1} == yes
     assert {lead for lead, y in said.items() if y == 0} == no  # 9: sales said no, though the company opened a deal
@@ -177,12 +178,12 @@ def test_what_became_of_a_lead(engine: Engine) -> None:
         13,
         14,
     }  # a colleague's deal; one open already
-    assert np.isnan(outcomes(record, t, 101, cut)).all()  # nobody can know yet: no reason to call it a no
+    assert np.isnan(labels_at(record, t, 101, cut)).all()  # nobody can know yet: no reason to call it a no
 
 
 def test_moments_lie_so_far_apart_that_no_outcome_is_told_twice() -> None:
     now = int(NOW.timestamp())
-    found = cuts(now - 400 * DAY, now, 90, 12)
+    found = points_in_time(now - 400 * DAY, now, 90, 12)
     assert [found[0] - one for one in found] == [0, 90 * DAY, 180 * DAY, 270 * DAY]
     assert found[0] + 90 * DAY <= now
-    assert cuts(now - 100 * DAY, now, 90, 12) == []
+    assert points_in_time(now - 100 * DAY, now, 90, 12) == []

@@ -1,20 +1,24 @@
-"""From columns to what learners can weigh: numbers and levels per lead, and how often leads like this one bought."""
+"""From columns to what estimators can weigh: numbers and levels per lead, and how often leads like this one bought."""
 
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, cast
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from nurture.learning.judge.metrics import Floats, Ints
-from nurture.learning.training_data.schema import Column, Kind, read_categories, read_days, read_numbers, read_text
-
-Codes = npt.NDArray[np.int32]
+from nurture.learning.metrics import Bools, Codes, Floats, Ints
+from nurture.learning.training_data.schema import (
+    Column,
+    ColumnKind,
+    read_categories,
+    read_days,
+    read_numbers,
+    read_text,
+)
 
 MISSING, RARE = 0, 1  # the first two codes of every level field; an unseen value is RARE
 LEAST_ROWS = 8  # of a level with a code of its own
@@ -28,6 +32,8 @@ HABITS = ("value", "age", "moment", "hour", "day of month", "length", "word")
 
 @dataclass(frozen=True)
 class NumberField:
+    """A number per lead, and how it is made of a raw column."""
+
     name: str
     owner: str  # the raw column it is made of
     how: str  # one of HABITS
@@ -36,6 +42,8 @@ class NumberField:
 
 @dataclass(frozen=True)
 class LevelField:
+    """A level code per lead, and how it is made of a raw column."""
+
     name: str
     owner: str
     how: str  # "value", "weekday" or "month"
@@ -43,24 +51,45 @@ class LevelField:
 
     @property
     def size(self) -> int:
+        """How many codes there are, MISSING and RARE among them."""
         return len(self.levels) + 2
 
 
-class Table(NamedTuple):
-    """Leads as numbers (NaN = unknown) and level codes, a row per lead."""
+class FeatureTable(NamedTuple):
+    """n leads as numbers (NaN = unknown), shape (n, number fields), and level codes, shape (n, level fields)."""
 
     numbers: Floats
     levels: Codes
 
-    def take(self, rows: npt.NDArray[Any]) -> "Table":
-        return Table(self.numbers[rows], self.levels[rows])
+    def take(self, rows: Ints | Bools) -> "FeatureTable":
+        """Some of the leads, in the order of `rows`."""
+        return FeatureTable(self.numbers[rows], self.levels[rows])
 
     def __len__(self) -> int:
         return len(self.numbers)
 
 
+class SavedLevels(TypedDict):
+    """A level field as JSON."""
+
+    name: str
+    owner: str
+    how: str
+    levels: list[str]
+
+
+class SavedReader(TypedDict):
+    """A feature reader as JSON; columns and numbers are their fields by name."""
+
+    columns: list[dict[str, Any]]
+    numbers: list[dict[str, str]]
+    levels: list[SavedLevels]
+    time: str | None
+    newest: float
+
+
 @dataclass(frozen=True)
-class Reader:
+class FeatureReader:
     """How a frame becomes a Table: fixed in training, applied to every later frame."""
 
     columns: tuple[Column, ...]
@@ -71,6 +100,7 @@ class Reader:
 
     @property
     def owners(self) -> list[str]:
+        """The raw columns that are read."""
         return [column.name for column in self.columns]
 
     def fields_of(self, owner: str) -> tuple[list[int], list[int]]:
@@ -80,8 +110,8 @@ class Reader:
             [i for i, one in enumerate(self.levels) if one.owner == owner],
         )
 
-    def read(self, frame: pl.DataFrame) -> Table:
-        """Cook a frame; a column it lacks is unknown for every lead, an unseen level is RARE."""
+    def read(self, frame: pl.DataFrame) -> FeatureTable:
+        """The leads of a frame; a column it lacks is unknown for every lead, an unseen level is RARE."""
         made = _Raw(frame, {one.name: one for one in self.columns}, self.time, self.newest)
         numbers = (
             np.column_stack([made.number(one) for one in self.numbers]) if self.numbers else np.empty((frame.height, 0))
@@ -89,23 +119,26 @@ class Reader:
         levels = np.empty((frame.height, len(self.levels)), dtype=np.int32)
         for i, one in enumerate(self.levels):
             levels[:, i] = encode(made.level(one), one.levels)
-        return Table(np.ascontiguousarray(numbers), levels)
+        return FeatureTable(np.ascontiguousarray(numbers), levels)
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+    def as_dict(self) -> SavedReader:
+        """The reader as JSON."""
+        return cast(SavedReader, asdict(self))
 
     @classmethod
-    def from_dict(cls, saved: dict[str, Any]) -> "Reader":
+    def from_dict(cls, saved: SavedReader) -> "FeatureReader":
+        """The reader that `as_dict` wrote down."""
         return cls(
-            tuple(Column(**{**one, "kind": Kind(one["kind"])}) for one in saved["columns"]),
+            tuple(replace(Column(**one), kind=ColumnKind(one["kind"])) for one in saved["columns"]),
             tuple(NumberField(**one) for one in saved["numbers"]),
-            tuple(LevelField(**{**one, "levels": tuple(one["levels"])}) for one in saved["levels"]),
+            tuple(LevelField(one["name"], one["owner"], one["how"], tuple(one["levels"])) for one in saved["levels"]),
             saved["time"],
             saved["newest"],
         )
 
 
 def encode(values: pl.Series, levels: Sequence[str]) -> Codes:
+    """The code of every value, shape (n,): MISSING for null, RARE for what is not among the levels."""
     codes = values.replace_strict(list(levels), range(2, len(levels) + 2), default=RARE, return_dtype=pl.Int32)
     return np.asarray(codes.set(values.is_null(), MISSING).to_numpy(), dtype=np.int32)
 
@@ -175,21 +208,21 @@ def _calendar(days: Floats, part: str) -> Floats:
     return np.where(known, value, np.nan)
 
 
-def plan(frame: pl.DataFrame, columns: Sequence[Column], time: str | None = None) -> Reader:
+def plan_features(frame: pl.DataFrame, columns: Sequence[Column], time: str | None = None) -> FeatureReader:
     """Decide how each column is read, from the training rows alone (outcomes are not looked at)."""
-    used = [one for one in columns if one.kind != Kind.NOTHING]
+    used = [one for one in columns if one.kind != ColumnKind.NOTHING]
     raw = _Raw(frame, {one.name: one for one in used}, time, 0.0)
-    dates = [raw.days(one.name) for one in used if one.kind == Kind.DATE]
+    dates = [raw.days(one.name) for one in used if one.kind == ColumnKind.DATE]
     newest = float(max((np.nanmax(one) for one in dates if not np.isnan(one).all()), default=0.0))
     numbers: list[NumberField] = []
     levels: list[LevelField] = []
     for one in used:
-        if one.kind == Kind.NUMBER:
+        if one.kind == ColumnKind.NUMBER:
             numbers.append(NumberField(one.name, one.name, "value"))
-        elif one.kind == Kind.CATEGORY:
+        elif one.kind == ColumnKind.CATEGORY:
             found = _frequent(read_categories(frame[one.name]))
             levels.append(LevelField(one.name, one.name, "value", found))
-        elif one.kind == Kind.TEXT:
+        elif one.kind == ColumnKind.TEXT:
             numbers.append(NumberField(f"words in {one.name}", one.name, "length"))
             numbers += [
                 NumberField(f'"{word}" in {one.name}', one.name, "word", word) for word in _words(raw.text(one.name))
@@ -208,7 +241,7 @@ def plan(frame: pl.DataFrame, columns: Sequence[Column], time: str | None = None
                 levels.append(LevelField(named.name, named.owner, part, _frequent(raw.level(named))))
         else:
             numbers.append(NumberField(one.name, one.name, "age"))
-    return Reader(tuple(used), tuple(numbers), tuple(levels), time, newest)
+    return FeatureReader(tuple(used), tuple(numbers), tuple(levels), time, newest)
 
 
 def _frequent(values: pl.Series) -> tuple[str, ...]:
@@ -225,7 +258,7 @@ def _words(text: pl.Series) -> list[str]:
     return [word for _, word in found[:WORDS]]
 
 
-# How often leads like this one bought: a number per value, or per pair of values ("crossed features").
+# How often leads like this one bought: a number per value, or per pair of values (interactions).
 
 Part = tuple[str, int]  # ("number" | "level", index of the field)
 
@@ -238,7 +271,8 @@ class Key:
     values: tuple[Floats, ...]  # per part: the sorted values of a number field; empty for levels
     sizes: tuple[int, ...]
 
-    def codes(self, table: Table) -> Ints:
+    def codes(self, table: FeatureTable) -> Ints:
+        """The key's value of every lead, shape (n,)."""
         code = np.zeros(len(table), dtype=np.int64)
         for (kind, i), values, size in zip(self.parts, self.values, self.sizes, strict=True):
             code = code * size + (table.levels[:, i] if kind == "level" else _exact(table.numbers[:, i], values))
@@ -252,7 +286,8 @@ def _exact(numbers: Floats, values: Floats) -> Ints:
     return np.where(np.isnan(numbers), 0, np.where(hit, place + 2, 1)).astype(np.int64)
 
 
-def make_key(reader: Reader, table: Table, parts: Sequence[Part]) -> Key:
+def make_key(reader: FeatureReader, table: FeatureTable, parts: Sequence[Part]) -> Key:
+    """A key over these fields, with the numbers that this table has."""
     values, sizes = [], []
     for kind, i in parts:
         seen = np.unique(table.numbers[:, i][~np.isnan(table.numbers[:, i])]) if kind == "number" else np.empty(0)
@@ -269,7 +304,8 @@ class Encoding:
     codes: tuple[Ints, ...]
     odds: tuple[Floats, ...]
 
-    def apply(self, table: Table) -> Floats:
+    def apply(self, table: FeatureTable) -> Floats:
+        """The log odds of every key's group, shape (n, keys); 0 for a group that was never seen."""
         made = np.zeros((len(table), len(self.keys)))
         for j, (key, codes, odds) in enumerate(zip(self.keys, self.codes, self.odds, strict=True)):
             code = key.codes(table)
@@ -278,7 +314,7 @@ class Encoding:
         return made
 
 
-def learn_encoding(keys: Sequence[Key], table: Table, y: Floats, parts: Ints) -> tuple[Encoding, Floats]:
+def learn_encoding(keys: Sequence[Key], table: FeatureTable, y: Floats, parts: Ints) -> tuple[Encoding, Floats]:
     """The encoding for new leads, and the cross-fitted columns for these: each is told about the other parts only."""
     base, made = float(y.mean()), np.zeros((len(table), len(keys)))
     codes, odds = [], []

@@ -5,8 +5,8 @@ from itertools import combinations
 
 import numpy as np
 
-from nurture.learning.features.columns import MOST_LEVELS, Key, Part, Reader, Table, make_key
-from nurture.learning.judge.metrics import Floats, Ints
+from nurture.learning.features.columns import MOST_LEVELS, FeatureReader, FeatureTable, Key, Part, make_key
+from nurture.learning.metrics import Floats, Ints
 
 MOST_KEYS = 8
 MOST_CROSSED = 24  # fields that may be crossed with each other
@@ -14,10 +14,12 @@ MOST_VALUES = 20_000  # of a number that is looked at value by value
 EVIDENCE = 3.0  # standard errors a key must pay by; the contest then judges it once more
 DRAWN = 20.0  # leads' worth of nothing, mixed into every group
 
-Parts = tuple[Part, ...]
+KeyParts = tuple[Part, ...]
 
 
-def crossed(reader: Reader, table: Table, rest: Floats, fold: Ints, forward: bool) -> list[Parts]:
+def find_interactions(
+    reader: FeatureReader, table: FeatureTable, rest: Floats, fold: Ints, forward: bool
+) -> list[KeyParts]:
     """The keys that pay, the best first, each judged after those before it.
 
     `rest` is what the trees got wrong (outcome minus probability) on leads they had not seen. A group's mean in the
@@ -30,7 +32,7 @@ def crossed(reader: Reader, table: Table, rest: Floats, fold: Ints, forward: boo
     strongest = sorted(singles, key=lambda one: -strength[one] - (0.5 if one in wide else 0.0))[:MOST_CROSSED]
     for a, b in combinations(strongest, 2):
         groups[(*a, *b)] = _groups(reader, table, (*a, *b))
-    chosen: list[Parts] = []
+    chosen: list[KeyParts] = []
     while len(chosen) < MOST_KEYS and groups:
         told = {one: _gain(group, rest, fold, forward) for one, group in groups.items()}
         best = max(told, key=lambda one: told[one][0])
@@ -44,13 +46,13 @@ def crossed(reader: Reader, table: Table, rest: Floats, fold: Ints, forward: boo
     return chosen
 
 
-def keys(reader: Reader, table: Table, chosen: Sequence[Parts]) -> tuple[Key, ...]:
+def interaction_keys(reader: FeatureReader, table: FeatureTable, chosen: Sequence[KeyParts]) -> tuple[Key, ...]:
     return tuple(make_key(reader, table, one) for one in chosen)
 
 
-def _singles(reader: Reader, table: Table) -> list[Parts]:
+def _singles(reader: FeatureReader, table: FeatureTable) -> list[KeyParts]:
     """Levels, and numbers whose values come again."""
-    found: list[Parts] = []
+    found: list[KeyParts] = []
     for i, one in enumerate(reader.numbers):
         known = table.numbers[:, i][~np.isnan(table.numbers[:, i])]
         if one.how == "value" and 2 < len(np.unique(known)) <= min(MOST_VALUES, len(known) / 2):
@@ -58,7 +60,7 @@ def _singles(reader: Reader, table: Table) -> list[Parts]:
     return found + [(("level", i),) for i in range(len(reader.levels))]
 
 
-def _groups(reader: Reader, table: Table, parts: Parts) -> Ints:
+def _groups(reader: FeatureReader, table: FeatureTable, parts: KeyParts) -> Ints:
     return np.unique(make_key(reader, table, parts).codes(table), return_inverse=True)[1]
 
 

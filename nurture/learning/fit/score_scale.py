@@ -9,14 +9,14 @@ changes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from nurture.learning.features.columns import Table
+from nurture.learning.features.columns import FeatureTable
+from nurture.learning.fit.card import SavedScale
+from nurture.learning.fit.partial_effects import replaced
 from nurture.learning.fit.scorer import Scorer
-from nurture.learning.judge.metrics import Floats
-from nurture.learning.judge.partial_effects import replaced
+from nurture.learning.metrics import Floats
 from nurture.learning.training_data.point_in_time import MAILBOX, PLAIN, TITLE_SAYS, TRAIT
 
 DOUBLE = (1.0, 15.0)  # points that double the odds: no fewer, no more
@@ -43,20 +43,23 @@ class Scale:
     engagement: tuple[Floats, Floats]
 
     def points(self, p: Floats) -> Floats:
+        """Scores of 0–100 for probabilities, the shape of `p`."""
         return np.asarray(np.clip(self.unbounded(p), 0.0, 100.0))
 
     def unbounded(self, p: Floats) -> Floats:
         """Points as if there were no 0 and no 100: what reasons are told in."""
         return np.asarray(self.mql + self.double / np.log(2) * (_log_odds(p) - self.anchor))
 
-    def as_dict(self) -> dict[str, Any]:
-        lines = {name: [line.round(6).tolist() for line in getattr(self, name)] for name in ("fit", "engagement")}
-        return {"mql": self.mql, "anchor": self.anchor, "double": self.double, **lines}
+    def as_dict(self) -> SavedScale:
+        """The scale as JSON."""
+        fit, engagement = ([line.round(6).tolist() for line in one] for one in (self.fit, self.engagement))
+        return {"mql": self.mql, "anchor": self.anchor, "double": self.double, "fit": fit, "engagement": engagement}
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> "Scale":
-        fit, engagement = (tuple(np.asarray(line) for line in saved[name]) for name in ("fit", "engagement"))
-        return cls(saved["mql"], saved["anchor"], saved["double"], fit, engagement)  # type: ignore[arg-type]
+    def from_dict(cls, saved: SavedScale) -> "Scale":
+        """The scale that `as_dict` wrote down."""
+        fit, engagement = ((np.asarray(x), np.asarray(y)) for x, y in (saved["fit"], saved["engagement"]))
+        return cls(saved["mql"], saved["anchor"], saved["double"], fit, engagement)
 
 
 class InPoints(Scorer):
@@ -64,17 +67,19 @@ class InPoints(Scorer):
 
     scale: Scale
 
-    def score_table(self, table: Table) -> Floats:
+    def score_table(self, table: FeatureTable) -> Floats:
+        """Hundredths of points, shape (n,), unbounded."""
         return self.scale.unbounded(super().score_table(table)) / 100
 
 
 def in_points(scorer: Scorer, scale: Scale) -> InPoints:
-    made = InPoints(scorer.learned, scorer.calibrator, scorer.typical, scorer.outlines, scorer.card)
+    """The scorer with its scores in hundredths of points."""
+    made = InPoints(scorer.learned, scorer.calibrator, scorer.typical, scorer.partial_effects, scorer.card)
     object.__setattr__(made, "scale", scale)
     return made
 
 
-def parts(scorer: Scorer, table: Table, market: str) -> tuple[Floats, Floats]:
+def parts(scorer: Scorer, table: FeatureTable, market: str) -> tuple[Floats, Floats]:
     """Log odds of who they are, had they done what is usual; and of what they did, had anybody done it."""
     owners = scorer.reader.owners
     who = [i for i, owner in enumerate(owners) if is_fit(owner, market)]
@@ -85,7 +90,7 @@ def parts(scorer: Scorer, table: Table, market: str) -> tuple[Floats, Floats]:
     )
 
 
-def make_scale(scorer: Scorer, table: Table, market: str, mql: float, rules: Mapping[str, Floats]) -> Scale:
+def make_scale(scorer: Scorer, table: FeatureTable, market: str, mql: float, rules: Mapping[str, Floats]) -> Scale:
     """The scale on which these leads keep the numbers that the rules gave them: `rules` has score, fit, engagement."""
     odds, theirs = np.sort(_log_odds(scorer.score_table(table))), np.sort(rules["score"])
     many = int((theirs >= mql).sum()) or max(round(LEAST_SHARE * len(odds)), 1)
@@ -112,6 +117,7 @@ def _dealt(ours: Floats, theirs: Floats) -> tuple[Floats, Floats]:
 
 
 def shares(line: tuple[Floats, Floats], values: Floats) -> Floats:
+    """Log odds on one of a scale's lines, as 0–100 with two decimals, shape (n,)."""
     return np.asarray(np.round(np.clip(np.interp(values, *line), 0.0, 100.0), 2))
 
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from nurture.learning.features.columns import RARE, Reader, Table, encode
-from nurture.learning.fit.calibration import Calibrator
-from nurture.learning.fit.estimators import Learned
-from nurture.learning.judge.metrics import Floats
-from nurture.learning.judge.partial_effects import Outlines, Typical
+from nurture.learning.estimators.calibration import Calibrator
+from nurture.learning.estimators.recipe import FittedModel
+from nurture.learning.features.columns import RARE, FeatureReader, FeatureTable, encode
+from nurture.learning.fit.card import ModelCard
+from nurture.learning.fit.partial_effects import PartialEffects, TypicalLead
+from nurture.learning.metrics import Floats
 from nurture.learning.training_data.schema import read_categories
 
 CHUNK = 50_000  # leads scored at a time, so that memory stays flat
@@ -23,16 +23,17 @@ class ColumnsMissing(ValueError):
 
 @dataclass(frozen=True)
 class Scorer:
-    """What training made. `card` is plain data about it: columns, figures, findings, the data's cut (see train.py)."""
+    """What training made. `card` is plain data about it."""
 
-    learned: Learned
+    learned: FittedModel
     calibrator: Calibrator
-    typical: Typical
-    outlines: Outlines
-    card: dict[str, Any] = field(default_factory=dict)
+    typical: TypicalLead
+    partial_effects: PartialEffects
+    card: ModelCard = field(default_factory=lambda: ModelCard())
 
     @property
-    def reader(self) -> Reader:
+    def reader(self) -> FeatureReader:
+        """How a frame becomes numbers and levels."""
         return self.learned.reader
 
     def score(self, frame: pl.DataFrame) -> Floats:
@@ -43,10 +44,12 @@ class Scorer:
         self.missing(frame)
         return np.concatenate([np.empty(0), *(self.score_table(table) for table in self.tables(frame))])
 
-    def score_table(self, table: Table) -> Floats:
+    def score_table(self, table: FeatureTable) -> Floats:
+        """The probability to buy, 0–1, of every lead of a table, shape (n,)."""
         return self.calibrator(self.learned.log_odds(table))
 
-    def tables(self, frame: pl.DataFrame) -> Iterator[Table]:
+    def tables(self, frame: pl.DataFrame) -> Iterator[FeatureTable]:
+        """The frame as tables of at most CHUNK leads."""
         for part in frame.iter_slices(CHUNK):
             yield self.reader.read(part)
 

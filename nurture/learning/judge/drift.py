@@ -1,18 +1,17 @@
 """Has the world moved? Watches what comes in and whether the scores still come true; says in a sentence what moved."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from nurture.learning.features.columns import MISSING, RARE, Table
+from nurture.learning.features.columns import MISSING, RARE
+from nurture.learning.fit.baseline import bin_shares, level_shares
+from nurture.learning.fit.card import Baseline, LevelBaseline, NumberBaseline
 from nurture.learning.fit.scorer import Scorer
-from nurture.learning.judge.metrics import Floats, Ints
+from nurture.learning.metrics import Floats, Ints
 from nurture.learning.reasons.contributions import plain
 
-BINS = 10
 MOVED = 0.2  # population stability index from which a column has moved (below 0.1 is common)
 FAINT = 1e-3
 LEAST = 100  # leads, below which nothing is said
@@ -27,7 +26,7 @@ FRACTIONS = {
 
 
 @dataclass(frozen=True)
-class Moved:
+class DriftFinding:
     """One thing that moved: a column, "score" or "calibration". `size` orders them; `sentence` is for people."""
 
     what: str
@@ -35,101 +34,48 @@ class Moved:
     sentence: str
 
 
-def baseline(scorer: Scorer, frame: pl.DataFrame, scores: Floats) -> dict[str, Any]:
-    """How the leads of the training looked: shares per bin or level of every field, and of the scores. Plain data."""
-    table = scorer.reader.read(frame)
-    numbers = []
-    for j, one in enumerate(scorer.reader.numbers):
-        known = table.numbers[:, j][~np.isnan(table.numbers[:, j])]
-        edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if len(known) else np.empty(0)
-        numbers.append(
-            {
-                "name": one.name,
-                "owner": one.owner,
-                "watch": one.how in ("value", "age", "length", "hour"),
-                "edges": edges.tolist(),
-                "shares": _binned(table.numbers[:, j], edges).tolist(),
-                "median": float(np.median(known)) if len(known) else None,
-            }
-        )
-    levels = [
-        {
-            "name": one.name,
-            "owner": one.owner,
-            "watch": one.how == "value",
-            "levels": list(one.levels),
-            "shares": _counted(table, j, one.size).tolist(),
-        }
-        for j, one in enumerate(scorer.reader.levels)
-    ]
-    edges = np.unique(np.quantile(scores, np.linspace(0, 1, BINS + 1)[1:-1]))
-    return {
-        "rows": frame.height,
-        "numbers": numbers,
-        "levels": levels,
-        "score": {
-            "edges": edges.tolist(),
-            "shares": _binned(scores, edges).tolist(),
-            "mean": float(scores.mean()),
-        },
-    }
-
-
-def moved(
+def find_drift(
     scorer: Scorer,
     frame: pl.DataFrame,
     scores: Floats,
     y: Floats | None = None,
-    then: Mapping[str, Any] | None = None,
-) -> list[Moved]:
-    """What differs from the training, the most first. `y` (1, 0, NaN for not yet known) also checks the calibration.
+    then: Baseline | None = None,
+) -> list[DriftFinding]:
+    """What differs from the training, the most first; nothing of fewer than LEAST leads.
 
-    `then`: another `baseline` than the training's.
+    `scores` are the probabilities of the n leads of `frame`; `y`, shape (n,) (1, 0, NaN for not yet known), also
+    checks the calibration. `then`: another baseline than the training's.
     """
     then = then or scorer.card["baseline"]
-    if frame.height < LEAST:
+    rows = frame.height
+    if rows < LEAST:
         return []
     now, found = scorer.reader.read(frame), []
-    for j, old in enumerate(then["numbers"]):
-        if (
-            old["watch"]
-            and (size := _index(old["shares"], _binned(now.numbers[:, j], np.array(old["edges"])), frame.height))
-            >= MOVED
-        ):
-            found.append(Moved(old["owner"], size, _number_sentence(old, now.numbers[:, j])))
-    for j, old in enumerate(then["levels"]):
-        shares = _counted(now, j, len(old["levels"]) + 2)
-        if old["watch"] and (size := _index(old["shares"], shares, frame.height)) >= MOVED:
-            found.append(Moved(old["owner"], size, _level_sentence(old, shares)))
-    old = then["score"]
-    if (size := _index(old["shares"], _binned(scores, np.array(old["edges"])), frame.height)) >= MOVED:
-        found.append(
-            Moved("score", size, f"The mean chance was {old['mean']:.1%} in training and is {scores.mean():.1%} now.")
-        )
-    if y is not None and (wrong := off(scores, y)):
+    for j, number in enumerate(then["numbers"]):
+        shares = bin_shares(now.numbers[:, j], np.array(number["edges"]))
+        if number["watch"] and (size := _index(number["shares"], shares, rows)) >= MOVED:
+            found.append(DriftFinding(number["owner"], size, _number_sentence(number, shares)))
+    for j, level in enumerate(then["levels"]):
+        shares = level_shares(now, j, len(level["levels"]) + 2)
+        if level["watch"] and (size := _index(level["shares"], shares, rows)) >= MOVED:
+            found.append(DriftFinding(level["owner"], size, _level_sentence(level, shares)))
+    score = then["score"]
+    if (size := _index(score["shares"], bin_shares(scores, np.array(score["edges"])), rows)) >= MOVED:
+        said = f"The mean chance was {score['mean']:.1%} in training and is {scores.mean():.1%} now."
+        found.append(DriftFinding("score", size, said))
+    if y is not None and (wrong := calibration_drift(scores, y)):
         found.append(wrong)
     return sorted(found, key=lambda one: (one.what != "calibration", -one.size))
 
 
-def _binned(values: Floats, edges: Floats) -> Floats:
-    """Shares: unknown first, then bin by bin."""
-    group = np.where(np.isnan(values), 0, np.searchsorted(edges, values, side="right") + 1)
-    return np.asarray(np.bincount(group, minlength=len(edges) + 2) / max(len(values), 1))
-
-
-def _counted(table: Table, j: int, size: int) -> Floats:
-    return np.asarray(np.bincount(table.levels[:, j], minlength=size) / max(len(table), 1))
-
-
-def _index(then: Any, now: Floats, rows: int) -> float:
+def _index(then: list[float], now: Floats, rows: int) -> float:
     """Population stability index, less what chance alone gives with so few rows."""
     old, new = np.maximum(np.asarray(then), FAINT), np.maximum(now, FAINT)
     return float(np.sum((new - old) * np.log(new / old)) - 2 * np.count_nonzero(np.asarray(then)) / rows)
 
 
-def _number_sentence(old: Mapping[str, Any], values: Floats) -> str:
+def _number_sentence(old: NumberBaseline, now: Floats) -> str:
     edges, then = np.array(old["edges"]), np.asarray(old["shares"])
-    now = _binned(values, edges)
     if abs(now[0] - then[0]) >= GAP or now[0] == 1 or not len(edges):
         return _said(old["name"], f"unknown for {_share(now[0])} of the leads now", then[0])
     above, above_then = (np.cumsum(shares[::-1])[::-1][2:] / max(1 - shares[0], TINY) for shares in (now, then))
@@ -140,7 +86,7 @@ def _number_sentence(old: Mapping[str, Any], values: Floats) -> str:
     return _said(old["name"], f"less than {border} for {_share(1 - part)} of the leads now", 1 - was)
 
 
-def _level_sentence(old: Mapping[str, Any], shares: Floats) -> str:
+def _level_sentence(old: LevelBaseline, shares: Floats) -> str:
     then = np.asarray(old["shares"])
     step = shares - then
     most = int(np.argmax(np.abs(step)))
@@ -163,7 +109,7 @@ def _share(part: float) -> str:
     return FRACTIONS[near] if abs(near - part) <= 0.012 else f"{part:.0%}"
 
 
-def off(scores: Floats, y: Floats, groups: Ints | None = None) -> Moved | None:
+def calibration_drift(scores: Floats, y: Floats, groups: Ints | None = None) -> DriftFinding | None:
     """Do as many buy as the scores say? All together, and among the best tenth.
 
     Leads of one of `groups` (colleagues) buy together, so they count as one surprise.
@@ -181,7 +127,7 @@ def off(scores: Floats, y: Floats, groups: Ints | None = None) -> Moved | None:
         error = float(np.sqrt(max(alone, together)))
         if abs(came - said) > max(SURE * error, FAR * said):
             n = int(some.sum())
-            return Moved(
+            return DriftFinding(
                 "calibration",
                 abs(came - said) / max(said, 1.0),
                 f"The scores promised that {said / n:.1%} {who} buy, and {came / n:.1%} did.",

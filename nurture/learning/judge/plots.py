@@ -1,24 +1,32 @@
-"""The report's pictures: small, quiet, readable without colour, each a PNG that lives inside the page."""
+"""The report's plots: small, quiet, readable without colour, each a PNG that lives inside the page."""
 
 import base64
 import io
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nurture.learning.judge import metrics
-from nurture.learning.judge.metrics import Floats
+from nurture.learning import metrics
+from nurture.learning.metrics import Floats
 
 INK, MODEL, OTHER, FAINT = "#333333", "#1f5fa8", "#c2571a", "#bbbbbb"
 SIZE = (4.6, 3.3)
 DPI = 110
 
-Point = tuple[str, float, float, int]  # period, what the scores said, what came, leads
+
+class Period(NamedTuple):
+    """A month, or another stretch of time: what the scores of its leads said, and what came."""
+
+    name: str
+    said: float  # mean probability
+    came: float  # share that bought
+    leads: int
 
 
-def picture(draw: Callable[[Axes], None], title: str) -> str:
+def plot(draw: Callable[[Axes], None], title: str) -> str:
     """A data URI. No pyplot: a worker draws in any thread and keeps nothing."""
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
@@ -32,6 +40,8 @@ def picture(draw: Callable[[Axes], None], title: str) -> str:
 
 
 def roc(y: Floats, scores: dict[str, Floats]) -> str:
+    """Receiver operating characteristic of every score."""
+
     def draw(axes: Axes) -> None:
         for (name, p), (colour, style) in zip(scores.items(), _STYLES, strict=False):
             wrong, right = _thin(*metrics.roc(y, p))
@@ -39,10 +49,12 @@ def roc(y: Floats, scores: dict[str, Floats]) -> str:
         axes.plot([0, 1], [0, 1], ":", color=FAINT)
         _named(axes, "others called", "buyers found")
 
-    return picture(draw, "ROC: buyers found against others called")
+    return plot(draw, "ROC: buyers found against others called")
 
 
 def precision_recall(y: Floats, scores: dict[str, Floats]) -> str:
+    """Precision by recall of every score."""
+
     def draw(axes: Axes) -> None:
         for (name, p), (colour, style) in zip(scores.items(), _STYLES, strict=False):
             precision, recall, _ = metrics.precision_recall(y, p)
@@ -52,10 +64,12 @@ def precision_recall(y: Floats, scores: dict[str, Floats]) -> str:
         axes.axhline(float(y.mean()), linestyle=":", color=FAINT)
         _named(axes, "share of buyers found (recall)", "share of calls that buy (precision)")
 
-    return picture(draw, "Precision and recall")
+    return plot(draw, "Precision and recall")
 
 
 def calibration(y: Floats, p: Floats) -> str:
+    """Per fifteenth of the leads, what the score said and how many bought."""
+
     def draw(axes: Axes) -> None:
         bins = metrics.calibration(y, p)
         said, came = [one[0] for one in bins], [one[1] for one in bins]
@@ -65,10 +79,12 @@ def calibration(y: Floats, p: Floats) -> str:
         axes.errorbar(said, came, yerr=error, fmt="o-", color=MODEL, markersize=3.5, linewidth=1, elinewidth=0.7)
         _named(axes, "what the score said", "share that bought")
 
-    return picture(draw, "Calibration: do as many buy as the score says?")
+    return plot(draw, "Calibration: do as many buy as the score says?")
 
 
 def gains(y: Floats, scores: dict[str, Floats]) -> str:
+    """Share of the buyers found by share of the leads called, of every score."""
+
     def draw(axes: Axes) -> None:
         shares = np.linspace(0.01, 1, 100)
         for (name, p), (colour, style) in zip(scores.items(), _STYLES, strict=False):
@@ -77,10 +93,12 @@ def gains(y: Floats, scores: dict[str, Floats]) -> str:
         axes.plot([0, 1], [0, 1], ":", color=FAINT, label="at random")
         _named(axes, "share of leads called, best first", "share of buyers found")
 
-    return picture(draw, "Cumulative gains")
+    return plot(draw, "Cumulative gains")
 
 
 def lift(y: Floats, p: Floats) -> str:
+    """How many times as often each tenth buys as the average."""
+
     def draw(axes: Axes) -> None:
         tenths = [float(y[part].mean()) for part in np.array_split(np.argsort(-p, kind="stable"), 10)]
         axes.bar(range(1, 11), [rate / float(y.mean()) for rate in tenths], color=MODEL, width=0.8)
@@ -88,10 +106,12 @@ def lift(y: Floats, p: Floats) -> str:
         axes.set_xticks(range(1, 11))
         _named(axes, "tenth of the leads, best first", "times the average")
 
-    return picture(draw, "Lift by tenth")
+    return plot(draw, "Lift by tenth")
 
 
 def distribution(then: Floats, now: Floats) -> str:
+    """Scores in training, shape (m,), beside those of now, shape (n,)."""
+
     def draw(axes: Axes) -> None:
         edges = np.linspace(0, float(max(then.max(), now.max(), 0.05)), 31)
         for values, colour, name, filled in ((then, FAINT, "training", True), (now, MODEL, "now", False)):
@@ -106,29 +126,34 @@ def distribution(then: Floats, now: Floats) -> str:
             )
         _named(axes, "score", "share of leads")
 
-    return picture(draw, "Scores now and in training")
+    return plot(draw, "Scores now and in training")
 
 
-def stability(points: Sequence[Point]) -> str:
+def stability(periods: Sequence[Period]) -> str:
+    """What scores said and what came, period by period."""
+
     def draw(axes: Axes) -> None:
-        at = range(len(points))
-        axes.plot(at, [one[2] for one in points], "o-", color=MODEL, markersize=3.5, label="bought")
-        axes.plot(at, [one[1] for one in points], "--", color=OTHER, label="score said")
-        axes.set_xticks(list(at)[:: max(1, len(points) // 6)], [one[0] for one in points][:: max(1, len(points) // 6)])
+        at = range(len(periods))
+        axes.plot(at, [one.came for one in periods], "o-", color=MODEL, markersize=3.5, label="bought")
+        axes.plot(at, [one.said for one in periods], "--", color=OTHER, label="score said")
+        every = max(1, len(periods) // 6)
+        axes.set_xticks(list(at)[::every], [one.name for one in periods][::every])
         axes.set_ylim(bottom=0)
         _named(axes, "", "share of leads")
 
-    return picture(draw, "Stability over time")
+    return plot(draw, "Stability over time")
 
 
 def weights(importance: dict[str, float]) -> str:
+    """What the score looks at: AUC lost without a column, the weightiest first."""
+
     def draw(axes: Axes) -> None:
         best = list(importance.items())[:12][::-1]
         axes.barh([_short(name) for name, _ in best], [value for _, value in best], color=MODEL)
         axes.tick_params(axis="y", labelsize=7)
         _named(axes, "AUC lost without it", "")
 
-    return picture(draw, "What the score looks at")
+    return plot(draw, "What the score looks at")
 
 
 def calls(y: Floats, scores: dict[str, Floats]) -> str:
@@ -141,7 +166,7 @@ def calls(y: Floats, scores: dict[str, Floats]) -> str:
         axes.plot(wanted, wanted * len(y), ":", color=FAINT, label="at random")
         _named(axes, "share of the buyers to be found", "leads to call")
 
-    return picture(draw, "Backtest: leads a salesperson would have had to call")
+    return plot(draw, "Backtest: leads a salesperson would have had to call")
 
 
 _STYLES = ((MODEL, "-"), (OTHER, "--"), (INK, "-."))

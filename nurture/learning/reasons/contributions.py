@@ -11,10 +11,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from nurture.learning.features.columns import MISSING, RARE, Table
+from nurture.learning.features.columns import MISSING, RARE, FeatureTable
+from nurture.learning.fit.partial_effects import bin_of, replaced
 from nurture.learning.fit.scorer import Scorer
-from nurture.learning.judge.metrics import Floats, Ints
-from nurture.learning.judge.partial_effects import replaced, step
+from nurture.learning.metrics import Floats, Ints
 
 FOR, AGAINST = 3, 2  # reasons shown per lead
 SPARE = 1  # more are verified than shown
@@ -36,15 +36,15 @@ class Reasons:
     effect: Floats
 
 
-def reasons(
-    scorer: Scorer, table: Table, score: Floats | None = None, most: int = FOR, against: int = AGAINST
+def find_reasons(
+    scorer: Scorer, table: FeatureTable, score: Floats | None = None, most: int = FOR, against: int = AGAINST
 ) -> Reasons:
     """The reasons of every lead in the table; `score` saves computing it again.
 
     Outlines say which families are likely reasons of which lead; only those are verified with the model, so that a
     million leads take a few passes instead of one per column.
     """
-    n, families = len(table), scorer.outlines.families
+    n, families = len(table), scorer.partial_effects.families
     score = scorer.score_table(table) if score is None else score
     rough, speaker, drawn, always = _rough(scorer, table)
     order = np.argsort(rough, axis=1, kind="stable")
@@ -64,23 +64,23 @@ def reasons(
     return Reasons(family, np.where(family < 0, -1, column), effect)
 
 
-def _rough(scorer: Scorer, table: Table) -> tuple[Floats, tuple[Ints, Ints], Ints, list[int]]:
+def _rough(scorer: Scorer, table: FeatureTable) -> tuple[Floats, tuple[Ints, Ints], Ints, list[int]]:
     """The outlined effect of every family on every lead; the column that speaks for it when it helps and when it
     harms; which families have an outline; and which have none.
 
     When a lead came in is no reason: nobody can do anything with it.
     """
-    reader, families, n = scorer.reader, scorer.outlines.families, len(table)
+    reader, families, n = scorer.reader, scorer.partial_effects.families, len(table)
     helps, harms = (np.zeros((n, len(families)), dtype=np.int64) for _ in range(2))
     rough, drawn, always = [], [], []
     for i, family in enumerate(families):
         effects = []
         for owner in family:
             numbers, levels = reader.fields_of(reader.owners[owner])
-            drawing = scorer.outlines.effects[owner]
+            drawing = scorer.partial_effects.effects[owner]
             if len(drawing):
-                edges = scorer.outlines.edges[owner]
-                bins = table.levels[:, levels[0]] if levels else step(table.numbers[:, numbers[0]], edges)
+                edges = scorer.partial_effects.edges[owner]
+                bins = table.levels[:, levels[0]] if levels else bin_of(table.numbers[:, numbers[0]], edges)
                 effects.append(drawing[bins])
         if effects:
             side = np.column_stack(effects)
@@ -95,16 +95,16 @@ def _rough(scorer: Scorer, table: Table) -> tuple[Floats, tuple[Ints, Ints], Int
     return likely, (helps, harms), np.array(drawn, dtype=np.int64), always
 
 
-def _without(scorer: Scorer, table: Table, chosen: Ints) -> Table:
+def _without(scorer: Scorer, table: FeatureTable, chosen: Ints) -> FeatureTable:
     """Every lead made typical in a family of its own."""
     numbers, levels = table.numbers.copy(), table.levels.copy()
-    for i, family in enumerate(scorer.outlines.families):
+    for i, family in enumerate(scorer.partial_effects.families):
         rows = np.flatnonzero(chosen == i)
         for owner in family if len(rows) else ():
             of_number, of_level = scorer.reader.fields_of(scorer.reader.owners[owner])
             numbers[rows[:, None], of_number] = scorer.typical.numbers[of_number]
             levels[rows[:, None], of_level] = scorer.typical.levels[of_level]
-    return Table(numbers, levels)
+    return FeatureTable(numbers, levels)
 
 
 def _best(family: Ints, effects: Floats, most: int, against: int) -> tuple[Ints, Floats]:
@@ -121,8 +121,8 @@ def _best(family: Ints, effects: Floats, most: int, against: int) -> tuple[Ints,
     return shown, amount
 
 
-def in_words(
-    scorer: Scorer, table: Table, found: Reasons, phrases: Phrases | None = None
+def describe_reasons(
+    scorer: Scorer, table: FeatureTable, found: Reasons, phrases: Phrases | None = None
 ) -> list[list[tuple[str, float]]]:
     """Per lead: (what a salesperson reads, points of the score it gives or takes), in the order of `found`."""
     say = _Speaker(scorer, phrases or {})
@@ -141,7 +141,7 @@ class _Speaker:
         self.fields = [self.reader.fields_of(owner) for owner in self.reader.owners]
         self.number, self.level = lru_cache(100_000)(self._number), lru_cache(100_000)(self._level)
 
-    def __call__(self, column: int, table: Table, row: int) -> str:
+    def __call__(self, column: int, table: FeatureTable, row: int) -> str:
         numbers, levels = self.fields[column]
         if len(numbers) + len(levels) > 1:
             return self._text(column, table, row)
@@ -170,7 +170,7 @@ class _Speaker:
         value = one.levels[code - 2]
         return f"{one.name}: {value}" if phrase is None or callable(phrase) else phrase.format(value=value)
 
-    def _text(self, column: int, table: Table, row: int) -> str:
+    def _text(self, column: int, table: FeatureTable, row: int) -> str:
         numbers, owner = self.fields[column][0], self.reader.owners[column]
         words = [one.word for j in numbers if (one := self.reader.numbers[j]).word and table.numbers[row, j] > 0]
         if not words:

@@ -2,70 +2,64 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-import polars as pl
 
+from models.score import ScoreReason
 from nurture.learning.fit.score_scale import is_fit
 from nurture.learning.fit.scorer import Scorer
-from nurture.learning.judge.metrics import Ints
 from nurture.learning.reasons.contributions import Reasons
+from nurture.learning.training_data.lead_record import DAY, count, until
 from nurture.learning.training_data.point_in_time import (
     COLLEAGUES,
-    DAY,
     LETTERS,
     MAILBOX,
     SILENCE,
     TITLE_SAYS,
     TRAIT,
-    Plan,
-    Record,
-    Sums,
+    LeadsThen,
     families,
-    until,
 )
 from nurture.rules.scoring import score_reasons
-from nurture.rules.scoring.lead_score import Kind, Sheet
+from nurture.rules.scoring.lead_score import ActivityKind
 
-LEAST = 0.5  # points; less is no reason to speak of
+LEAST = 5  # tenths of a point; less is no reason to speak of
 Say = Callable[[int, bool], str]  # the lead's row, and whether it speaks for it
 
 
 def reasons_in_words(
-    scorer: Scorer, found: Reasons, looked: pl.DataFrame, record: Record, sums: Sums, t: int, plan: Plan, sheet: Sheet,
-    rows: Iterable[int] | None = None,
-) -> Iterator[list[dict[str, Any]]]:  # fmt: skip
-    """Per lead its reasons (text, points, part), the strongest first. Points are those of the score.
+    scorer: Scorer, found: Reasons, then: LeadsThen, rows: Iterable[int] | None = None
+) -> Iterator[list[ScoreReason]]:
+    """Per lead its reasons, the strongest first. Points are those of the score.
 
     `rows`: which rows of the record were found reasons for; without it, all of them.
     """
     owners = scorer.reader.owners
-    named = families(plan, owners)
-    names = [named[owners[family[0]]] for family in scorer.outlines.families]
-    parts = ["fit" if is_fit(owners[family[0]], plan.market) else "engagement" for family in scorer.outlines.families]
-    speaker = _Speaker(looked, record, sums, t, plan, sheet)
+    named = families(then.plan, owners)
+    of_family = scorer.partial_effects.families
+    names = [named[owners[family[0]]] for family in of_family]
+    parts = ["fit" if is_fit(owners[family[0]], then.plan.market) else "engagement" for family in of_family]
+    speaker = _Speaker(then)
     say = [speaker.of(name) for name in names]
-    points = np.round(found.effect * 100, 1)
-    whose = range(len(record)) if rows is None else rows
-    for row, theirs, worth in zip(whose, found.family.tolist(), points.tolist(), strict=True):
-        told = [
-            {"text": say[family](row, one > 0), "points": one, "part": parts[family]}
+    tenths = np.round(found.effect * 1_000).astype(np.int64)
+    whose = range(len(then.record)) if rows is None else rows
+    for row, theirs, worth in zip(whose, found.family.tolist(), tenths.tolist(), strict=True):
+        yield score_reasons.ranked(
+            ScoreReason(say[family](row, one > 0), one, parts[family])
             for family, one in zip(theirs, worth, strict=True)
             if family >= 0 and abs(one) >= LEAST
-        ]
-        told.sort(key=lambda one: (-abs(one["points"]), -one["points"], one["text"]))
-        yield told
+        )
 
 
 class _Speaker:
     """Each family of columns has its words."""
 
-    def __init__(self, looked: pl.DataFrame, record: Record, sums: Sums, t: int, plan: Plan, sheet: Sheet) -> None:
-        self.looked, self.record, self.sums, self.t, self.plan, self.sheet = looked, record, sums, t, plan, sheet
-        self.tables = {table.column: table for table in sheet.tables}
+    def __init__(self, then: LeadsThen) -> None:
+        self.then, self.sums, self.plan, self.market = then, then.sums, then.plan, then.market
+        self.tables = {table.column: table for table in then.market.tables}
 
     def of(self, family: str) -> Say:
+        """How a family of columns is said of a lead."""
         if family in self.plan.kinds:
             return self._kind(family)
         if family.startswith(TRAIT):
@@ -89,31 +83,40 @@ class _Speaker:
         }
         return made[family]() if family in made else self._plainly(family, family + ": {}")
 
-    def _values(self, name: str) -> list[Any]:
-        return self.looked[name].to_list()
+    def _texts(self, name: str) -> list[str | None]:
+        return self.then.frame[name].to_list()
+
+    def _numbers(self, name: str) -> list[float]:
+        """Values of a number; NaN where there is none."""
+        return self.then.frame[name].to_list()
 
     def _kind(self, kind: str) -> Say:
         place = self.plan.kinds.index(kind)
-        words = self.sheet.kinds.get(kind) or Kind(kind, 0, 1, 0, kind.replace("_", " "), kind.replace("_", " ") + "s")
+        words = self.market.kinds.get(kind) or ActivityKind(
+            kind, 0, 1, 0, kind.replace("_", " "), kind.replace("_", " ") + "s"
+        )
         times, week, month = (one[:, place].tolist() for one in (self.sums.times, self.sums.week, self.sums.month))
-        days = ((self.t - self.sums.last[:, place]) // DAY).tolist()
+        days = ((self.then.t - self.sums.last[:, place]) // DAY).tolist()
 
         def say(row: int, _for: bool) -> str:
             if not times[row]:
                 return f"no {words.one} yet"
-            return score_reasons.deeds(words.one, words.many, times[row], week[row], month[row], days[row])
+            return score_reasons.activities_in_words(
+                words.one, words.many, times[row], week[row], month[row], days[row]
+            )
 
         return say
 
     def _who(self) -> Say:
-        columns = [self._values(name) for name in ("role", "industry", "employees", "persona", "department")]
+        columns = [self._texts(name) for name in ("role", "industry", "persona", "department")]
+        size: list[float | None] = self.then.frame["employees"].to_list()
         say_role = lru_cache(None)(lambda value: self._said("role", value))
         say_industry = lru_cache(None)(lambda value: self._said("industry", value))
 
         def say(row: int, _for: bool) -> str:
-            role, industry, employees, persona, department = (column[row] for column in columns)
+            role, industry, persona, department = (column[row] for column in columns)
             whose = say_role(role) if role else (persona or department or "").replace("-", " ")
-            people = int(employees) if employees else None
+            people = int(size[row] or 0) or None
             company = say_industry(industry) if industry else ""
             return score_reasons.who(whose, company, people) or "role and company unknown"
 
@@ -124,11 +127,11 @@ class _Speaker:
         return worth.say if worth else value
 
     def _silence(self) -> Say:
-        values = self._values(SILENCE)
+        values = self._numbers(SILENCE)
 
         def say(row: int, speaks_for: bool) -> str:
             days = values[row]
-            if days is None or days != days:
+            if days != days:
                 return "no activity yet"
             return (
                 f"last active {score_reasons.ago(int(days))}"
@@ -139,7 +142,7 @@ class _Speaker:
         return say
 
     def _colleagues(self) -> Say:
-        active = self._values(f"{COLLEAGUES} active")
+        active = self._numbers(f"{COLLEAGUES} active")
 
         def say(row: int, _for: bool) -> str:
             people = int(active[row])
@@ -150,9 +153,9 @@ class _Speaker:
         return say
 
     def _letters(self) -> Say:
-        rows, at = until(self.record.letters, self.t).T
-        n = len(self.record)
-        ever, lately = np.bincount(rows, minlength=n), _count(rows, at > self.t - 30 * DAY, n)
+        rows, at = until(self.then.record.letters, self.then.t).T
+        n = len(self.then.record)
+        ever, lately = count(rows, n), count(rows[at > self.then.t - 30 * DAY], n)
 
         def say(row: int, _for: bool) -> str:
             if not ever[row]:
@@ -164,7 +167,7 @@ class _Speaker:
         return say
 
     def _deals(self) -> Say:
-        won, lost, days = (self._values(name) for name in ("deals won", "deals lost", "deals closed days ago"))
+        won, lost, days = (self._numbers(name) for name in ("deals won", "deals lost", "deals closed days ago"))
 
         def say(row: int, _for: bool) -> str:
             if not won[row] and not lost[row]:
@@ -179,7 +182,7 @@ class _Speaker:
 
     def _orders(self) -> Say:
         names = ("orders days ago", "orders ever", "orders in a year", "orders money in a year")
-        days, ever, year, money = (self._values(name) for name in names)
+        days, ever, year, money = (self._numbers(name) for name in names)
 
         def say(row: int, _for: bool) -> str:
             if not ever[row]:
@@ -191,7 +194,7 @@ class _Speaker:
         return say
 
     def _worth(self, column: str, otherwise: str) -> Say:
-        values = self._values(column)
+        values = self._texts(column)
 
         @lru_cache(None)
         def words(value: str | None) -> str:
@@ -201,17 +204,13 @@ class _Speaker:
         return lambda row, _for: words(values[row])
 
     def _given(self, column: str, otherwise: str) -> Say:
-        values = self._values(column)
+        values = self._texts(column)
         return lambda row, _for: values[row] or otherwise
 
     def _times(self, column: str, words: str) -> Say:
-        values = self._values(column)
+        values = self._numbers(column)
         return lambda row, _for: words if values[row] else f"not {words}"
 
     def _plainly(self, column: str, words: str) -> Say:
-        values, name = self._values(column), column.removeprefix(TRAIT)
+        values, name = self._texts(column), column.removeprefix(TRAIT)
         return lambda row, _for: f"{name} unknown" if values[row] is None else words.format(values[row])
-
-
-def _count(rows: Ints, which: Any, n: int) -> Ints:
-    return np.bincount(rows[which], minlength=n)

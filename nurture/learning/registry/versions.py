@@ -13,21 +13,17 @@ put there can be wrong, but it cannot run code.
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
-import numpy as np
 import skops.io
 
-from nurture.learning.features.columns import Encoding, Key, Reader
-from nurture.learning.fit.calibration import Calibrator
-from nurture.learning.fit.estimators import Forest, Learned, Recipe, Scorecard
+from nurture.learning.fit.card import ModelCard
 from nurture.learning.fit.scorer import Scorer
-from nurture.learning.judge.metrics import Floats, auc_gain, loss_gain
-from nurture.learning.judge.partial_effects import Outlines, Typical
+from nurture.learning.metrics import Floats, auc_gain, loss_gain
+from nurture.learning.registry.packing import PackedScorer, pack, unpack
 
 MODEL, CARD, PROMOTIONS = "model.skops", "card.json", "promotions.jsonl"
 VERSION = re.compile(r"\d{4}-\d\d-\d\d-[0-9a-f]{8}")
@@ -53,7 +49,16 @@ class Version:
     name: str
     made_at: str
     champion: bool
-    card: dict[str, Any]
+    card: ModelCard
+
+
+class Promotion(TypedDict):
+    """A line of promotions.jsonl: from `at` on this version's scores count; None: the rules'."""
+
+    version: str | None
+    at: str
+    why: str
+    back: NotRequired[bool]  # a rollback
 
 
 @dataclass(frozen=True)
@@ -66,10 +71,10 @@ class Challenge:
 
 def save(scorer: Scorer, folder: Path, now: datetime, code: str = "") -> str:
     """Keep a scorer; the answer is its version's name. `code` is the version of the program that made it."""
-    blob = skops.io.dumps(_packed(scorer))
+    blob = skops.io.dumps(pack(scorer))
     digest = hashlib.sha256(blob).hexdigest()
     name = f"{now:%Y-%m-%d}-{digest[:8]}"
-    card = {**scorer.card, "version": name, "made_at": now.isoformat(), "code": code, "sha256": digest}
+    card: ModelCard = {**scorer.card, "version": name, "made_at": now.isoformat(), "code": code, "sha256": digest}
     place = folder / name
     place.mkdir(parents=True, exist_ok=True)
     _write(place / MODEL, blob)
@@ -88,10 +93,10 @@ def load(folder: Path, name: str | None = None) -> Scorer:
     blob = (folder / name / MODEL).read_bytes()
     if hashlib.sha256(blob).hexdigest() != card.get("sha256"):
         raise Refused(f"{name}: the model is not the one that was saved (its sha256 differs from the card's).")
-    return _unpacked(open_harmless(blob, name), card)
+    return unpack(open_harmless(blob, name), card)
 
 
-def open_harmless(blob: bytes, name: str) -> Any:
+def open_harmless(blob: bytes, name: str) -> PackedScorer:
     """What the bytes hold, if every type in them is on our list; Refused names the first that is not."""
     try:
         foreign = sorted(set(skops.io.get_untrusted_types(data=blob)) - HARMLESS)
@@ -99,7 +104,7 @@ def open_harmless(blob: bytes, name: str) -> Any:
         raise Refused(f"{name}: this is not a model file ({type(error).__name__}).") from error
     if foreign:
         raise Refused(f"{name}: the model holds {foreign[0]}, which we do not open.")
-    return skops.io.loads(blob, trusted=sorted(HARMLESS))
+    return cast(PackedScorer, skops.io.loads(blob, trusted=sorted(HARMLESS)))
 
 
 def versions(folder: Path) -> list[Version]:
@@ -114,6 +119,7 @@ def versions(folder: Path) -> list[Version]:
 
 
 def show(folder: Path, name: str) -> Version:
+    """One version; NoSuchVersion lists those that are there."""
     for one in versions(folder):
         if one.name == name:
             return one
@@ -126,8 +132,8 @@ def champion(folder: Path) -> str | None:
     return history[-1]["version"] if history else None
 
 
-def promotions(folder: Path) -> list[dict[str, Any]]:
-    """Every promotion and rollback, the oldest first: version, at, why."""
+def promotions(folder: Path) -> list[Promotion]:
+    """Every promotion and rollback, the oldest first."""
     path = folder / PROMOTIONS
     return (
         [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line] if path.is_file() else []
@@ -175,95 +181,12 @@ def challenge(y: Floats, champion: Floats | None, challenger: Floats) -> Challen
     return Challenge(False, f"The champion stays: {why} ({said}).")
 
 
-def _packed(scorer: Scorer) -> dict[str, Any]:
-    """The scorer as numbers, lists, dictionaries and the one scikit-learn estimator."""
-    learned, recipe = scorer.learned, scorer.learned.recipe
-    card = learned.scorecard
-    return {
-        "reader": learned.reader.as_dict(),
-        "recipe": {**{key: value for key, value in asdict(replace(recipe, keys=())).items() if key != "keys"}},
-        "scorecard": None
-        if card is None
-        else {
-            "start": card.start,
-            "bends": list(card.bends),
-            "heights": list(card.heights),
-            "unknown": card.unknown,
-            "points": list(card.points),
-        },
-        "forest": None
-        if learned.forest is None
-        else {"trees": learned.forest.trees, "seen": list(learned.forest.seen)},
-        "keys": [
-            {"parts": [list(part) for part in key.parts], "values": list(key.values), "sizes": list(key.sizes)}
-            for key in learned.encoding.keys
-        ],
-        "shift": learned.shift,
-        "codes": list(learned.encoding.codes),
-        "odds": list(learned.encoding.odds),
-        "calibrator": {"kind": scorer.calibrator.kind, "xs": scorer.calibrator.xs, "ys": scorer.calibrator.ys},
-        "typical": {"numbers": scorer.typical.numbers, "levels": scorer.typical.levels},
-        "outlines": {
-            "families": [list(one) for one in scorer.outlines.families],
-            "edges": list(scorer.outlines.edges),
-            "effects": list(scorer.outlines.effects),
-        },
-    }
-
-
-def _unpacked(saved: Mapping[str, Any], card: dict[str, Any]) -> Scorer:
-    keys = tuple(
-        Key(
-            tuple((str(kind), int(i)) for kind, i in one["parts"]),
-            _arrays(one["values"]),
-            tuple(int(size) for size in one["sizes"]),
-        )
-        for one in saved["keys"]
-    )
-    reader = Reader.from_dict(saved["reader"])
-    points = saved["scorecard"]
-    scorecard = (
-        None
-        if points is None
-        else Scorecard(
-            points["start"],
-            _arrays(points["bends"]),
-            _arrays(points["heights"]),
-            points["unknown"],
-            _arrays(points["points"]),
-        )
-    )
-    encoding = Encoding(keys, tuple(np.asarray(one) for one in saved["codes"]), _arrays(saved["odds"]))
-    forest = (
-        None
-        if saved["forest"] is None
-        else Forest(saved["forest"]["trees"], tuple(np.asarray(one) for one in saved["forest"]["seen"]))
-    )
-    learned = Learned(reader, Recipe(**saved["recipe"], keys=keys), scorecard, forest, encoding, saved["shift"])
-    typical, outlines = saved["typical"], saved["outlines"]
-    return Scorer(
-        learned,
-        Calibrator(**saved["calibrator"]),
-        Typical(typical["numbers"], typical["levels"]),
-        Outlines(
-            tuple(tuple(int(i) for i in one) for one in outlines["families"]),
-            _arrays(outlines["edges"]),
-            _arrays(outlines["effects"]),
-        ),
-        card,
-    )
-
-
-def _arrays(saved: Sequence[Any]) -> tuple[Floats, ...]:
-    return tuple(np.asarray(one, dtype=np.float64) for one in saved)
-
-
-def _card(place: Path) -> dict[str, Any]:
+def _card(place: Path) -> ModelCard:
     try:
         card = json.loads((place / CARD).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Refused(f"{place.name}: its card cannot be read ({error}).") from None
-    return card if isinstance(card, dict) else {}
+    return cast(ModelCard, card) if isinstance(card, dict) else {}
 
 
 def _write(path: Path, blob: bytes) -> None:
@@ -273,7 +196,7 @@ def _write(path: Path, blob: bytes) -> None:
     half.replace(path)
 
 
-def _append(folder: Path, line: dict[str, Any]) -> None:
+def _append(folder: Path, line: Promotion) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / PROMOTIONS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line, ensure_ascii=False) + "\n")

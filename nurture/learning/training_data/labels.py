@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from nurture.learning.judge.metrics import Floats
+from nurture.learning.metrics import Floats
 
 YES = frozenset(
     [
@@ -80,12 +80,12 @@ NO = frozenset(
 SHOWN = 8  # values named in an error
 
 
-class NotAnOutcome(ValueError):
+class UnreadableLabels(ValueError):
     """The column cannot be read as two outcomes. The message names its values and what to write instead."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Labels:
     """`y` is 1, 0 or NaN (unknown: an open lead is not a lost one); `positive`, `negative` as the file writes them."""
 
     y: Floats
@@ -97,7 +97,7 @@ class Outcome:
         return ~np.isnan(self.y)
 
 
-def read_outcome(column: pl.Series, positive: str | None = None, negative: Sequence[str] = ()) -> Outcome:
+def read_labels(column: pl.Series, positive: str | None = None, negative: Sequence[str] = ()) -> Labels:
     """The outcome in a column of any type. `positive` says which value is the good one where the words do not.
 
     With `negative` also given, every other value is unknown ("Open", "In progress") and left out of training.
@@ -106,17 +106,17 @@ def read_outcome(column: pl.Series, positive: str | None = None, negative: Seque
     said = written(column)
     values = said.drop_nulls().unique(maintain_order=True).to_list()
     if not values:
-        raise NotAnOutcome(f'The label "{column.name}" is empty in every row.')
+        raise UnreadableLabels(f'The label "{column.name}" is empty in every row.')
     if positive is not None:
         good = _spelled(positive, values, column.name)
         bad = [_spelled(one, values, column.name) for one in negative] or [one for one in values if one != good]
         if len(bad) > 1 and not negative:
-            raise NotAnOutcome(
+            raise UnreadableLabels(
                 f'The label "{column.name}" has {len(values):,} values ({_some(values)}), and only two can be learned. '
                 f'Say which count as lost, e.g. [train] negative = ["{bad[0]}"] in the mapping; the rest is unknown.'
             )
     elif len(values) > 2:
-        raise NotAnOutcome(
+        raise UnreadableLabels(
             f'The label "{column.name}" has {len(values):,} values ({_some(values)}), and only two can be learned. '
             "Choose a column that says won or lost, or name the values: [train] positive and negative in the mapping."
         )
@@ -125,7 +125,7 @@ def read_outcome(column: pl.Series, positive: str | None = None, negative: Seque
     y = np.full(len(said), np.nan)
     y[said.is_in([good]).fill_null(False).to_numpy()] = 1
     y[said.is_in(bad).fill_null(False).to_numpy()] = 0
-    return Outcome(y, good, " or ".join(bad))
+    return Labels(y, good, " or ".join(bad))
 
 
 def written(column: pl.Series) -> pl.Series:
@@ -145,7 +145,7 @@ def _sides(values: list[str], name: str, gaps: bool) -> tuple[str, list[str]]:
     bads = [one for one in values if known.get(one) is False]
     if len(values) == 1:
         if not bads and (gaps or not known):
-            raise NotAnOutcome(
+            raise UnreadableLabels(
                 f'The label "{name}" only ever says "{values[0]}" or nothing. Empty means unknown, not lost: '
                 "write the other outcome into the rows that have it."
             )
@@ -154,7 +154,7 @@ def _sides(values: list[str], name: str, gaps: bool) -> tuple[str, list[str]]:
         return goods[0], [one for one in values if one != goods[0]]
     if len(bads) == 1 and not goods:
         return next(one for one in values if one != bads[0]), bads
-    raise NotAnOutcome(
+    raise UnreadableLabels(
         f'The label "{name}" says "{values[0]}" or "{values[1]}", and neither word tells which is the good outcome. '
         f'Name it: --positive "{values[0]}" (or "{values[1]}").'
     )
@@ -167,7 +167,7 @@ def _spelled(wanted: str, values: list[str], name: str) -> str:
     for one in values:
         if one.casefold() == wanted.strip().casefold():
             return one
-    raise NotAnOutcome(f'The label "{name}" never says "{wanted}". It says {_some(values)}.')
+    raise UnreadableLabels(f'The label "{name}" never says "{wanted}". It says {_some(values)}.')
 
 
 def _some(values: list[str]) -> str:

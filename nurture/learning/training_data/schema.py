@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nurture.learning.judge.metrics import Floats
+from nurture.learning.metrics import Floats
 
 SAMPLE = 2_000  # distinct values looked at to tell how numbers and dates are written
 ENOUGH = 0.98  # share of the values that must read as numbers or dates
@@ -60,7 +60,7 @@ LIKE_A_DATE = r"^\D{0,9}\d{1,4}[-/. 年,].*\d{2,4}|^\d{8}$"
 EPOCH = np.datetime64("2000-01-01")
 
 
-class Kind(StrEnum):
+class ColumnKind(StrEnum):
     NUMBER = "number"
     CATEGORY = "category"
     DATE = "date"
@@ -73,7 +73,7 @@ class Column:
     """One column as it was understood in training; later files are read the same way."""
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     form: str = ""  # how numbers are written ("plain", "1,234.5", "1.234,5") or dates ("%d.%m.%Y")
     why: str = ""  # in a sentence, when nothing is learned from it
 
@@ -90,11 +90,11 @@ def describe(frame: pl.DataFrame, skip: Iterable[str] = ()) -> list[Column]:
         if name in skipped:
             continue
         column = _one(frame[name])
-        if column.kind != Kind.NOTHING:
+        if column.kind != ColumnKind.NOTHING:
             print_of = _fingerprint(frame[name])
             twins = [other for other in seen.get(print_of, []) if _same(frame[name], frame[other])]
             if twins:
-                column = Column(name, Kind.NOTHING, why=f'It says the same as "{twins[0]}".')
+                column = Column(name, ColumnKind.NOTHING, why=f'It says the same as "{twins[0]}".')
             seen.setdefault(print_of, []).append(name)
         answer.append(column)
     return answer
@@ -103,38 +103,38 @@ def describe(frame: pl.DataFrame, skip: Iterable[str] = ()) -> list[Column]:
 def _one(series: pl.Series) -> Column:
     name, type_ = series.name, series.dtype
     if type_.is_nested() or type_ in (pl.Binary, pl.Object):
-        return Column(name, Kind.NOTHING, why="It holds lists or binary data.")
+        return Column(name, ColumnKind.NOTHING, why="It holds lists or binary data.")
     if type_ == pl.Boolean or type_ in (pl.Categorical, pl.Enum):
         series, type_ = series.cast(pl.String), pl.String()
     if type_.is_temporal():
         column = (
-            Column(name, Kind.DATE, "typed")
+            Column(name, ColumnKind.DATE, "typed")
             if type_ in (pl.Date, pl.Datetime)
-            else Column(name, Kind.NOTHING, why="It holds times of day or spans.")
+            else Column(name, ColumnKind.NOTHING, why="It holds times of day or spans.")
         )
     elif type_.is_numeric():
-        column = Column(name, Kind.NUMBER, "typed")
+        column = Column(name, ColumnKind.NUMBER, "typed")
     elif type_ == pl.String:
         column = _text(name, series.str.strip_chars())
     else:
-        return Column(name, Kind.NOTHING, why="It is empty.")
-    return column if column.kind == Kind.NOTHING else _useful(column, series)
+        return Column(name, ColumnKind.NOTHING, why="It is empty.")
+    return column if column.kind == ColumnKind.NOTHING else _useful(column, series)
 
 
 def _text(name: str, series: pl.Series) -> Column:
     given = series.filter(~series.str.to_lowercase().is_in(BLANK))
     values = given.unique(maintain_order=True).head(SAMPLE)
     if not values.len():
-        return Column(name, Kind.CATEGORY)  # constant or empty: _useful says so
+        return Column(name, ColumnKind.CATEGORY)  # constant or empty: _useful says so
     if form := _date_form(name, values):
-        return Column(name, Kind.DATE, form)
+        return Column(name, ColumnKind.DATE, form)
     form = _number_form(values)
     if form and not values.str.contains(r"^0\d").any():  # "00123" is a code
-        return Column(name, Kind.NUMBER, form)
+        return Column(name, ColumnKind.NUMBER, form)
     words = values.str.split(" ").list.len().mean()
     if isinstance(words, float) and words >= 4 and values.len() > 50 and given.n_unique() > 0.3 * given.len():
-        return Column(name, Kind.TEXT)
-    return Column(name, Kind.CATEGORY)
+        return Column(name, ColumnKind.TEXT)
+    return Column(name, ColumnKind.CATEGORY)
 
 
 def _number_form(values: pl.Series) -> str:
@@ -174,23 +174,25 @@ def _useful(column: Column, series: pl.Series) -> Column:
     given = series.drop_nulls()
     n, different = given.len(), given.n_unique()
     if n == 0:
-        return replace(column, kind=Kind.NOTHING, why="It is empty.")
+        return replace(column, kind=ColumnKind.NOTHING, why="It is empty.")
     if different == 1 and n == series.len():
-        return replace(column, kind=Kind.NOTHING, why=f'It says "{given[0]}" in every row.')
+        return replace(column, kind=ColumnKind.NOTHING, why=f'It says "{given[0]}" in every row.')
     if n < FEW:
         return column
     alike = different >= UNIQUE * n
     words = spoken(column.name)
-    if column.kind == Kind.CATEGORY and alike:
-        return replace(column, kind=Kind.NOTHING, why="It names the lead: nearly every row has a value of its own.")
-    if column.kind == Kind.NUMBER:
+    if column.kind == ColumnKind.CATEGORY and alike:
+        return replace(
+            column, kind=ColumnKind.NOTHING, why="It names the lead: nearly every row has a value of its own."
+        )
+    if column.kind == ColumnKind.NUMBER:
         numbers = read_numbers(series, column)
         known = numbers[~np.isnan(numbers)]
         whole = bool(len(known)) and bool(np.all(known == np.round(known)))
         if whole and alike and (NUMBERED.search(words) or _counts_up(known)):
-            return replace(column, kind=Kind.NOTHING, why="It numbers the leads.")
+            return replace(column, kind=ColumnKind.NOTHING, why="It numbers the leads.")
         if whole and CODES.search(words):
-            return replace(column, kind=Kind.CATEGORY, form="")
+            return replace(column, kind=ColumnKind.CATEGORY, form="")
     return column
 
 

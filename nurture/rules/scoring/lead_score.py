@@ -1,19 +1,23 @@
 """How warm is a lead, and why? Points for who they are (fit) and what they did (engagement), from a readable file."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from math import floor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from models.activity import Deeds
+from models.score import LeadToScore, ScoreReason
 from nurture.rules.scoring import score_reasons
-from nurture.rules.scoring.score_reasons import Because, tenths
+from nurture.rules.scoring.score_reasons import tenths
 from nurture.rules.segmentation.phrase_matcher import Phrasebook, words
 
 WEEK, MONTH = timedelta(days=7), timedelta(days=30)
 REMEMBERED = 100_000  # titles and answers kept, then forgotten together
+
+ColumnValue = str | float | None
+"""What a column or a trait says of a lead: text or a number."""
 
 
 class Worth(NamedTuple):
@@ -32,7 +36,7 @@ class Band(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class PointsTable:
     """Points by the value of one column: exact values (whatever their case), bands of numbers, "*" for any other."""
 
     column: str
@@ -40,7 +44,8 @@ class Table:
     bands: tuple[Band, ...] = ()
     otherwise: Worth | None = None
 
-    def worth(self, value: Any) -> Worth | None:
+    def worth(self, value: ColumnValue) -> Worth | None:
+        """What this value earns and how it is said; None where the table says nothing about it."""
         if value is None or value == "":
             return None
         if self.values and (found := self.values.get(plain(value))):
@@ -60,6 +65,7 @@ class TitleWords:
     known: dict[str, tuple[Worth, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def worth(self, title: str | None) -> tuple[Worth, ...]:
+        """What every phrase found in the title earns, once each, in the order of the title."""
         if not title or not self.phrases:
             return ()
         found = self.known.get(title)
@@ -72,11 +78,12 @@ class TitleWords:
 
     @cached_property
     def book(self) -> Phrasebook:
+        """The matcher over all phrases, built once."""
         return Phrasebook(phrase for phrase, _ in self.phrases)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ActivityKind:
     """A kind of activity: points for a fresh one, halved every half-life, never more than `most` for all together."""
 
     name: str
@@ -88,19 +95,19 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
-    """One market's points. `fit_most` + `engagement_most` = 100."""
+class MarketRules:
+    """How one market's leads earn points. `fit_most` + `engagement_most` = 100."""
 
     fit_most: float
-    tables: tuple[Table, ...]
+    tables: tuple[PointsTable, ...]
     title_words: TitleWords
     domains: Mapping[str, Worth]  # of the address: private mailboxes, competitors
     engagement_most: float
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, ActivityKind]
     silence: tuple[tuple[int, float], ...]  # (days without activity, points), longest first
-    answers: dict[tuple[Any, ...], tuple[int, tuple[Because, ...]]] = field(
+    answers: dict[Hashable, tuple[int, tuple[ScoreReason, ...]]] = field(
         default_factory=dict, compare=False, repr=False
-    )
+    )  # fit by everything the tables look at: see _fit_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,7 @@ class Grades:
     engagement: tuple[float, float, float] = (60, 30, 10)
 
     def grade(self, fit: float, engagement: float) -> str:
+        """The grade for a fit and an engagement of 0–100, e.g. "B2"."""
         return (
             "ABCD"[sum(fit < least for least in self.fit)]
             + "1234"[sum(engagement < least for least in self.engagement)]
@@ -142,51 +150,56 @@ class Rules:
     """A whole scoring file. `version` is its digest: a score says which file made it."""
 
     version: str
-    markets: Mapping[str, Sheet]
+    markets: Mapping[str, MarketRules]
     grades: Grades = Grades()
     account: AccountRules = AccountRules()
 
 
-class Verdict(NamedTuple):
+class LeadScore(NamedTuple):
+    """What the rules say of a lead: fit, engagement and score run 0–100."""
+
     fit: float
     engagement: float
     score: float
     grade: str
-    reasons: list[dict[str, Any]]  # text, points, part; the points add up to the score
+    reasons: list[ScoreReason]  # strongest first; they add up to the score
     last_activity_at: datetime | None
 
 
-def score(lead: Mapping[str, Any], done: Iterable[Deeds], rules: Rules, now: datetime) -> Verdict:
-    """A lead's score and its reasons. `lead` holds the columns of the tables; `done` nothing later than `now`."""
-    sheet = rules.markets[lead["market"]]
-    fit, why_fit = _fit_once(lead, sheet)
-    engagement, why_engaged, last_at = engage(done, sheet, now)
-    fit_share = round(fit / sheet.fit_most * 10, 2) if sheet.fit_most else 0.0
-    engagement_share = round(engagement / sheet.engagement_most * 10, 2) if sheet.engagement_most else 0.0
-    return Verdict(
+def score(lead: LeadToScore, done: Iterable[Deeds], rules: Rules, now: datetime) -> LeadScore:
+    """A lead's score and its reasons. `done` holds nothing later than `now`.
+
+    Raises KeyError for a market that the rules do not have.
+    """
+    market = rules.markets[lead.market]
+    fit, why_fit = _fit_once(lead, market)
+    engagement, why_engaged, last_at = engage(done, market, now)
+    fit_share = round(fit / market.fit_most * 10, 2) if market.fit_most else 0.0
+    engagement_share = round(engagement / market.engagement_most * 10, 2) if market.engagement_most else 0.0
+    return LeadScore(
         fit=fit_share,
         engagement=engagement_share,
         score=(fit + engagement) / 10,
         grade=rules.grades.grade(fit_share, engagement_share),
-        reasons=score_reasons.as_rows([*why_fit, *why_engaged]),
+        reasons=score_reasons.ranked([*why_fit, *why_engaged]),
         last_activity_at=last_at,
     )
 
 
-def fit(lead: Mapping[str, Any], sheet: Sheet) -> tuple[int, list[Because]]:
+def fit(lead: LeadToScore, market: MarketRules) -> tuple[int, list[ScoreReason]]:
     """Who they are: tenths of points and why."""
-    claims: list[Because] = []
+    claims: list[ScoreReason] = []
     role = company = ""
     people = None
     who = 0
-    for table in sheet.tables:
+    for table in market.tables:
         column = table.column
         worth = table.worth(_value(lead, column))
         if worth is None or not worth.points:
             continue
         points = tenths(worth.points)
         if column == "role":
-            sure = lead.get("role_confidence") or 0.0
+            sure = lead.role_confidence or 0.0
             points = tenths(worth.points * sure)
             if points > 0:
                 role, who = score_reasons.likely(worth.say, sure), who + points
@@ -195,24 +208,24 @@ def fit(lead: Mapping[str, Any], sheet: Sheet) -> tuple[int, list[Because]]:
             company, who = worth.say, who + points
             continue
         elif column == "employees" and points > 0:
-            people, who = lead["employees"], who + points
+            people, who = lead.employees, who + points
             continue
         if points:
-            claims.append(Because(worth.say, points, "fit"))
+            claims.append(ScoreReason(worth.say, points, "fit"))
     if who:
-        claims.append(Because(score_reasons.who(role, company, people), who, "fit"))
-    claims += [Because(worth.say, tenths(worth.points), "fit") for worth in sheet.title_words.worth(lead.get("title"))]
-    if worth := sheet.domains.get((lead.get("address") or "").rpartition("@")[2]):
-        claims.append(Because(worth.say, tenths(worth.points), "fit"))
-    return score_reasons.settle(claims, tenths(sheet.fit_most))
+        claims.append(ScoreReason(score_reasons.who(role, company, people), who, "fit"))
+    claims += [ScoreReason(worth.say, tenths(worth.points), "fit") for worth in market.title_words.worth(lead.title)]
+    if worth := market.domains.get(lead.address.rpartition("@")[2]):
+        claims.append(ScoreReason(worth.say, tenths(worth.points), "fit"))
+    return score_reasons.settle(claims, tenths(market.fit_most))
 
 
-def engage(done: Iterable[Deeds], sheet: Sheet, now: datetime) -> tuple[int, list[Because], datetime | None]:
+def engage(done: Iterable[Deeds], market: MarketRules, now: datetime) -> tuple[int, list[ScoreReason], datetime | None]:
     """What they did: tenths of points, why, and when they last did anything that counts."""
-    claims: list[Because] = []
+    claims: list[ScoreReason] = []
     last_at = None
     for deeds in done:
-        kind = sheet.kinds.get(deeds.kind)
+        kind = market.kinds.get(deeds.kind)
         if kind is None:
             continue
         if kind.points > 0 and (last_at is None or deeds.last_at > last_at):
@@ -221,40 +234,42 @@ def engage(done: Iterable[Deeds], sheet: Sheet, now: datetime) -> tuple[int, lis
         points = tenths(min(points, kind.most) if points > 0 else max(points, -kind.most))
         if points:
             days = (now - deeds.last_at).days
-            said = score_reasons.deeds(kind.one, kind.many, deeds.times, deeds.this_week, deeds.this_month, days)
-            claims.append(Because(said, points, "engagement"))
+            said = score_reasons.activities_in_words(
+                kind.one, kind.many, deeds.times, deeds.this_week, deeds.this_month, days
+            )
+            claims.append(ScoreReason(said, points, "engagement"))
     if last_at is None:
-        claims.append(Because("no activity yet", 0, "engagement"))
+        claims.append(ScoreReason("no activity yet", 0, "engagement"))
     else:
         days = (now - last_at).days
-        for silent, blame in sheet.silence:
+        for silent, blame in market.silence:
             if days >= silent:
-                claims.append(Because(f"no activity for {days} days", tenths(blame), "engagement"))
+                claims.append(ScoreReason(f"no activity for {days} days", tenths(blame), "engagement"))
                 break
-    return *score_reasons.settle(claims, tenths(sheet.engagement_most)), last_at
+    return *score_reasons.settle(claims, tenths(market.engagement_most)), last_at
 
 
-def plain(value: Any) -> str:
+def plain(value: ColumnValue) -> str:
     """A value as tables compare it: "Food & Beverage " is "food and beverage"."""
     return " ".join(str(value).casefold().replace("&", " and ").split())
 
 
-def half_lives(sheet: Sheet) -> dict[str, float]:
+def half_lives(market: MarketRules) -> dict[str, float]:
     """What the database must know to add up deeds: days by kind."""
-    return {kind.name: kind.half_life for kind in sheet.kinds.values()}
+    return {kind.name: kind.half_life for kind in market.kinds.values()}
 
 
-def deeds_of(activities: Sequence[tuple[str, datetime]], sheet: Sheet, now: datetime) -> list[Deeds]:
+def deeds_of(activities: Sequence[tuple[str, datetime]], market: MarketRules, now: datetime) -> list[Deeds]:
     """The same sums as models.activity.deeds, from single activities (kind, at): for explanations and tests."""
     found: dict[str, list[datetime]] = {}
     for kind, at in activities:
-        if at <= now and kind in sheet.kinds:
+        if at <= now and kind in market.kinds:
             found.setdefault(kind, []).append(at)
     return [
         Deeds(
             0,
             kind,
-            sum(0.5 ** ((now - at) / timedelta(days=sheet.kinds[kind].half_life)) for at in when),
+            sum(0.5 ** ((now - at) / timedelta(days=market.kinds[kind].half_life)) for at in when),
             len(when),
             sum(at > now - WEEK for at in when),
             sum(at > now - MONTH for at in when),
@@ -264,36 +279,35 @@ def deeds_of(activities: Sequence[tuple[str, datetime]], sheet: Sheet, now: date
     ]
 
 
-def _fit_once(lead: Mapping[str, Any], sheet: Sheet) -> tuple[int, tuple[Because, ...]]:
+def _fit_once(lead: LeadToScore, market: MarketRules) -> tuple[int, tuple[ScoreReason, ...]]:
     """`fit`, remembered: colleagues with one title in one company are the same to the tables."""
     key = (
-        *(_value(lead, table.column) for table in sheet.tables),
-        lead.get("role_confidence"),
-        sheet.title_words.worth(lead.get("title")),
-        sheet.domains.get((lead.get("address") or "").rpartition("@")[2]),
+        *(_value(lead, table.column) for table in market.tables),
+        lead.role_confidence,
+        market.title_words.worth(lead.title),
+        market.domains.get(lead.address.rpartition("@")[2]),
     )
-    answer = sheet.answers.get(key)
+    answer = market.answers.get(key)
     if answer is None:
-        if len(sheet.answers) > REMEMBERED:
-            sheet.answers.clear()
-        points, why = fit(lead, sheet)
-        answer = sheet.answers[key] = (points, tuple(why))
+        if len(market.answers) > REMEMBERED:
+            market.answers.clear()
+        points, why = fit(lead, market)
+        answer = market.answers[key] = (points, tuple(why))
     return answer
 
 
-def _value(lead: Mapping[str, Any], column: str) -> Any:
+def _value(lead: LeadToScore, column: str) -> ColumnValue:
     """A column, or a trait: one of the contact's own, else one of the account's."""
     if not column.startswith("traits."):
-        return lead.get(column)
+        value: ColumnValue = getattr(lead, column)
+        return value
     name = column[7:]
-    mine: Mapping[str, Any] = lead.get("traits") or {}
-    theirs: Mapping[str, Any] = lead.get("account_traits") or {}
-    value = mine.get(name, theirs.get(name))
+    value = (lead.traits or {}).get(name, (lead.account_traits or {}).get(name))
     return str(value) if isinstance(value, (list, dict)) else value
 
 
-def _number(value: Any) -> int | None:
+def _number(value: str | float) -> int | None:
     try:
         return floor(float(value))
-    except (TypeError, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         return None

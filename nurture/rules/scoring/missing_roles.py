@@ -20,7 +20,7 @@ GRID = [STEP * step for step in range(-80, 81)]
 
 
 @dataclass(frozen=True, slots=True)
-class Deal:
+class ClosedDeal:
     """A closed opportunity: who was known when it opened (roles), and how it ended."""
 
     roles: frozenset[str]
@@ -28,7 +28,7 @@ class Deal:
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class RoleEffect:
     """How many times as often like deals were won with a role as without: shrunk towards what the file's order says."""
 
     role: str
@@ -50,11 +50,11 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Roles:
+class NeededRoles:
     """The needed roles, the one whose absence costs most first. `why_not`: in a sentence, when nothing was learned."""
 
     order: tuple[str, ...]
-    effects: tuple[Effect, ...] = ()
+    effects: tuple[RoleEffect, ...] = ()
     why_not: str = ""
 
     def why(self, role: str | None) -> str | None:
@@ -85,14 +85,14 @@ class Roles:
         }  # fmt: skip
 
 
-def read(body: Mapping[str, Any], needed: Sequence[str]) -> Roles:
+def read_roles(body: Mapping[str, Any], needed: Sequence[str]) -> NeededRoles:
     """A kept lesson for the roles the file asks for today: new ones come last, dropped ones go."""
     kept = [role for role in body.get("order", ()) if role in needed]
-    effects = tuple(Effect(**one) for one in body.get("effects", ()) if one["role"] in needed)
-    return Roles((*kept, *(role for role in needed if role not in kept)), effects)
+    effects = tuple(RoleEffect(**one) for one in body.get("effects", ()) if one["role"] in needed)
+    return NeededRoles((*kept, *(role for role in needed if role not in kept)), effects)
 
 
-def learn(deals: Sequence[Deal], needed: Sequence[str]) -> Roles:
+def learn_roles(deals: Sequence[ClosedDeal], needed: Sequence[str]) -> NeededRoles:
     """Which of the `needed` roles, in the file's order, matters most to these deals.
 
     Deals are compared with like ones only, those where as many of the other roles were known: rich groups win more
@@ -100,17 +100,17 @@ def learn(deals: Sequence[Deal], needed: Sequence[str]) -> Roles:
     """
     won = sum(deal.won for deal in deals)
     if len(deals) < LEAST_DEALS or min(won, len(deals) - won) < LEAST_OUTCOMES:
-        return Roles(
+        return NeededRoles(
             tuple(needed),
             why_not=f"The order of the missing roles stays the file's: {won:,} deals were won and {len(deals) - won:,} "
             f"lost, and {LEAST_DEALS} with {LEAST_OUTCOMES} of each are the least to learn from.",
         )
     effects = [_effect(role, place, deals, needed) for place, role in enumerate(needed)]
     ranked = sorted(effects, key=lambda one: -one.ratio)  # stable: what is alike stays in the file's order
-    return Roles(tuple(one.role for one in ranked), tuple(ranked))
+    return NeededRoles(tuple(one.role for one in ranked), tuple(ranked))
 
 
-def _effect(role: str, place: int, deals: Iterable[Deal], needed: Collection[str]) -> Effect:
+def _effect(role: str, place: int, deals: Iterable[ClosedDeal], needed: Collection[str]) -> RoleEffect:
     cells: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0, 0])  # others known → won, all with; won, all without
     for deal in deals:
         cell = cells[len(deal.roles & set(needed) - {role})]
@@ -121,7 +121,7 @@ def _effect(role: str, place: int, deals: Iterable[Deal], needed: Collection[str
     usual = (won_without + 0.5) / (without + 1)
     believed = _believed(list(cells.values()), FIRST * (len(needed) - place) / len(needed))
     middle, least = _below(believed, 0.5), _below(believed, DOUBT)
-    return Effect(role, _as_ratio(middle, usual), _as_ratio(least, usual), with_it, without)
+    return RoleEffect(role, _as_ratio(middle, usual), _as_ratio(least, usual), with_it, without)
 
 
 def _believed(cells: Sequence[Sequence[int]], expected: float) -> list[float]:

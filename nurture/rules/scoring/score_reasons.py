@@ -1,23 +1,17 @@
 """Why a score is what it is: the reasons in words a salesperson reads, and points that add up exactly."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, NamedTuple
 
-
-class Because(NamedTuple):
-    """One reason. Points are tenths of a point, whole numbers, so that a sum of reasons is exact."""
-
-    text: str
-    tenths: int
-    part: str  # "fit" or "engagement"; for an account "people", "group" or "recency"
+from models.score import ScoreReason
 
 
 def tenths(points: float) -> int:
+    """Points as a whole number of tenths, so that sums are exact."""
     return round(points * 10)
 
 
-def settle(claims: Iterable[Because], most: int) -> tuple[int, list[Because]]:
+def settle(claims: Iterable[ScoreReason], most: int) -> tuple[int, list[ScoreReason]]:
     """What a part of the score comes to, and the claims as far as they count.
 
     No part goes above `most` or below nothing. The strongest praise is counted first, so the weakest is cut short or
@@ -25,7 +19,7 @@ def settle(claims: Iterable[Because], most: int) -> tuple[int, list[Because]]:
     the answer therefore add up to the part.
     """
     total = 0
-    counted: list[Because] = []
+    counted: list[ScoreReason] = []
     ranked = sorted(claims, key=lambda claim: -abs(claim.tenths))
     for claim in ranked:
         if claim.tenths > 0:
@@ -41,14 +35,13 @@ def settle(claims: Iterable[Because], most: int) -> tuple[int, list[Because]]:
     return total, counted
 
 
-def as_rows(reasons: Iterable[Because]) -> list[dict[str, Any]]:
+def ranked(reasons: Iterable[ScoreReason]) -> list[ScoreReason]:
     """Strongest first; at equal strength praise before blame, then by the alphabet, so that two runs agree."""
-    ranked = sorted(reasons, key=lambda one: (-abs(one.tenths), -one.tenths, one.text))
-    return [{"text": one.text, "points": one.tenths / 10, "part": one.part} for one in ranked]
+    return sorted(reasons, key=lambda one: (-abs(one.tenths), -one.tenths, one.text))
 
 
 @lru_cache(100_000)
-def deeds(one: str, many: str, times: int, this_week: int, this_month: int, days: int) -> str:
+def activities_in_words(one: str, many: str, times: int, this_week: int, this_month: int, days: int) -> str:
     """ "3 pricing-page visits this week, 5 in all", "a webinar 3 months ago". `days` since the last one."""
     if this_week:
         recent, when = this_week, "this week"
@@ -100,6 +93,6 @@ def likely(role: str, confidence: float) -> str:
     return role if confidence >= 0.8 else f"probably {role}" if confidence >= 0.5 else f"perhaps {role}"
 
 
-def total(reasons: Iterable[Mapping[str, Any]], part: str | None = None) -> float:
-    """The points of stored reasons, together or of one part: what a score or its part must equal."""
-    return sum(tenths(row["points"]) for row in reasons if part is None or row["part"] == part) / 10
+def total(reasons: Iterable[ScoreReason], part: str | None = None) -> float:
+    """The points of reasons, together or of one part: what a score or its part must equal."""
+    return sum(one.tenths for one in reasons if part is None or one.part == part) / 10

@@ -1,18 +1,30 @@
 """Too good to be true? Finds columns that were written once the outcome was known; they are named and left out."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import polars as pl
 
-from nurture.learning.features.columns import plan
-from nurture.learning.fit.estimators import fit_forest, fit_scorecard, sigmoid
-from nurture.learning.fit.folds import shuffled_folds
-from nurture.learning.judge.metrics import Floats, Ints, auc, auc_error
-from nurture.learning.training_data.schema import BLANK, Column, Kind, read_categories, read_days, read_numbers, spoken
+from nurture.learning.estimators.folds import shuffled_folds
+from nurture.learning.estimators.forest import TreeSettings, fit_forest
+from nurture.learning.estimators.log_odds import sigmoid
+from nurture.learning.estimators.scorecard import fit_scorecard
+from nurture.learning.features.columns import plan_features
+from nurture.learning.metrics import Bools, Floats, Ints, auc, auc_error
+from nurture.learning.training_data.examples import Examples
+from nurture.learning.training_data.options import NO_OPTIONS, TrainingOptions
+from nurture.learning.training_data.schema import (
+    BLANK,
+    Column,
+    ColumnKind,
+    read_categories,
+    read_days,
+    read_numbers,
+    spoken,
+)
 
 MOST_ROWS = 20_000
 FOLDS = 5
@@ -87,8 +99,17 @@ HINTS = (
 BEFORE = re.compile(r"\b(prev|previous|prior|past|earlier|former)\b")
 
 
+class SavedFinding(TypedDict):
+    """A leak finding as JSON."""
+
+    column: str
+    left_out: bool
+    why: str
+    alone: float
+
+
 @dataclass(frozen=True)
-class Finding:
+class LeakFinding:
     """What the guard says about a column: `left_out`, or only worth a look. `alone` is its AUC by itself."""
 
     column: str
@@ -96,33 +117,29 @@ class Finding:
     why: str
     alone: float
 
-    def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "alone": round(self.alone, 4)}
+    def as_dict(self) -> SavedFinding:
+        """The finding as JSON."""
+        return {"column": self.column, "left_out": self.left_out, "why": self.why, "alone": round(self.alone, 4)}
 
 
 def find_leaks(
     frame: pl.DataFrame,
     columns: Sequence[Column],
-    y: Floats,
-    *,
-    time: str | None = None,
-    moment: Floats | None = None,
-    keep: Iterable[str] = (),
-    groups: Ints | None = None,
+    examples: Examples,
+    options: TrainingOptions = NO_OPTIONS,
     seed: int = 0,
-) -> list[Finding]:
+) -> list[LeakFinding]:
     """Look at every column alone and all others together, on the training rows. The strongest finding comes first.
 
-    `keep` names columns that stay whatever is found; they are still reported. `groups` are rows of one person or
-    account, never split; `moment` the days since 2000 the rows were true at (from the column `time`). Columns are
-    judged by cross-fitted AUC, so a column of names is not accused of being unique.
+    `frame` has a row per example. `options.keep` names columns that stay whatever is found; they are still reported.
+    The column `options.time` is not judged. Columns are judged by cross-fitted AUC, so a column of names is not accused
+    of being unique.
     """
-    rows = _some(y, seed)
-    few = None if groups is None else groups[rows]
-    guard = _Guard(
-        frame[rows], y[rows], shuffled_folds(y[rows], few, FOLDS, seed + 17), None if moment is None else moment[rows]
-    )
-    looked = [guard.look(one) for one in columns if one.kind != Kind.NOTHING and one.name != time]
+    rows = _some(examples.y, seed)
+    few = examples.take(rows)
+    guard = _LeakDetector(frame[rows], few, shuffled_folds(few.y, few.groups, FOLDS, seed + 17))
+    time, keep = options.time, options.keep
+    looked = [guard.look(one) for one in columns if one.kind != ColumnKind.NOTHING and one.name != time]
     found = {seen.column.name: finding for seen in looked if (finding := guard.accuse(seen))}
     doubted = [
         seen for seen in looked if seen.column.name not in found and (seen.auc >= STRIKING or _hint(seen.column.name))
@@ -141,30 +158,32 @@ def find_leaks(
     return sorted(answer, key=lambda one: (not one.left_out, -one.alone))
 
 
-class _Seen(NamedTuple):
+class _ColumnAlone(NamedTuple):
     """One column, alone."""
 
     column: Column
     auc: float
     error: float
     rates: dict[str, tuple[int, float]]  # of a category: leads and share of buyers per level
-    filled: Any  # which leads have a value
+    filled: Bools  # which leads have a value
     late: float  # share of its dates that lie after the lead's own moment
 
 
-class _Guard:
-    def __init__(self, frame: pl.DataFrame, y: Floats, fold: Ints, moment: Floats | None) -> None:
-        self.frame, self.y, self.fold, self.moment = frame, y, fold, moment
-        self.base = float(y.mean())
+class _LeakDetector:
+    """Looks at columns of one frame; every judgement is of leads in folds that it was not learned from."""
 
-    def look(self, column: Column) -> _Seen:
+    def __init__(self, frame: pl.DataFrame, examples: Examples, fold: Ints) -> None:
+        self.frame, self.y, self.fold, self.moment = frame, examples.y, fold, examples.moment
+        self.base = float(self.y.mean())
+
+    def look(self, column: Column) -> _ColumnAlone:
         series = self.frame[column.name]
         rates: dict[str, tuple[int, float]] = {}
         late = 0.0
-        if column.kind == Kind.TEXT:
+        if column.kind == ColumnKind.TEXT:
             p, rates = self._text(column)
             filled = (~series.is_null()).to_numpy()
-        elif column.kind == Kind.CATEGORY:
+        elif column.kind == ColumnKind.CATEGORY:
             values = read_categories(series)
             filled = (~(values.is_null() | values.str.to_lowercase().is_in(BLANK).fill_null(True))).to_numpy()
             levels, group = np.unique(values.fill_null("").to_numpy().astype(str), return_inverse=True)
@@ -176,18 +195,18 @@ class _Guard:
             }
             p = self._rates(group)
         else:
-            numbers = read_numbers(series, column) if column.kind == Kind.NUMBER else read_days(series, column)
+            numbers = read_numbers(series, column) if column.kind == ColumnKind.NUMBER else read_days(series, column)
             filled = present = ~np.isnan(numbers)
-            if column.kind == Kind.DATE and self.moment is not None and filled.any():
+            if column.kind == ColumnKind.DATE and self.moment is not None and filled.any():
                 numbers = numbers - self.moment
                 late = float(np.mean(numbers[filled] > 1))
-            if column.kind == Kind.NUMBER and np.mean(numbers == 0) >= 0.3:
+            if column.kind == ColumnKind.NUMBER and np.mean(numbers == 0) >= 0.3:
                 filled = present & (numbers != 0)  # nothing is often written as 0
             edges = (
                 np.unique(np.quantile(numbers[present], np.linspace(0.05, 0.95, 19))) if present.any() else np.empty(0)
             )
             p = self._rates(np.where(present, np.searchsorted(edges, numbers, side="right") + 1, 0))
-        return _Seen(column, auc(self.y, p), auc_error(self.y, p), rates, filled, late)
+        return _ColumnAlone(column, auc(self.y, p), auc_error(self.y, p), rates, filled, late)
 
     def _rates(self, group: Ints) -> Floats:
         """Of every lead: how often its group bought, in the other folds."""
@@ -198,7 +217,7 @@ class _Guard:
 
     def _text(self, column: Column) -> tuple[Floats, dict[str, tuple[int, float]]]:
         """Cross-fitted scores of a text column, and how often the leads with a word bought."""
-        reader = plan(self.frame, [column])
+        reader = plan_features(self.frame, [column])
         table, p = reader.read(self.frame), np.zeros(len(self.y))
         for i in range(FOLDS):
             apart = self.fold == i
@@ -211,33 +230,33 @@ class _Guard:
         """AUC of quick trees on these columns."""
         if not columns:
             return 0.5
-        reader = plan(self.frame, columns)
+        reader = plan_features(self.frame, columns)
         table, p = reader.read(self.frame), np.zeros(len(self.y))
         nothing = np.empty((len(self.y), 0))
         for i in range(2):
             apart = self.fold % 2 == i
-            forest = fit_forest(reader, table.take(~apart), nothing[~apart], self.y[~apart], "quick", 40)
+            forest = fit_forest(reader, table.take(~apart), nothing[~apart], self.y[~apart], TreeSettings("quick", 40))
             p[apart] = forest.log_odds(table.take(apart), nothing[apart])
         return auc(self.y, p)
 
-    def accuse(self, seen: _Seen) -> Finding | None:
+    def accuse(self, seen: _ColumnAlone) -> LeakFinding | None:
         """What the column alone gives away."""
         name, sure = seen.column.name, seen.auc - 2 * seen.error
         if why := self._one_sided(seen):
-            return Finding(name, True, why, seen.auc)
+            return LeakFinding(name, True, why, seen.auc)
         if sure >= TOO_GOOD:
-            return Finding(
+            return LeakFinding(
                 name, True, f"Alone it ranks {seen.auc:.1%} of all pairs of leads right: too good to be true.", seen.auc
             )
         if seen.auc >= TELLING and (why := self._decided(seen)):
-            return Finding(name, True, why, seen.auc)
+            return LeakFinding(name, True, why, seen.auc)
         if seen.late >= 0.2 and sure > 0.55:
-            return Finding(
+            return LeakFinding(
                 name, True, f"{seen.late:.0%} of its dates lie after the moment the lead is judged at.", seen.auc
             )
         return None
 
-    def _one_sided(self, seen: _Seen) -> str:
+    def _one_sided(self, seen: _ColumnAlone) -> str:
         """Filled in for one outcome only?"""
         share = seen.filled.mean()
         if not 0.005 <= share <= 0.995:
@@ -249,10 +268,10 @@ class _Guard:
             return f"It is filled in for {n:,.0f} leads, and next to none of them bought: it comes afterwards."
         return ""
 
-    def _decided(self, seen: _Seen) -> str:
+    def _decided(self, seen: _ColumnAlone) -> str:
         """Do a few levels all but say the outcome?"""
         high, low = max(CERTAIN, 1 - (1 - self.base) / 8), min(1 - CERTAIN, self.base / 8)
-        if seen.column.kind == Kind.TEXT:
+        if seen.column.kind == ColumnKind.TEXT:
             for word, (n, rate) in seen.rates.items():
                 if rate >= high and n * rate >= DECIDED * self.y.sum():
                     return f'Of the leads where it says "{word}", {rate:.0%} bought: it was written afterwards.'
@@ -274,11 +293,11 @@ class _Guard:
             )
         return ""
 
-    def compare(self, seen: _Seen, innocent: Sequence[Column]) -> Finding | None:
+    def compare(self, seen: _ColumnAlone, innocent: Sequence[Column]) -> LeakFinding | None:
         """Its name, and how much it knows beside all innocent columns together."""
         hint, sure = _hint(seen.column.name), seen.auc - 2 * seen.error
         if hint and not hint.dominant and sure > 0.5 and seen.auc >= hint.least:
-            return Finding(
+            return LeakFinding(
                 seen.column.name,
                 True,
                 f"{_sentence(hint.why)} Alone it ranks {seen.auc:.0%} of all pairs of leads right.",
@@ -286,7 +305,7 @@ class _Guard:
             )
         if seen.auc < STRIKING and not (hint and hint.dominant and seen.auc >= hint.least):
             return (
-                Finding(
+                LeakFinding(
                     seen.column.name,
                     False,
                     f"{_sentence(hint.why)} It is kept: was it known when the lead came in?",
@@ -298,13 +317,13 @@ class _Guard:
         others = self.together(innocent)
         alone = f"Alone it ranks {seen.auc:.0%} of all pairs of leads right, all other columns together {others:.0%}"
         if hint and hint.dominant and seen.auc >= hint.least and seen.auc >= others - CLOSE:
-            return Finding(seen.column.name, True, f"{_sentence(hint.why)} {alone}.", seen.auc)
+            return LeakFinding(seen.column.name, True, f"{_sentence(hint.why)} {alone}.", seen.auc)
         if sure >= STRONG - 0.02 and seen.auc >= max(STRONG, others + BEYOND):
-            return Finding(seen.column.name, True, f"{alone}: too good to be true.", seen.auc)
-        if seen.column.kind == Kind.TEXT and seen.auc >= others + BEYOND:
-            return Finding(seen.column.name, True, f"{alone}: somebody wrote down how it ended.", seen.auc)
+            return LeakFinding(seen.column.name, True, f"{alone}: too good to be true.", seen.auc)
+        if seen.column.kind == ColumnKind.TEXT and seen.auc >= others + BEYOND:
+            return LeakFinding(seen.column.name, True, f"{alone}: somebody wrote down how it ended.", seen.auc)
         if hint or seen.auc >= others:
-            return Finding(seen.column.name, False, f"{alone}. Was it known when the lead came in?", seen.auc)
+            return LeakFinding(seen.column.name, False, f"{alone}. Was it known when the lead came in?", seen.auc)
         return None
 
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from nurture.learning.judge.metrics import Floats, Ints
+from nurture.learning.metrics import Floats, Ints
 
 SMALL = 6_000  # leads up to which folds are repeated
 BLOCKS = (0.4, 0.55, 0.7, 0.85, 1.0)  # shares of the time-ordered leads between which the judged blocks lie

@@ -6,11 +6,11 @@ import numpy as np
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from nurture.learning.fit.estimators import sigmoid
-from nurture.learning.judge.metrics import Floats, Ints, loss_gain
+from nurture.learning.estimators.log_odds import sigmoid
+from nurture.learning.metrics import Floats, Ints, loss_gain
 
-# scikit-learn's CalibratedClassifierCV(cv=3) does not shuffle: on rows in order of time it learns each third from the
-# other two and ruins ranking and probabilities alike. We calibrate on log odds of leads the learner had not seen.
+# scikit-learn's CalibratedClassifierCV would fit the model anew for each kind of correction, and keep it whether it
+# pays or not; we have log odds of leads the model had not seen already, in order of time, and ask them if it pays.
 
 LEAST_STEPS = 1_000  # positives before isotonic regression is trusted
 
@@ -24,6 +24,7 @@ class Calibrator:
     ys: Floats = None  # type: ignore[assignment]
 
     def __call__(self, log_odds: Floats) -> Floats:
+        """Probabilities, the shape of `log_odds`."""
         if self.kind == "none":
             return sigmoid(log_odds)
         if self.kind == "sigmoid":
@@ -34,6 +35,7 @@ class Calibrator:
 
 
 def fit_calibrator(kind: str, log_odds: Floats, y: Floats) -> Calibrator:
+    """The correction of this kind for log odds and outcomes of shape (n,); none where too few steps are left."""
     if kind == "sigmoid":
         fitted = LogisticRegression(C=1e4).fit(log_odds[:, None], y)
         slope = max(float(fitted.coef_[0, 0]), 0.05)  # a correction never turns the ranking round
@@ -53,7 +55,7 @@ def fit_calibrator(kind: str, log_odds: Floats, y: Floats) -> Calibrator:
 def choose_calibrator(log_odds: Floats, y: Floats, folds: Ints) -> Calibrator:
     """The correction that pays beyond noise on leads it was not fitted to, out of none, sigmoid and isotonic.
 
-    `log_odds` are out-of-fold; `folds` cut the leads into parts (shuffled or in time order, as the contest did).
+    `log_odds` are out-of-fold; `folds`, shape (n,), cut the leads into parts (shuffled, or in time order).
     """
     best, kind = np.asarray(sigmoid(log_odds)), "none"
     for candidate in ("sigmoid", "isotonic"):

@@ -1,4 +1,7 @@
-"""How good are these scores? The figures marketing defends: ranking, probability, and the calls a salesperson saves."""
+"""How good are these scores? The figures marketing defends: ranking, probability, and the calls a salesperson saves.
+
+Everywhere: `y`, shape (n,), is 1.0 (bought) or 0.0; `p`, shape (n,), are scores of the same leads, higher is better.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,6 +12,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.int32]
 
 BINS = 15  # of equal mass, for the calibration error
 TINY = 1e-6
@@ -30,6 +35,7 @@ class Figures:
     top_half: float  # share of the positives among the better half
 
     def as_dict(self) -> dict[str, float]:
+        """Ready for JSON, to five decimals."""
         return {key: round(float(value), 5) for key, value in asdict(self).items()}
 
 
@@ -41,6 +47,7 @@ class Gain(NamedTuple):
 
     @property
     def beyond_noise(self) -> bool:
+        """Is the gain more than two standard errors?"""
         return self.gain > 2 * self.error
 
 
@@ -135,6 +142,7 @@ def losses(y: Floats, p: Floats) -> Floats:
 
 
 def average_precision(y: Floats, p: Floats) -> float:
+    """The area under the precision-recall curve, as a sum of steps."""
     precision, recall, _ = precision_recall(y, p)
     return float(np.sum(np.diff(np.concatenate([[0.0], recall])) * precision))
 

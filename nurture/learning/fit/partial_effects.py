@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nurture.learning.features.columns import Codes, Reader, Table
-from nurture.learning.fit.estimators import Learned
-from nurture.learning.judge.metrics import Floats, Ints, ranks
+from nurture.learning.estimators.recipe import FittedModel
+from nurture.learning.features.columns import FeatureReader, FeatureTable
+from nurture.learning.metrics import Codes, Floats, Ints, ranks
 
 SAMPLE = 3_000  # leads that outlines are drawn from
 STEPS = 24  # of an outline
@@ -16,7 +16,7 @@ LARGEST = 50  # levels of a column that may join a family
 
 
 @dataclass(frozen=True)
-class Typical:
+class TypicalLead:
     """A typical lead: per field the median (unknown where most are) or the most frequent level."""
 
     numbers: Floats
@@ -24,7 +24,7 @@ class Typical:
 
 
 @dataclass(frozen=True)
-class Outlines:
+class PartialEffects:
     """Families of raw columns that move together, and the mean effect of being as one is, in log odds.
 
     `edges` and `effects` go by raw column: the effect of its whole family by this column's bin or level. A column made
@@ -36,7 +36,7 @@ class Outlines:
     effects: tuple[Floats, ...]
 
 
-def typical_of(table: Table, zero: Sequence[int] = ()) -> Typical:
+def typical_of(table: FeatureTable, zero: Sequence[int] = ()) -> TypicalLead:
     """`zero`: number fields that are compared with nothing at all instead of the middle."""
     numbers = np.full(table.numbers.shape[1], np.nan)
     for j in range(len(numbers)):
@@ -46,12 +46,12 @@ def typical_of(table: Table, zero: Sequence[int] = ()) -> Typical:
             numbers[j] = np.quantile(known, 0.5, method="lower")
     numbers[list(zero)] = 0.0
     levels = [np.bincount(table.levels[:, j]).argmax() for j in range(table.levels.shape[1])]
-    return Typical(numbers, np.array(levels, dtype=np.int32))
+    return TypicalLead(numbers, np.array(levels, dtype=np.int32))
 
 
-def replaced(table: Table, typical: Typical, reader: Reader, owners: Sequence[int]) -> Table:
+def replaced(table: FeatureTable, typical: TypicalLead, reader: FeatureReader, owners: Sequence[int]) -> FeatureTable:
     """The same leads, typical in everything that comes from these raw columns."""
-    made = Table(table.numbers.copy(), table.levels.copy())
+    made = FeatureTable(table.numbers.copy(), table.levels.copy())
     for owner in owners:
         numbers, levels = reader.fields_of(reader.owners[owner])
         made.numbers[:, numbers] = typical.numbers[numbers]
@@ -59,9 +59,13 @@ def replaced(table: Table, typical: Typical, reader: Reader, owners: Sequence[in
     return made
 
 
-def outline(
-    learned: Learned, typical: Typical, table: Table, seed: int = 0, together: Mapping[str, str] | None = None
-) -> Outlines:
+def partial_effects(
+    learned: FittedModel,
+    typical: TypicalLead,
+    table: FeatureTable,
+    seed: int = 0,
+    together: Mapping[str, str] | None = None,
+) -> PartialEffects:
     """Draw the outlines from a sample of leads. `together`: raw column → its family, where that is known beforehand."""
     few, reader = table.take(np.random.default_rng(seed).permutation(len(table))[:SAMPLE]), learned.reader
     base = learned.log_odds(few)
@@ -79,19 +83,19 @@ def outline(
                 )
             else:
                 edges[owner] = _cuts(few.numbers[:, numbers[0]])
-                group = step(few.numbers[:, numbers[0]], edges[owner])
+                group = bin_of(few.numbers[:, numbers[0]], edges[owner])
                 effects[owner] = _means(group, effect, len(edges[owner]) + 2)
-    return Outlines(grouped, tuple(edges), tuple(effects))
+    return PartialEffects(grouped, tuple(edges), tuple(effects))
 
 
-def _named(reader: Reader, together: Mapping[str, str]) -> tuple[tuple[int, ...], ...]:
+def _named(reader: FeatureReader, together: Mapping[str, str]) -> tuple[tuple[int, ...], ...]:
     found: dict[str, list[int]] = {}
     for i, owner in enumerate(reader.owners):
         found.setdefault(together.get(owner, owner), []).append(i)
     return tuple(tuple(one) for one in found.values())
 
 
-def families(reader: Reader, table: Table) -> tuple[tuple[int, ...], ...]:
+def families(reader: FeatureReader, table: FeatureTable) -> tuple[tuple[int, ...], ...]:
     """Raw columns that say much the same, together: taking one away while its twin stays would say nothing true."""
     codes: dict[int, Ints] = {}
     numeric: dict[int, Floats] = {}
@@ -131,7 +135,7 @@ def _association(i: int, j: int, codes: dict[int, Ints], numeric: dict[int, Floa
     return 0.0
 
 
-def step(values: Floats, edges: Floats) -> Ints:
+def bin_of(values: Floats, edges: Floats) -> Ints:
     """The bin of every value: 0 unknown."""
     return np.where(np.isnan(values), 0, np.searchsorted(edges, values, side="right") + 1).astype(np.int64)
 

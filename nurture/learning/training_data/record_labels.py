@@ -1,16 +1,15 @@
 """What became of a lead after a moment, from the record: yes, no, or nobody can know yet."""
 
 import numpy as np
-import numpy.typing as npt
 
 from models.queries.training_history import DECISIONS, NOBODY
-from nurture.learning.judge.metrics import Floats, Ints
-from nurture.learning.training_data.point_in_time import DAY, Record
+from nurture.learning.metrics import Bools, Floats, Ints
+from nurture.learning.training_data.lead_record import DAY, LeadRecord
 
 ACCEPTED, REJECTED = DECISIONS["accepted"], DECISIONS["rejected"]
 
 
-def outcomes(record: Record, t: int, days: int, cut: int) -> Floats:
+def labels_at(record: LeadRecord, t: int, days: int, cut: int) -> Floats:
     """1, 0 or NaN per lead of the record: did they convert within `days` after `t`? The record reaches until `cut`.
 
     Yes: an order, an opportunity (their own, or their account's that names nobody), or sales took the lead. A rejection
@@ -33,21 +32,21 @@ def outcomes(record: Record, t: int, days: int, cut: int) -> Floats:
     return y
 
 
-def rejected(record: Record, t: int, days: int) -> npt.NDArray[np.bool_]:
+def rejected_within(record: LeadRecord, t: int, days: int) -> Bools:
     """Whom sales turned down in those days."""
     found = np.zeros(len(record), dtype=np.bool_)
     found[_said(record.answers, REJECTED, t, t + days * DAY)] = True
     return found
 
 
-def open_at(record: Record, t: int) -> npt.NDArray[np.bool_]:
+def open_at(record: LeadRecord, t: int) -> Bools:
     """Whose account had an open opportunity at `t`: there is nothing left to foretell."""
     deals = record.deals
     running = deals[(deals[:, 3] < t) & ((deals[:, 4] == NOBODY) | (deals[:, 4] >= t))]
     return np.isin(record.accounts, running[:, 0])
 
 
-def cuts(first: int, now: int, days: int, most: int, history: int = 30) -> list[int]:
+def points_in_time(first: int, now: int, days: int, most: int, history: int = 30) -> list[int]:
     """The moments to learn from, the newest first: midnights, `days` apart, so that no outcome is told twice.
 
     What follows the newest is known at `now`; before the oldest lie at least `history` days of record.
