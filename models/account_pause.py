@@ -44,6 +44,16 @@ class Rest(NamedTuple):
     by: str
 
 
+class PauseRecord(NamedTuple):
+    """A pause that an account (`address` is None) or a person had."""
+
+    address: str | None
+    at: datetime
+    until: datetime
+    why: str
+    by: str
+
+
 class Rests(NamedTuple):
     """Who rests now, or did until lately: by account and by address."""
 
@@ -150,11 +160,12 @@ def prolong(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
-def history(session: Session, account_id: int, addresses: Collection[str]) -> list[dict[str, Any]]:
+def pause_history(session: Session, account_id: int, addresses: Collection[str]) -> list[PauseRecord]:
     """Every pause an account or one of its people had, oldest first."""
-    whose = or_(col(Pause.account_id) == account_id, col(Pause.address).in_(addresses))
-    question = select(*Pause.__table__.c).where(whose).order_by(col(Pause.id))  # type: ignore[attr-defined]
-    return [dict(row) for row in session.execute(question).mappings()]
+    p = Pause.__table__.c  # type: ignore[attr-defined]
+    question = select(p.address, p.at, p.until, p.why, p.by).order_by(p.id)
+    whose = or_(p.account_id == account_id, p.address.in_(addresses))
+    return [PauseRecord._make(row) for row in session.execute(question.where(whose))]
 
 
 def _hold(session: Session, whose: ColumnElement[bool], until: datetime, reason: str, detail: str) -> int:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import insert, select
 from sqlmodel import Field, Session, SQLModel, col
 
+from models.bulk_upsert import parameters
 from models.types import Id, Moment
 
 
@@ -23,17 +24,28 @@ class RoleChange(SQLModel, table=True):
     why: str | None = None  # the segment's evidence of that day
 
 
-def write(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        session.execute(insert(RoleChange), list(rows))
+class RoleChangeRow(NamedTuple):
+    """One change of a contact's role: the columns of its row."""
+
+    contact_id: int
+    at: datetime
+    was: str | None
+    becomes: str | None
+    why: str | None
 
 
-def of(session: Session, contact_ids: Sequence[int], since: datetime, until: datetime) -> list[dict[str, Any]]:
+def add_role_changes(session: Session, changes: Sequence[RoleChangeRow]) -> None:
+    """Write changes down, beside those that are there."""
+    if changes:
+        session.execute(insert(RoleChange), parameters(changes))
+
+
+def role_changes(session: Session, contact_ids: Sequence[int], since: datetime, until: datetime) -> list[RoleChangeRow]:
     """The changes of some contacts, oldest first. By the index."""
-    columns = map(col, (RoleChange.contact_id, RoleChange.at, RoleChange.was, RoleChange.becomes, RoleChange.why))
     rows = session.execute(
-        select(*columns)
+        select(col(RoleChange.contact_id), col(RoleChange.at), col(RoleChange.was), col(RoleChange.becomes),
+               col(RoleChange.why))
         .where(col(RoleChange.contact_id).in_(contact_ids), col(RoleChange.at) > since, col(RoleChange.at) <= until)
         .order_by(col(RoleChange.id))
-    )
-    return [dict(row) for row in rows.mappings()]
+    )  # fmt: skip
+    return [RoleChangeRow._make(row) for row in rows]

@@ -7,12 +7,13 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from models import activity, opportunity, role_change
+from models import activity, opportunity
 from models import order as orders
 from models import segment as segments
 from models.bulk_upsert import share
 from models.confirmation import FIELDS
 from models.contact import Contact, Market, StageMove, move_stages
+from models.role_change import RoleChangeRow, add_role_changes
 from nurture.config import segments as segment_rules
 from nurture.rules.segmentation import lifecycle
 from nurture.rules.segmentation import segments as segmentation
@@ -65,7 +66,7 @@ def segment(
             read = activity.pieces(session, rising, now - MONTH, now) if rising else {}
         rows: list[dict[str, Any]] = []
         moves: list[StageMove] = []
-        roles: list[dict[str, Any]] = []
+        roles: list[RoleChangeRow] = []
         for person in people:
             hers = done.get(person["id"], [])
             if person["market"] == Market.B2B:
@@ -83,14 +84,13 @@ def segment(
                 moves.append(StageMove(person["id"], person["stage"], move.to, move.why))
             confirmed += bool(person["confirmed_by"])
             if person["segmented_at"] is not None and found["role"] != person["role"]:
-                roles.append({"contact_id": person["id"], "at": now, "was": person["role"], "becomes": found["role"],
-                              "why": found["evidence"]})  # fmt: skip
+                roles.append(RoleChangeRow(person["id"], now, person["role"], found["role"], found["evidence"]))
             if person["segmented_at"] is None or any(person[name] != value for name, value in found.items()):
                 as_read = {"contact_id": person["id"], "confirmed_at": person["confirmed_at"]}
                 rows.append({**as_read, "segmented_at": now, **found})
         with database.writing(engine) as session:
             segments.write(session, rows)
-            role_change.write(session, roles)
+            add_role_changes(session, roles)
             moved += move_stages(session, moves, now)
         contacts, changed, start = contacts + len(people), changed + len(rows), people[-1]["id"] + 1
     return Segmented(contacts, changed, confirmed, moved)

@@ -1,135 +1,305 @@
-"""Story: everything the record knows of one account in a span of time, as plain rows for the timeline."""
+"""Account timeline: everything the record knows of one account in a span of time, row by row."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import or_, select
-from sqlmodel import Session, SQLModel, col
+from sqlmodel import Session, col
 
 from models.account import Account
-from models.activity import Activity
+from models.activity import Activity, ContactActivity
 from models.address import Suppression
 from models.campaign import Campaign
 from models.confirmation import Confirmation
 from models.contact import Contact
 from models.enrolment import Enrolment
-from models.handoff import Handoff
+from models.handoff import Handoff, HandoffReason
 from models.message import SALES, Message, State
 from models.opportunity import Opportunity
 from models.score import AccountScore, Score
 from models.segment import Segment
 
-Rows = list[dict[str, Any]]
+MOST_FOUND = 6
 
 
-def account(session: Session, account_id: int) -> dict[str, Any]:
-    """The account with its score."""
-    a, s = _columns(Account), _columns(AccountScore)
+class FoundAccount(NamedTuple):
+    """An account that somebody's words may mean."""
+
+    id: int
+    key: str
+    name: str
+
+
+class TimelineAccount(NamedTuple):
+    """The account with its score (0–100) and the share of needed roles that are known (0–1)."""
+
+    id: int
+    key: str
+    name: str
+    industry: str | None
+    employees: int | None
+    country: str | None
+    owner_name: str | None
+    owner_email: str | None
+    stopped_at: datetime | None
+    stopped_why: str | None
+    score: float | None
+    completeness: float | None
+    missing_role: str | None
+
+
+class TimelinePerson(NamedTuple):
+    """Somebody of the account, as they are today."""
+
+    id: int
+    address: str
+    first_name: str | None
+    last_name: str | None
+    title: str | None
+    stage: str
+    role: str | None
+    evidence: str | None
+    score: float | None
+    grade: str | None
+
+
+class TimelineLetter(NamedTuple):
+    """A letter that was sent, or decided against for a reason."""
+
+    contact_id: int
+    campaign: str
+    letter: str
+    state: str
+    reason: str | None
+    detail: str | None
+    planned_at: datetime
+    accepted_at: datetime | None
+
+
+class PlannedLetter(NamedTuple):
+    """A letter that waits to leave, from `not_before` on."""
+
+    contact_id: int
+    campaign: str
+    letter: str
+    reason: str | None
+    detail: str | None
+    not_before: datetime
+
+
+class TimelineEnrolment(NamedTuple):
+    """A contact's run through a campaign. `run`: 1 for the first time."""
+
+    campaign: str
+    contact_id: int
+    why: str | None
+    entered_at: datetime
+    ended_at: datetime | None
+    run: int
+
+
+class TimelineHandoff(NamedTuple):
+    """A lead offered to sales, and what they said."""
+
+    contact_id: int
+    owner_email: str
+    state: str
+    score: float
+    grade: str
+    reasons: list[HandoffReason]
+    offered_at: datetime
+    due_at: datetime
+    decided_at: datetime | None
+    decided_why: str | None
+
+
+class TimelineDeal(NamedTuple):
+    """An opportunity of the account."""
+
+    name: str
+    outcome: str
+    amount_cents: int | None
+    currency: str
+    opened_at: datetime
+    closed_at: datetime | None
+
+
+class TimelineSuppression(NamedTuple):
+    """A line of the suppression record. `why`: a SuppressedBy, or LIFTED."""
+
+    address: str
+    at: datetime
+    why: str
+
+
+class TimelineConfirmation(NamedTuple):
+    """What a person said of a contact, and what we had believed."""
+
+    contact_id: int
+    at: datetime
+    by: str
+    field: str
+    was: str | None
+    said: str
+
+
+def account(session: Session, account_id: int) -> TimelineAccount:
+    """The account with its score. Raises NoResultFound where there is none."""
     row = session.execute(
-        select(a.id, a.key, a.name, a.industry, a.employees, a.country, a.owner_name, a.owner_email, a.stopped_at,
-               a.stopped_why, s.score, s.completeness, s.missing_role)
-        .outerjoin(AccountScore, s.account_id == a.id)
-        .where(a.id == account_id)
-    )  # fmt: skip
-    return dict(row.mappings().one())
+        select(
+            col(Account.id), col(Account.key), col(Account.name), col(Account.industry), col(Account.employees),
+            col(Account.country), col(Account.owner_name), col(Account.owner_email), col(Account.stopped_at),
+            col(Account.stopped_why), col(AccountScore.score), col(AccountScore.completeness),
+            col(AccountScore.missing_role),
+        )
+        .outerjoin(AccountScore, col(AccountScore.account_id) == Account.id)
+        .where(col(Account.id) == account_id)
+    ).one()  # fmt: skip
+    return TimelineAccount._make(row)
 
 
-def find(session: Session, words: str) -> Rows:
-    """Accounts by key, else by domain or name, else by a part of the name: id, key, name."""
-    a = _columns(Account)
-    for which in (a.key == words, or_(a.domain == words.lower(), a.name == words),
-                  a.name.icontains(words, autoescape=True)):  # fmt: skip
-        found = session.execute(select(a.id, a.key, a.name).where(which).order_by(a.name).limit(6)).mappings().all()
+def find_accounts(session: Session, words: str) -> list[FoundAccount]:
+    """Accounts by key, else by domain or name, else by a part of the name: at most a handful."""
+    wholly = or_(col(Account.domain) == words.lower(), col(Account.name) == words)
+    for which in (col(Account.key) == words, wholly, col(Account.name).icontains(words, autoescape=True)):
+        query = select(col(Account.id), col(Account.key), col(Account.name)).where(which)
+        found = session.execute(query.order_by(col(Account.name)).limit(MOST_FOUND)).all()
         if found:
-            return [dict(row) for row in found]
+            return [FoundAccount._make(row) for row in found]
     return []
 
 
-def people(session: Session, account_id: int) -> Rows:
+def people(session: Session, account_id: int) -> list[TimelinePerson]:
     """The buying group as it is now."""
-    c, g, s = _columns(Contact), _columns(Segment), _columns(Score)
     rows = session.execute(
-        select(c.id, c.address, c.first_name, c.last_name, c.title, c.stage, g.role, g.evidence, s.score, s.grade)
-        .outerjoin(Segment, g.contact_id == c.id)
-        .outerjoin(Score, s.contact_id == c.id)
-        .where(c.account_id == account_id)
-        .order_by(s.score.desc(), c.id)
-    )
-    return [dict(row) for row in rows.mappings()]
-
-
-def letters(session: Session, account_id: int, since: datetime, until: datetime) -> Rows:
-    """Letters sent, and letters decided against, by the index on the message's account."""
-    m = _columns(Message)
-    rows = session.execute(
-        select(m.contact_id, m.campaign, m.letter, m.state, m.reason, m.detail, m.planned_at, m.accepted_at)
-        .where(m.account_id == account_id, m.campaign != SALES, m.planned_at <= until,
-               or_(m.accepted_at > since, m.planned_at > since),
-               m.state.in_((State.ACCEPTED, State.SKIPPED, State.REFUSED, State.UNKNOWN)))
-        .order_by(m.id)
+        select(
+            col(Contact.id), col(Contact.address), col(Contact.first_name), col(Contact.last_name), col(Contact.title),
+            col(Contact.stage), col(Segment.role), col(Segment.evidence), col(Score.score), col(Score.grade),
+        )
+        .outerjoin(Segment, col(Segment.contact_id) == Contact.id)
+        .outerjoin(Score, col(Score.contact_id) == Contact.id)
+        .where(col(Contact.account_id) == account_id)
+        .order_by(col(Score.score).desc(), col(Contact.id))
     )  # fmt: skip
-    return [dict(row) for row in rows.mappings()]
+    return [TimelinePerson._make(row) for row in rows]
 
 
-def planned(session: Session, account_id: int) -> Rows:
-    """Letters that wait to leave, the next one first."""
-    m = _columns(Message)
-    return _all(session, select(m.contact_id, m.campaign, m.letter, m.reason, m.detail, m.not_before)
-                .where(m.account_id == account_id, m.campaign != SALES, m.state == State.WAITING)
-                .order_by(m.not_before, m.id))  # fmt: skip
-
-
-def deeds(session: Session, contact_ids: Sequence[int], since: datetime, until: datetime) -> Rows:
-    """What people did. By `activity_contact_at`."""
-    a = _columns(Activity)
+def letters(session: Session, account_id: int, since: datetime, until: datetime) -> list[TimelineLetter]:
+    """Letters sent, and letters decided against, by the index on the message's account."""
     rows = session.execute(
-        select(a.contact_id, a.kind, a.at, a.detail)
-        .where(a.contact_id.in_(contact_ids), a.at > since, a.at <= until)
-        .order_by(a.at, a.id)
+        select(
+            col(Message.contact_id), col(Message.campaign), col(Message.letter), col(Message.state),
+            col(Message.reason), col(Message.detail), col(Message.planned_at), col(Message.accepted_at),
+        )
+        .where(
+            col(Message.account_id) == account_id,
+            col(Message.campaign) != SALES,
+            col(Message.planned_at) <= until,
+            or_(col(Message.accepted_at) > since, col(Message.planned_at) > since),
+            col(Message.state).in_((State.ACCEPTED, State.SKIPPED, State.REFUSED, State.UNKNOWN)),
+        )
+        .order_by(col(Message.id))
+    )  # fmt: skip
+    return [TimelineLetter._make(row) for row in rows]
+
+
+def planned_letters(session: Session, account_id: int) -> list[PlannedLetter]:
+    """Letters that wait to leave, the next one first."""
+    rows = session.execute(
+        select(
+            col(Message.contact_id), col(Message.campaign), col(Message.letter), col(Message.reason),
+            col(Message.detail), col(Message.not_before),
+        )
+        .where(
+            col(Message.account_id) == account_id,
+            col(Message.campaign) != SALES,
+            col(Message.state) == State.WAITING,
+        )
+        .order_by(col(Message.not_before), col(Message.id))
+    )  # fmt: skip
+    return [PlannedLetter._make(row) for row in rows]
+
+
+def activities(session: Session, contact_ids: Sequence[int], since: datetime, until: datetime) -> list[ContactActivity]:
+    """What people did. By `activity_contact_at`."""
+    rows = session.execute(
+        select(col(Activity.contact_id), col(Activity.kind), col(Activity.at), col(Activity.detail))
+        .where(col(Activity.contact_id).in_(contact_ids), col(Activity.at) > since, col(Activity.at) <= until)
+        .order_by(col(Activity.at), col(Activity.id))
     )
-    return [dict(row) for row in rows.mappings()]
+    return [ContactActivity._make(row) for row in rows]
 
 
-def runs(session: Session, account_id: int) -> Rows:
-    """Enrolments of the account's people."""
-    e = _columns(Enrolment)
-    return _all(session, select(e.campaign, e.contact_id, e.state, e.why, e.entered_at, e.ended_at, e.run)
-                .where(e.account_id == account_id).order_by(e.id))  # fmt: skip
+def enrolments(session: Session, account_id: int) -> list[TimelineEnrolment]:
+    """Enrolments of the account's people, in the order they were written."""
+    rows = session.execute(
+        select(
+            col(Enrolment.campaign), col(Enrolment.contact_id), col(Enrolment.why), col(Enrolment.entered_at),
+            col(Enrolment.ended_at), col(Enrolment.run),
+        )
+        .where(col(Enrolment.account_id) == account_id)
+        .order_by(col(Enrolment.id))
+    )  # fmt: skip
+    return [TimelineEnrolment._make(row) for row in rows]
 
 
-def handoffs(session: Session, account_id: int) -> Rows:
-    h = _columns(Handoff)
-    return _all(session, select(h.contact_id, h.owner_email, h.state, h.score, h.grade, h.reasons, h.offered_at,
-                                h.due_at, h.decided_at, h.decided_why)
-                .where(h.account_id == account_id).order_by(h.id))  # fmt: skip
+def handoffs(session: Session, account_id: int) -> list[TimelineHandoff]:
+    """Every lead of the account that was offered to sales, in the order they were offered."""
+    rows = session.execute(
+        select(
+            col(Handoff.contact_id), col(Handoff.owner_email), col(Handoff.state), col(Handoff.score),
+            col(Handoff.grade), col(Handoff.reasons), col(Handoff.offered_at), col(Handoff.due_at),
+            col(Handoff.decided_at), col(Handoff.decided_why),
+        )
+        .where(col(Handoff.account_id) == account_id)
+        .order_by(col(Handoff.id))
+    )  # fmt: skip
+    return [TimelineHandoff._make(row) for row in rows]
 
 
-def deals(session: Session, account_id: int) -> Rows:
-    o = _columns(Opportunity)
-    return _all(session, select(o.name, o.outcome, o.amount_cents, o.currency, o.opened_at, o.closed_at)
-                .where(o.account_id == account_id).order_by(o.opened_at))  # fmt: skip
+def deals(session: Session, account_id: int) -> list[TimelineDeal]:
+    """The account's opportunities, the oldest first."""
+    rows = session.execute(
+        select(
+            col(Opportunity.name), col(Opportunity.outcome), col(Opportunity.amount_cents), col(Opportunity.currency),
+            col(Opportunity.opened_at), col(Opportunity.closed_at),
+        )
+        .where(col(Opportunity.account_id) == account_id)
+        .order_by(col(Opportunity.opened_at))
+    )  # fmt: skip
+    return [TimelineDeal._make(row) for row in rows]
 
 
-def goodbyes(session: Session, addresses: Sequence[str], since: datetime, until: datetime) -> Rows:
-    s = _columns(Suppression)
-    return _all(session, select(s.address, s.at, s.why)
-                .where(s.address.in_(addresses), s.at > since, s.at <= until).order_by(s.id))  # fmt: skip
+def suppressions(
+    session: Session, addresses: Sequence[str], since: datetime, until: datetime
+) -> list[TimelineSuppression]:
+    """Who of these addresses said stop, and who took it back, in the order it was written."""
+    rows = session.execute(
+        select(col(Suppression.address), col(Suppression.at), col(Suppression.why))
+        .where(col(Suppression.address).in_(addresses), col(Suppression.at) > since, col(Suppression.at) <= until)
+        .order_by(col(Suppression.id))
+    )
+    return [TimelineSuppression._make(row) for row in rows]
 
 
-def corrections(session: Session, contact_ids: Sequence[int], since: datetime, until: datetime) -> Rows:
-    c = _columns(Confirmation)
-    return _all(session, select(c.contact_id, c.at, c.by, c.field, c.was, c.said)
-                .where(c.contact_id.in_(contact_ids), c.at > since, c.at <= until).order_by(c.id))  # fmt: skip
+def confirmations(
+    session: Session, contact_ids: Sequence[int], since: datetime, until: datetime
+) -> list[TimelineConfirmation]:
+    """What people said of these contacts, in the order it was written."""
+    rows = session.execute(
+        select(
+            col(Confirmation.contact_id), col(Confirmation.at), col(Confirmation.by), col(Confirmation.field),
+            col(Confirmation.was), col(Confirmation.said),
+        )
+        .where(
+            col(Confirmation.contact_id).in_(contact_ids), col(Confirmation.at) > since, col(Confirmation.at) <= until
+        )
+        .order_by(col(Confirmation.id))
+    )  # fmt: skip
+    return [TimelineConfirmation._make(row) for row in rows]
 
 
 def campaign_names(session: Session) -> dict[str, str]:
+    """Slug → name of every campaign."""
     return dict(session.execute(select(col(Campaign.slug), col(Campaign.name))).tuples().all())
-
-
-def _all(session: Session, question: Any) -> Rows:
-    return [dict(row) for row in session.execute(question).mappings()]
-
-
-def _columns(table: type[SQLModel]) -> Any:
-    return table.__table__.c  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Integer, Subquery, and_, case, cast, func, literal, select, union_all
 from sqlmodel import Session, col
@@ -9,11 +10,20 @@ from sqlmodel import Session, col
 from models.contact import Contact, Transition
 from models.types import Moment, days_between
 
-Move = tuple[int, str | None, str, datetime, str]  # contact_id, stage_from, stage_to, at, why
 Counts = dict[tuple[str, str], int]  # (market, stage) → contacts
 
 C = Contact.__table__.c  # type: ignore[attr-defined]
 T = Transition.__table__.c  # type: ignore[attr-defined]
+
+
+class LoggedMove(NamedTuple):
+    """A lead's move from one stage to the next, as it was logged."""
+
+    contact_id: int
+    stage_from: str | None
+    stage_to: str
+    at: datetime
+    why: str
 
 
 def stage_at(session: Session, contact_id: int, now: datetime) -> str | None:
@@ -25,14 +35,14 @@ def stage_at(session: Session, contact_id: int, now: datetime) -> str | None:
     return said
 
 
-def moves(session: Session, contact_ids: Sequence[int], since: datetime, now: datetime) -> list[Move]:
+def moves(session: Session, contact_ids: Sequence[int], since: datetime, now: datetime) -> list[LoggedMove]:
     """Every logged move of some contacts, oldest first. By the index on the log's contact."""
     rows = session.execute(
         select(T.contact_id, T.stage_from, T.stage_to, T.at, T.why)
         .where(T.contact_id.in_(contact_ids), T.at > since, T.at <= now)
         .order_by(T.at, T.id)
     )
-    return [tuple(row) for row in rows]
+    return [LoggedMove._make(row) for row in rows]
 
 
 def _ranked(now: datetime) -> Subquery:

@@ -78,7 +78,7 @@ def _pause_account(engine: "Engine", now: "datetime", key: str, day: str, until:
     from nurture.runtime import database
 
     with database.writing(engine) as session:
-        held = pauses.pause(session, account_named(session, key)["id"], until, why, by, now)
+        held = pauses.pause(session, account_named(session, key).id, until, why, by, now)
     waits = f"; {held} letters that wait now wait for it" if held else ""
     out.print(
         f"{key} is paused until {date.fromisoformat(day):%-d %B %Y}{waits}; earlier: nurture resume --account {key}",
@@ -136,7 +136,7 @@ def _resume_account(engine: "Engine", now: "datetime", key: str, by: str) -> Non
     from nurture.runtime import database
 
     with database.writing(engine) as session:
-        was = pauses.resume(session, account_named(session, key)["id"], by, now)
+        was = pauses.resume(session, account_named(session, key).id, by, now)
     out.print(f"{key} {'goes on' if was else 'was not paused'}", markup=False)
 
 

@@ -1,4 +1,4 @@
-"""nurture plan, funnel, timeline: what would change and for whom, where everybody stands, one account's story."""
+"""nurture plan, funnel, timeline: what would change and for whom, where everybody stands, one account's timeline."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Engine
+
+    from nurture.explain.timeline import Timeline
 
 MOST_NAMED = 20
 
@@ -174,14 +176,14 @@ def timeline(
     if json:
         print_json(told.as_json())
         return
-    _heading(told.account, told.people)
+    _heading(told)
     before = None
-    for day, lines in told.days:
+    for day, entries in told.days:
         if before and (gap := (day - before).days - 1) > 2:
             out.print(f"[dim]{'':12}{gap} quiet days[/]")
-        for number, line in enumerate(lines):
+        for number, entry in enumerate(entries):
             date = f"{day:%a %-d %b}" if number == 0 else ""
-            _hanging(date, line.sentence)
+            _hanging(date, entry.sentence)
         before = day
     if not told.days:
         out.print(f"Nothing happened in {days} days.")
@@ -199,19 +201,20 @@ def _hanging(head: str, sentence: str) -> None:
         out.print(f"{'':12}{escaped(line)}")
 
 
-def _heading(account: dict[str, Any], people: list[dict[str, Any]]) -> None:
+def _heading(told: "Timeline") -> None:
+    account = told.account
     facts = [
-        account["industry"],
-        f"{account['employees']:,} people" if account["employees"] else None,
-        account["country"],
+        account.industry,
+        f"{account.employees:,} people" if account.employees else None,
+        account.country,
     ]
-    owner = account["owner_name"] or account["owner_email"]
-    out.print(f"[bold]{escaped(account['name'])}[/]  {escaped(', '.join(filter(None, facts)))}")
-    score = f"score {account['score']:.0f}, " if account["score"] is not None else ""
-    known = f"{account['completeness']:.0%} of the buying group known" if account["completeness"] is not None else ""
-    missing = f", no {account['missing_role']}" if account["missing_role"] else ""
+    owner = account.owner_name or account.owner_email
+    out.print(f"[bold]{escaped(account.name)}[/]  {escaped(', '.join(filter(None, facts)))}")
+    score = f"score {account.score:.0f}, " if account.score is not None else ""
+    known = f"{account.completeness:.0%} of the buying group known" if account.completeness is not None else ""
+    missing = f", no {account.missing_role}" if account.missing_role else ""
     out.print(escaped(f"{score}{known}{missing}{f'; owner {owner}' if owner else ''}"))
-    for person in people:
-        about = ", ".join(filter(None, (person["title"], person["role"], person["grade"])))
-        out.print(escaped(f"  {person['name']}: {about}"))
+    for person in told.people:
+        about = ", ".join(filter(None, (person.title, person.role, person.grade)))
+        out.print(escaped(f"  {told.names[person.id]}: {about}"))
     out.print()

@@ -1,4 +1,4 @@
-"""One account's story in words a salesperson reads, and the answers to why at any moment of it."""
+"""One account's timeline in words a salesperson reads, and the answers to why at any moment of it."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -55,10 +55,10 @@ def lived(engine: Engine, now: datetime) -> Engine:
     return engine
 
 
-def test_the_story_of_an_account_is_told_day_by_day_in_plain_words(lived: Engine, now: datetime) -> None:
+def test_the_timeline_of_an_account_is_told_day_by_day_in_plain_words(lived: Engine, now: datetime) -> None:
     with database.reading(lived) as session:
         told = timeline(session, "a1", now - 90 * DAY, now + 21 * DAY, BERLIN)
-    assert [(f"{day:%-d %b}", [line.sentence for line in lines]) for day, lines in told.days] == [
+    assert [(f"{day:%-d %b}", [one.sentence for one in entries]) for day, entries in told.days] == [
         ("2 Mar", ["The sequence Pumps begins for Ann and Zoe", "Letter “one” (Pumps) to Ann and Zoe"]),
         ("3 Mar", ["Zoe followed 2 links and downloaded “ROI sheet”"]),
         ("4 Mar", ["Ann is out of office: no letters until 10 March"]),
@@ -69,8 +69,8 @@ def test_the_story_of_an_account_is_told_day_by_day_in_plain_words(lived: Engine
         ("20 Mar", ["An opportunity is opened: 12 pumps, 12,000 EUR"]),
     ]  # fmt: skip
     assert told.ahead == ["“two” (Pumps) to Zoe, from Sun 22 Mar 09:00 on: paused by Sam: tender under way"]
-    assert told.account["name"] == "Company 1"
-    assert {person["name"] for person in told.people} == {"Zoe", "Ann"}
+    assert told.account.name == "Company 1"
+    assert set(told.names.values()) == {"Zoe", "Ann"}
     [first, *_] = told.as_json()["days"][1]["lines"]
     assert (first["kind"], first["who"]) == ("deed", ["Zoe"])
 
@@ -85,8 +85,8 @@ def test_a_change_of_role_is_told_when_it_came_and_why(engine: Engine, now: date
     for day in (1, 2):
         segmentation.segment(engine, now + day * DAY)
     with database.reading(engine) as session:
-        [(day, lines)] = timeline(session, "a1", now, now + 9 * DAY, BERLIN).days
-    assert (day.day, [line.sentence for line in lines]) == (
+        [(day, entries)] = timeline(session, "a1", now, now + 9 * DAY, BERLIN).days
+    assert (day.day, [one.sentence for one in entries]) == (
         3, ["Zoe is now seen as finance, no longer as specifier: 'chief financial officer'"]
     )  # fmt: skip
 
@@ -99,9 +99,9 @@ def test_an_account_is_found_by_key_or_name_and_a_stranger_is_said_to_be_one(eng
         {"id": 99, "key": "x", "name": "100 % Pumps", "traits": {}, "created_at": now, "updated_at": now},
     )
     with database.reading(engine) as session:
-        assert account_named(session, "a1")["name"] == "Company 1"
-        assert account_named(session, "Company 1")["key"] == "a1"
-        assert account_named(session, "100 %")["key"] == "x"
+        assert account_named(session, "a1").name == "Company 1"
+        assert account_named(session, "Company 1").key == "a1"
+        assert account_named(session, "100 %").key == "x"
         with pytest.raises(NoSuchAccount, match=r"several accounts: a1 .Company 1., a12"):
             account_named(session, "Company")
         with pytest.raises(NoSuchAccount, match="check the spelling"):

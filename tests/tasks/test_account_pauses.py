@@ -82,7 +82,7 @@ def test_its_owner_may_end_a_pause_early(engine: Engine, now: datetime) -> None:
         assert not pauses.resume(session, 1, "Sam", now + DAY)
     assert plain_campaigns.letters(engine, "reason", "not_before") == [(None, now + DAY)]
     with database.reading(engine) as session:
-        assert [(row["by"], row["until"]) for row in pauses.history(session, 1, [])] == [
+        assert [(one.by, one.until) for one in pauses.pause_history(session, 1, [])] == [
             ("Sam", now + 9 * DAY), ("Sam", now + DAY)
         ]  # fmt: skip
 
@@ -101,8 +101,8 @@ def test_who_is_out_of_office_gets_nothing_until_they_are_back(
     assert plain_campaigns.morning(engine, before, "pumps", version).planned == 1  # Ann's second
     assert plain_campaigns.morning(engine, back, "pumps", version).planned == 1  # and now Zoë's
     with database.reading(engine) as session:
-        [noted] = pauses.history(session, 1, ["zoe@a1.example"])
-    assert (noted["by"], noted["why"]) == ("automatic reply", "is out of office")
+        [noted] = pauses.pause_history(session, 1, ["zoe@a1.example"])
+    assert (noted.by, noted.why) == ("automatic reply", "is out of office")
 
 
 def test_a_letter_on_its_way_to_somebody_away_is_held_back(engine: Engine, now: datetime) -> None:
