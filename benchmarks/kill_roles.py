@@ -26,6 +26,7 @@ from models import message as messages
 from models.bulk_upsert import add_new
 from models.queries import request_steps as steps
 from models.queries import suppression
+from models.send_pause import resume_sending, send_pauses
 from nurture.channels.sendgrid.channel import SendGrid
 from nurture.config import campaigns
 from nurture.rendering.composer import Composer
@@ -218,13 +219,13 @@ def feed_back(town: Town, chance: random.Random) -> None:
 
 
 def planner(town: Town, chance: random.Random) -> None:
-    """Plans some more, and much again; and is the person who lets go of the brake that a 401 has pulled."""
+    """Plans some more, and much again; and is the person who ends the send pause that a 401 has set."""
 
     def plan(engine: Engine) -> None:
         now = town.clock()
         with database.writing(engine) as session:
-            for scope in messages.brakes(session):
-                kept.release_brake(session, scope)
+            for scope in send_pauses(session).why_of:
+                resume_sending(session, scope)
             if town.peace:
                 return
             contacts = session.execute(select(col(Contact.id), col(Contact.address)).order_by(col(Contact.id))).all()

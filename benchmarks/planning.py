@@ -25,13 +25,13 @@ from typing import Any
 
 from models import (
     Account,
+    AccountPause,
     Activity,
     Address,
     Contact,
     Enrolment,
     Message,
     Opportunity,
-    Pause,
     Score,
     Segment,
     metadata,
@@ -72,7 +72,18 @@ def _part(people: range, chance: Random) -> dict[Any, list[dict[str, Any]]]:
     accounts = range((people.start + 3) // 4, (people.stop - 1) // 4 + 1)
     rows: dict[Any, list[dict[str, Any]]] = {
         table: []
-        for table in (Address, Account, Contact, Segment, Score, Enrolment, Message, Activity, Opportunity, Pause)
+        for table in (
+            Address,
+            Account,
+            Contact,
+            Segment,
+            Score,
+            Enrolment,
+            Message,
+            Activity,
+            Opportunity,
+            AccountPause,
+        )
     }
     for n in accounts:
         rows[Account].append({"id": n, "key": f"A{n}", "name": f"Company {n}", "industry": "Manufacturing",
@@ -81,8 +92,8 @@ def _part(people: range, chance: Random) -> dict[Any, list[dict[str, Any]]]:
             deal = {"id": n, "key": f"O{n}", "account_id": n, "name": "Pumps", "outcome": "open", "currency": "EUR"}
             rows[Opportunity].append(deal | {"traits": {}, "opened_at": week - timedelta(days=9)})
         if n % 1_000 == 0:
-            rows[Pause].append({"id": n, "account_id": n, "at": week, "until": NOW + timedelta(days=9), "why": "tender",
-                                "by": "Sam"})  # fmt: skip
+            until = NOW + timedelta(days=9)
+            rows[AccountPause].append({"id": n, "account_id": n, "at": week, "until": until, "why": "x", "by": "Sam"})
     for n in people:
         account, address, role = (n + 3) // 4, f"p{n}@a{(n + 3) // 4}.example", ROLES[(n * 7) % 8]
         gone = n % 33 == 0

@@ -11,15 +11,14 @@ from sqlalchemy import Engine
 from flows.orchestration import artifacts
 from flows.orchestration.flow_factory import Minutes, Trouble, add_counts, completed, noun_flow
 from flows.orchestration.late_run_guard import skip_if_late
-from models.message import brakes
 from models.queries.scheduled_send import open_batches
-from models.restore_guard import RESTORED
+from models.send_pause import EVERYTHING, RESTORE_GUARD, send_pauses
 from nurture.channels import registry
 from nurture.channels.base import Channel
 from nurture.rendering.composer import Composer
 from nurture.runtime import database
 from nurture.runtime.clock import Clock
-from nurture.runtime.restore_guard import outside
+from nurture.runtime.restore_guard import restore_mark_file
 from nurture.runtime.settings import settings
 from tasks.delivery.outbox import deliver
 from tasks.delivery.restore_guard import MEND
@@ -44,14 +43,14 @@ def delivery(
     channel, composer = registry.channel(ours), Composer(ours)
     back = _call_back(engine, ours.clock, channel, composer)  # also while sending is paused: then above all
     with database.reading(engine) as session:
-        forgotten = brakes(session).get(RESTORED)
+        forgotten = send_pauses(session).why_of.get(RESTORE_GUARD)
     if forgotten:
         raise Trouble(forgotten)
     if why := _paused(engine):
         called = f". {_words(back)}" if _words(back) else ""
         return Completed(name="Paused", message=f"Nothing leaves: {why}. Go on with `nurture resume`{called}")
 
-    delivered = deliver.prefect_task(engine, ours.clock, channel, composer, most, outside(ours))
+    delivered = deliver.prefect_task(engine, ours.clock, channel, composer, most, restore_mark_file(ours))
     if delivered.unknown or delivered.doubted:  # while there is time
         back = _call_back(engine, ours.clock, channel, composer)
 
@@ -86,10 +85,10 @@ def _words(back: Recalled | None) -> str:
 def _paused_parts(engine: Engine) -> str:
     """Campaigns and sending domains that are paused while the others go on."""
     with database.reading(engine) as session:
-        return "; ".join(f"{scope.partition(':')[2]} is paused: {why}" for scope, why in brakes(session).items())
+        return "; ".join(f"{scope.name} is paused: {why}" for scope, why in send_pauses(session).why_of.items())
 
 
 def _paused(engine: Engine) -> str | None:
     """Why nothing at all leaves, when somebody or the provider said so."""
     with database.reading(engine) as session:
-        return brakes(session).get("all")
+        return send_pauses(session).why_of.get(EVERYTHING)

@@ -3,11 +3,11 @@
 from sqlmodel import SQLModel
 
 from models.account import Account
-from models.account_pause import Pause
+from models.account_pause import AccountPause
 from models.activity import Activity
 from models.address import Address, SuppressedBy, Suppression
 from models.attempt import Attempt, AttemptItem
-from models.campaign import Brake, Campaign, CampaignVersion
+from models.campaign import Campaign, CampaignVersion
 from models.confirmation import Confirmation
 from models.contact import Consent, Contact, Market, Stage, Transition
 from models.delivery_states import AttemptState, State
@@ -15,27 +15,27 @@ from models.enrolment import Enrolment, EnrolmentState
 from models.event import Event, Kind
 from models.handoff import Decision, Handoff
 from models.import_file import Import
-from models.learned_parameter import About, Lesson
+from models.learned_parameter import LearnedParameter, LearnedSubject
 from models.message import Message
 from models.opportunity import Opportunity, OpportunityOutcome, OpportunityStage
 from models.order import Order
-from models.restore_guard import Epoch
+from models.restore_guard import RestoreGuard
 from models.role_change import RoleChange
 from models.score import AccountScore, Score
 from models.segment import Role, Segment
+from models.send_pause import PauseScope, SendPause
 
 metadata = SQLModel.metadata
 
 __all__ = [
-    "About",
     "Account",
+    "AccountPause",
     "AccountScore",
     "Activity",
     "Address",
     "Attempt",
     "AttemptItem",
     "AttemptState",
-    "Brake",
     "Campaign",
     "CampaignVersion",
     "Confirmation",
@@ -44,23 +44,25 @@ __all__ = [
     "Decision",
     "Enrolment",
     "EnrolmentState",
-    "Epoch",
     "Event",
     "Handoff",
     "Import",
     "Kind",
-    "Lesson",
+    "LearnedParameter",
+    "LearnedSubject",
     "Market",
     "Message",
     "Opportunity",
     "OpportunityOutcome",
     "OpportunityStage",
     "Order",
-    "Pause",
+    "PauseScope",
+    "RestoreGuard",
     "Role",
     "RoleChange",
     "Score",
     "Segment",
+    "SendPause",
     "Stage",
     "State",
     "SuppressedBy",

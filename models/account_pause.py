@@ -1,8 +1,8 @@
-"""Pause: an account that its owner asks us to leave alone for a while, or a person who is away. Ends by itself."""
+"""Account pause: an account that its owner wants left alone for a while, or a person who is away. Ends by itself."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, UniqueConstraint, bindparam, or_, select, update
 from sqlalchemy.orm import Session
@@ -11,20 +11,25 @@ from sqlmodel import Field, SQLModel, col
 from models.activity import Activity
 from models.bulk_upsert import add_new
 from models.contact import Contact
-from models.message import SALES, Message, State
+from models.delivery_states import State
+from models.message import SALES, Message
 from models.types import Id, Moment
 
 AWAY = "out_of_office"  # the kind of activity that an automatic reply is kept as; its detail is what the reply says
 AUTOMATIC = "automatic reply"  # whose word it is then
-HELD = ("account_paused", "away")  # the reasons (nurture.rules.reasons) of messages that wait for a pause to end
+WAIT_REASONS = (
+    "account_paused",
+    "away",
+)  # of nurture.rules.reasons: messages that wait for a pause to end
 
 
-class Pause(SQLModel, table=True):
+class AccountPause(SQLModel, table=True):
     """Append-only. Of an account, or of a person (`address`), the row that was written last counts.
 
     One whose `until` is not after its `at` ends the pause before it.
     """
 
+    __tablename__ = "account_pause"
     __table_args__ = (UniqueConstraint("address", "at"),)
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
@@ -36,12 +41,39 @@ class Pause(SQLModel, table=True):
     by: str  # a person, or AUTOMATIC
 
 
-class Rest(NamedTuple):
+class ActivePause(NamedTuple):
     """A pause as it stands: until when, why, whose word."""
 
     until: datetime
     why: str
     by: str
+
+
+class AutoReply(NamedTuple):
+    """An automatic reply that nobody has noted yet. `detail`: what it says."""
+
+    address: str
+    at: datetime
+    detail: str | None
+    country: str | None
+    time_zone: str | None
+
+
+class NotedAbsence(NamedTuple):
+    """A person is away until a moment, by an automatic reply received at another."""
+
+    address: str
+    at: datetime
+    until: datetime
+    why: str
+    by: str
+
+
+class LaterExpiry(NamedTuple):
+    """A letter that expires later, since a pause keeps it."""
+
+    message_id: int
+    not_after: datetime
 
 
 class PauseRecord(NamedTuple):
@@ -54,24 +86,33 @@ class PauseRecord(NamedTuple):
     by: str
 
 
-class Rests(NamedTuple):
-    """Who rests now, or did until lately: by account and by address."""
+class _NewPause(NamedTuple):
+    account_id: int | None
+    address: str | None
+    at: datetime
+    until: datetime
+    why: str
+    by: str
 
-    accounts: Mapping[int, Rest]
-    people: Mapping[str, Rest]
 
-    def of(self, account_id: int | None, address: str) -> Rest | None:
+class ActivePauses(NamedTuple):
+    """The pauses in force, and those that ended lately: by account and by address."""
+
+    accounts: Mapping[int, ActivePause]
+    people: Mapping[str, ActivePause]
+
+    def of(self, account_id: int | None, address: str) -> ActivePause | None:
         """The one that lasts longer."""
-        found = [rest for rest in (self.accounts.get(account_id or 0), self.people.get(address)) if rest]
+        found = [pause for pause in (self.accounts.get(account_id or 0), self.people.get(address)) if pause]
         return max(found) if found else None
 
 
-def rests(session: Session, now: datetime, lately: timedelta = timedelta(0)) -> Rests:
+def active_pauses(session: Session, now: datetime, lately: timedelta = timedelta(0)) -> ActivePauses:
     """The pauses in force at `now`, and those that ended within `lately`. By the index on `until`: a handful of rows.
 
     Every row of whoever has one is read, for an earlier end is a later row.
     """
-    p = Pause.__table__.c  # type: ignore[attr-defined]
+    p = AccountPause.__table__.c  # type: ignore[attr-defined]
     running = select(p.account_id, p.address).where(p.until > now - lately, p.at <= now).subquery()
     rows = session.execute(
         select(p.account_id, p.address, p.at, p.until, p.why, p.by)
@@ -79,46 +120,48 @@ def rests(session: Session, now: datetime, lately: timedelta = timedelta(0)) -> 
                                 p.address.in_(select(running.c.address).where(running.c.address.is_not(None)))))
         .order_by(p.id)
     ).all()  # fmt: skip
-    accounts: dict[int, Rest] = {}
-    people: dict[str, Rest] = {}
+    accounts: dict[int, ActivePause] = {}
+    people: dict[str, ActivePause] = {}
     for row in rows:
-        rest = Rest(max(row.until, row.at), row.why, row.by)
+        pause = ActivePause(max(row.until, row.at), row.why, row.by)
         if row.account_id is not None:
-            accounts[row.account_id] = rest
+            accounts[row.account_id] = pause
         else:
-            people[row.address] = rest
-    return Rests(accounts, people)
+            people[row.address] = pause
+    return ActivePauses(accounts, people)
 
 
-def pause(session: Session, account_id: int, until: datetime, why: str, by: str, now: datetime) -> int:
+def pause_account(session: Session, account_id: int, until: datetime, why: str, by: str, now: datetime) -> int:
     """Leave an account alone until a moment. Returns how many letters that waited now wait for it.
 
     They expire as much later as they leave later: a pause loses nothing.
     """
-    row = {"account_id": account_id, "address": None, "at": now, "until": until, "why": why, "by": by}
-    session.execute(Pause.__table__.insert(), [row])  # type: ignore[attr-defined]
-    return _hold(session, col(Message.account_id) == account_id, until, HELD[0], f"paused by {by}: {why}")
+    add_new(session, AccountPause, [_NewPause(account_id, None, now, until, why, by)])
+    return _keep_waiting(
+        session, col(Message.account_id) == account_id, until, WAIT_REASONS[0], f"paused by {by}: {why}"
+    )
 
 
-def resume(session: Session, account_id: int, by: str, now: datetime) -> bool:
+def resume_account(session: Session, account_id: int, by: str, now: datetime) -> bool:
     """Go on before the pause is over. False: nothing was paused."""
-    if rests(session, now).accounts.get(account_id, Rest(now, "", "")).until <= now:
+    if active_pauses(session, now).accounts.get(account_id, ActivePause(now, "", "")).until <= now:
         return False
-    row = {"account_id": account_id, "address": None, "at": now, "until": now, "why": "resumed", "by": by}
-    session.execute(Pause.__table__.insert(), [row])  # type: ignore[attr-defined]
+    add_new(session, AccountPause, [_NewPause(account_id, None, now, now, "resumed", by)])
     session.execute(
         update(Message)
         .where(col(Message.account_id) == account_id, col(Message.state) == State.WAITING,
-               col(Message.reason) == HELD[0])
+               col(Message.reason) == WAIT_REASONS[0])
         .values(not_before=now, reason=None, detail=None)
         .execution_options(synchronize_session=False)
     )  # fmt: skip
     return True
 
 
-def auto_replies(session: Session, since: datetime, now: datetime) -> list[dict[str, Any]]:
-    """Automatic replies nobody has noted yet: address, at, detail, country, time_zone. Walks `activity_at`."""
-    noted = select(col(Pause.id)).where(col(Pause.address) == Contact.address, col(Pause.at) == Activity.at)
+def unnoted_auto_replies(session: Session, since: datetime, now: datetime) -> list[AutoReply]:
+    """Automatic replies nobody has noted yet, oldest first. Walks `activity_at`."""
+    noted = select(col(AccountPause.id)).where(
+        col(AccountPause.address) == Contact.address, col(AccountPause.at) == Activity.at
+    )
     rows = session.execute(
         select(col(Contact.address), col(Activity.at), col(Activity.detail), col(Contact.country),
                col(Contact.time_zone))
@@ -126,23 +169,23 @@ def auto_replies(session: Session, since: datetime, now: datetime) -> list[dict[
         .where(col(Activity.at) > since, col(Activity.at) <= now, col(Activity.kind) == AWAY, ~noted.exists())
         .order_by(col(Activity.at))
     )  # fmt: skip
-    return [dict(row) for row in rows.mappings()]
+    return [AutoReply._make(row) for row in rows]
 
 
-def note_absences(session: Session, absences: Sequence[Mapping[str, Any]], now: datetime) -> int:
-    """People are away. Rows: address, at, until, why, by. What waits for them waits until they are back."""
-    new = add_new(session, Pause, [{"account_id": None, **row} for row in absences])
-    for row in absences:
-        if row["until"] > now:
-            _hold(session, col(Message.address) == row["address"], row["until"], HELD[1], row["why"])
+def note_absences(session: Session, absences: Sequence[NotedAbsence], now: datetime) -> int:
+    """People are away: what waits for them waits until they are back. Returns how many absences are new."""
+    new = add_new(session, AccountPause, [_NewPause(None, *absence) for absence in absences])
+    for one in absences:
+        if one.until > now:
+            _keep_waiting(session, col(Message.address) == one.address, one.until, WAIT_REASONS[1], one.why)
     return new
 
 
-def touch(session: Session, attempt_ids: Sequence[str], now: datetime) -> bool:
-    """Does a pause in force concern a message of these attempts? Without any, one look at the index on `until`."""
-    resting = rests(session, now)
-    accounts = [key for key, rest in resting.accounts.items() if rest.until > now]
-    people = [key for key, rest in resting.people.items() if rest.until > now]
+def any_paused(session: Session, attempt_ids: Sequence[str], now: datetime) -> bool:
+    """Does a pause in force concern a message of these requests? Without any, one look at the index on `until`."""
+    pauses = active_pauses(session, now)
+    accounts = [key for key, pause in pauses.accounts.items() if pause.until > now]
+    people = [key for key, pause in pauses.people.items() if pause.until > now]
     if not accounts and not people:
         return False
     whose = or_(col(Message.account_id).in_(accounts), col(Message.address).in_(people))
@@ -150,25 +193,25 @@ def touch(session: Session, attempt_ids: Sequence[str], now: datetime) -> bool:
     return session.execute(question).first() is not None
 
 
-def prolong(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Letters that a pause holds back live longer by it. Rows: id, not_after."""
+def extend_expiry(session: Session, rows: Sequence[LaterExpiry]) -> None:
+    """Letters that a pause keeps waiting live longer by it."""
     if rows:
         table = Message.__table__  # type: ignore[attr-defined]
         session.connection().execute(
             update(table).where(table.c.id == bindparam("b_id")).values(not_after=bindparam("b_not_after")),
-            [{f"b_{key}": value for key, value in row.items()} for row in rows],
+            [{"b_id": row.message_id, "b_not_after": row.not_after} for row in rows],
         )
 
 
 def pause_history(session: Session, account_id: int, addresses: Collection[str]) -> list[PauseRecord]:
     """Every pause an account or one of its people had, oldest first."""
-    p = Pause.__table__.c  # type: ignore[attr-defined]
+    p = AccountPause.__table__.c  # type: ignore[attr-defined]
     question = select(p.address, p.at, p.until, p.why, p.by).order_by(p.id)
     whose = or_(p.account_id == account_id, p.address.in_(addresses))
     return [PauseRecord._make(row) for row in session.execute(question.where(whose))]
 
 
-def _hold(session: Session, whose: ColumnElement[bool], until: datetime, reason: str, detail: str) -> int:
+def _keep_waiting(session: Session, whose: ColumnElement[bool], until: datetime, reason: str, detail: str) -> int:
     """Letters that wait and would leave before `until` wait for it, and live as long after it as they would have."""
     rows = session.execute(
         select(col(Message.id), col(Message.not_before), col(Message.not_after))

@@ -18,7 +18,7 @@ class Attempt(SQLModel, table=True):
     id: str = Field(primary_key=True)  # time-ordered UUID: never met again, even after a restore
     owner: str  # which worker
     state: str = Field(default=AttemptState.CLAIMED)
-    transport: str
+    channel: str
     campaign: str
     version_id: int = Field(sa_type=Id)
     letter: str

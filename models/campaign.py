@@ -1,9 +1,9 @@
-"""Campaign: a folder of letters once published, its versions, and the brakes."""
+"""Campaign: a folder of letters once published, and its versions."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, UniqueConstraint, delete, func, select
+from sqlalchemy import RowMapping, UniqueConstraint, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import Field, SQLModel, col
 
@@ -32,26 +32,6 @@ class CampaignVersion(SQLModel, table=True):
     files: dict[str, Any] = Field(sa_type=Json)  # path below templates/ → text
     published_at: datetime = Field(sa_type=Moment)
     published_by: str
-
-
-class Brake(SQLModel, table=True):
-    """A pause that takes effect within one claim. `scope` is "all", "campaign:<slug>", "domain:<sender domain>", or
-    "restored", which only a confirmation releases."""
-
-    scope: str = Field(primary_key=True)
-    why: str
-    by: str
-    at: datetime = Field(sa_type=Moment)
-
-
-def set_brake(session: Session, scope: str, why: str, by: str, now: datetime) -> None:
-    """Pause; takes effect at the next claim and the next arming."""
-    upsert(session, Brake, [{"scope": scope, "why": why, "by": by, "at": now}], key=["scope"])
-
-
-def release_brake(session: Session, scope: str) -> bool:
-    """Go on. False when nothing was paused."""
-    return bool(session.execute(delete(Brake).where(col(Brake.scope) == scope)).rowcount)  # type: ignore[attr-defined]
 
 
 def publish(

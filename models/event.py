@@ -46,7 +46,7 @@ class Event(SQLModel, table=True):
     machine: bool = False  # opened by a privacy proxy, clicked by a scanner: kept, never scored
     provider_id: str | None = None  # the provider's own name of the letter, where ours are missing
     stop: str | None = None  # SuppressedBy: the provider's own list for which it dropped the letter
-    epoch: str | None = None  # of the database that made the request
+    database_name: str | None = None  # of the database that made the request
     raw: str  # the provider's own words, one JSON object
     applied_at: datetime | None = Field(default=None, sa_type=Moment)
 
@@ -68,7 +68,7 @@ def unapplied(session: Session, most: int, after: int = 0) -> list[RowMapping]:
     """
     columns = (
         Event.id, Event.key, Event.kind, Event.at, Event.received_at, Event.address, Event.message_id, Event.attempt_id,
-        Event.url, Event.provider_id, Event.stop, Event.epoch,
+        Event.url, Event.provider_id, Event.stop, Event.database_name,
     )  # fmt: skip
     new = (col(Event.applied_at).is_(None), col(Event.id) > after)
     query = select(*map(col, columns)).where(*new).order_by(col(Event.id)).limit(most)

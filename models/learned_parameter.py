@@ -1,4 +1,4 @@
-"""Lesson: what the record taught, in words and figures. Nothing is overwritten: the newest of each kind is in force."""
+"""Learned parameter: what the record taught, in words and figures. The newest of each subject is in force."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,8 +11,8 @@ from sqlmodel import Field, Session, SQLModel, col
 from models.types import Id, Json, Moment
 
 
-class About(StrEnum):
-    """What a learned parameter is about."""
+class LearnedSubject(StrEnum):
+    """What was learned about."""
 
     ACCOUNTS = "accounts"  # how likely an account opens an opportunity
     ROLES = "roles"  # whose absence costs deals
@@ -20,13 +20,14 @@ class About(StrEnum):
     DRIFT = "drift"  # what moved since the champion was trained
 
 
-class Lesson(SQLModel, table=True):
+class LearnedParameter(SQLModel, table=True):
     """`words` is one sentence for people; an empty `version` says that nothing could be learned, and `words` why."""
 
-    __table_args__ = (Index("lesson_newest", "about", "made_at"),)
+    __tablename__ = "learned_parameter"
+    __table_args__ = (Index("learned_parameter_newest", "subject", "made_at"),)
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
-    about: str
+    subject: str
     version: str
     made_at: datetime = Field(sa_type=Moment)
     words: str
@@ -34,26 +35,29 @@ class Lesson(SQLModel, table=True):
 
 
 class LearnedInForce(NamedTuple):
-    """The newest parameter about something: see `Lesson` for the columns."""
+    """What is in force about a subject. `body`: its figures, as the learner wrote them (JSON)."""
 
     version: str
     words: str
-    body: dict[str, Any]  # JSON, its shape by what it is about
+    body: dict[str, Any]
     made_at: datetime
 
 
-def write(session: Session, about: About, version: str, words: str, body: Mapping[str, Any], now: datetime) -> None:
-    """Keeps what was learned, beside everything learned before. `body` is JSON."""
-    row = {"about": about, "version": version, "words": words, "body": dict(body), "made_at": now}
-    session.execute(insert(Lesson), [row])
+def write(
+    session: Session, subject: LearnedSubject, version: str, words: str, body: Mapping[str, Any], now: datetime
+) -> None:
+    """Write down what was learned about a subject; it is in force from `now` on."""
+    row = {"subject": subject, "version": version, "words": words, "body": dict(body), "made_at": now}
+    session.execute(insert(LearnedParameter), [row])
 
 
-def newest(session: Session, about: About, now: datetime) -> LearnedInForce | None:
-    """The latest parameter about something by `now`; None before the first. One step along `lesson_newest`."""
+def newest(session: Session, subject: LearnedSubject, now: datetime) -> LearnedInForce | None:
+    """What is in force about a subject at `now`. One step along `learned_parameter_newest`."""
+    p = LearnedParameter
     row = session.execute(
-        select(col(Lesson.version), col(Lesson.words), col(Lesson.body), col(Lesson.made_at))
-        .where(col(Lesson.about) == about, col(Lesson.made_at) <= now)
-        .order_by(col(Lesson.made_at).desc(), col(Lesson.id).desc())
+        select(col(p.version), col(p.words), col(p.body), col(p.made_at))
+        .where(col(p.subject) == subject, col(p.made_at) <= now)
+        .order_by(col(p.made_at).desc(), col(p.id).desc())
         .limit(1)
     ).first()
-    return None if row is None else LearnedInForce._make(row)
+    return LearnedInForce._make(row) if row else None

@@ -21,7 +21,6 @@ from sqlmodel import Field, SQLModel, col
 from models.account import Account
 from models.address import Address
 from models.bulk_upsert import add_new, among
-from models.campaign import Brake
 from models.contact import Contact
 from models.delivery_states import LEDGER as LEDGER
 from models.delivery_states import TAKEN_UP as TAKEN_UP
@@ -81,7 +80,7 @@ class Message(SQLModel, table=True):
     accepted_at: datetime | None = Field(default=None, sa_type=Moment)
     outcome: str | None = None  # what happened then: delivered, opened, clicked, replied, bounced, dropped, complained
     outcome_at: datetime | None = Field(default=None, sa_type=Moment)
-    pieces: dict[str, Any] | None = Field(default=None, sa_type=MaybeJson)  # kind asked for → piece it carries
+    content_assets: dict[str, Any] | None = Field(default=None, sa_type=MaybeJson)  # kind asked for → slug it carries
 
 
 def plan(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -101,11 +100,6 @@ def expire(session: Session, now: datetime) -> int:
     expired = change_state(TABLE, Trigger.FORBID, State.WAITING).where(t.not_before <= now, t.not_after < now)
     done = session.execute(expired.values(reason="expired"))
     return int(done.rowcount)  # type: ignore[attr-defined]
-
-
-def brakes(session: Session) -> dict[str, str]:
-    """What is paused, and why: {"all" | "campaign:<slug>": why}."""
-    return dict(session.execute(select(col(Brake.scope), col(Brake.why))).tuples().all())
 
 
 def wait_again(session: Session, rows: Sequence[Mapping[str, Any]], now: datetime) -> int:

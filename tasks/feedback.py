@@ -20,7 +20,7 @@ from models.queries.request_evidence import Carried, ForgottenMessage
 from models.queries.suppression import SuppressionEntry
 from nurture.rules.feedback.reactions import ACTIVITIES, STOPS_ACCOUNT, SUPPRESSES, Heard, machines, outcome
 from nurture.runtime import database
-from tasks.delivery.restore_guard import surprised
+from tasks.delivery.restore_guard import pause_for_strangers
 from tasks.task import task
 
 AT_A_TIME = 500
@@ -98,7 +98,7 @@ def _apply(session: Session, news: Sequence[dict[str, Any]], now: datetime) -> A
     """One chunk. Each message's whole history is read again, so it does not matter which part of it is new."""
     strangers = _strangers(session, news, now)
     if strangers:
-        surprised(session, len(strangers), now)
+        pause_for_strangers(session, len(strangers), now)
     heard = {e["attempt_id"]: e["at"] for e in sorted(news, key=lambda e: e["at"]) if e["attempt_id"]}  # the newest
     seen = request_evidence.prove_accepted(session, heard, now)
     messages = {m["id"]: m for m in message.told_of(session, {e["message_id"] for e in news if e["message_id"]})}
@@ -129,18 +129,18 @@ def _strangers(session: Session, news: Sequence[dict[str, Any]], now: datetime) 
     Their letters are out: what still waits for the same reader is accepted. Numbers that the database has given to
     another letter since mean nothing.
     """
-    named = [e for e in news if e["attempt_id"] and e["epoch"]]
-    if not named or (ours := restore_guard.read(session)) is None:
+    named = [e for e in news if e["attempt_id"] and e["database_name"]]
+    if not named or (ours := restore_guard.guard_state(session)) is None:
         return set()
     known = request_evidence.known_attempts(session, {e["attempt_id"] for e in named})
-    forgotten = [e for e in named if e["epoch"] == ours["name"] and e["attempt_id"] not in known]
+    forgotten = [e for e in named if e["database_name"] == ours.name and e["attempt_id"] not in known]
     told = {ForgottenMessage(e["message_id"], e["address"]) for e in forgotten}
     accepted = request_evidence.accept_forgotten(session, told, now)
     for e in forgotten:
         if ForgottenMessage(e["message_id"], e["address"]) not in accepted:
             e["message_id"] = None
     event.name(session, [{key: e[key] for key in ("id", "attempt_id", "message_id")} for e in forgotten])
-    return {e["attempt_id"] for e in forgotten if e["attempt_id"] >= ours["forgiven"]}
+    return {e["attempt_id"] for e in forgotten if e["attempt_id"] >= ours.ignore_before}
 
 
 def _too_early(e: Mapping[str, Any], now: datetime) -> bool:

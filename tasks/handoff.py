@@ -11,7 +11,7 @@ from sqlmodel import Session
 from models import activity, learned_parameter, message, opportunity
 from models.contact import Stage, StageMove, move_stages
 from models.handoff import Decision
-from models.learned_parameter import About, LearnedInForce
+from models.learned_parameter import LearnedInForce, LearnedSubject
 from models.queries import call_list
 from models.queries.call_list import NewHandoff, WarmLead
 from nurture.config import sales
@@ -65,7 +65,7 @@ def terms() -> HandoffTerms:
 
 def threshold_in_force(session: Session, now: datetime) -> LearnedInForce | None:
     """The threshold last set for sales' week; None where there is no sales.toml."""
-    return learned_parameter.newest(session, About.THRESHOLD, now) if sales.there(settings().rules) else None
+    return learned_parameter.newest(session, LearnedSubject.THRESHOLD, now) if sales.there(settings().rules) else None
 
 
 def _agreed(session: Session, now: datetime) -> HandoffTerms:

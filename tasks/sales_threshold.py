@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from models import learned_parameter
-from models.learned_parameter import About
+from models.learned_parameter import LearnedSubject
 from models.queries import sales_capacity
 from nurture.config import sales as sales_file
 from nurture.rules.handoff import capacity, qualification
@@ -40,7 +40,9 @@ def set_threshold(engine: Engine, now: datetime, sales: SalesTeam | None) -> Sal
     found = compute_threshold(engine, now, sales)
     if sales and found.week:
         with database.writing(engine) as session:
-            learned_parameter.write(session, About.THRESHOLD, sales.version, found.words, found.week.as_body(), now)
+            learned_parameter.write(
+                session, LearnedSubject.THRESHOLD, sales.version, found.words, found.week.as_body(), now
+            )
     return found
 
 

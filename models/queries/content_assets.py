@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, func, or_, select
+from sqlalchemy import Select, Table, func, or_, select
 from sqlmodel import Session, col
 
 from models.activity import Activity
@@ -49,9 +49,9 @@ def readers(session: Session, contact_ids: Sequence[int], now: datetime) -> dict
 def letters_had(session: Session, contact_ids: Sequence[int]) -> list[dict[str, Any]]:
     """The letters these contacts have had, or may still get, in any campaign: contact_id, campaign, version_id, letter,
     pieces. By the index on the messages' contact."""
-    query = select(
+    query: Select[Any] = select(
         col(Message.contact_id), col(Message.campaign), col(Message.version_id), col(Message.letter),
-        col(Message.pieces),
+        col(Message.content_assets).label("pieces"),
     ).where(
         among(MESSAGE.c.contact_id, "ids"),
         col(Message.handoff_id).is_(None),

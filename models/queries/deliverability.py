@@ -1,4 +1,4 @@
-"""Health: what the brakes need to know. Requests in doubt, letters of a day, complaints and bounces of a week."""
+"""Deliverability: unknown requests, letters of a day, complaints and bounces of a week: for the circuit breaker."""
 
 from datetime import datetime
 from typing import Any
@@ -16,24 +16,24 @@ from models.message import TABLE as MESSAGE
 UNWELCOME = (Kind.COMPLAINED, Kind.BOUNCED)
 
 
-def taken_since_doubt(session: Session, transport: str, most: int) -> int | None:
+def taken_since_doubt(session: Session, channel: str, most: int) -> int | None:
     """How many requests (at most `most`) the carrier took after the last one whose end nobody knows; None without one.
 
     Attempts' ids are in the order of time: two short walks, `attempt_open` and the primary key.
     """
     a = ATTEMPT.c
-    doubtful = select(func.max(a.id)).where(a.state == AttemptState.UNKNOWN, STILL_OPEN, a.transport == transport)
+    doubtful = select(func.max(a.id)).where(a.state == AttemptState.UNKNOWN, STILL_OPEN, a.channel == channel)
     last = session.execute(doubtful).scalar()
     if last is None:
         return None
-    since = select(a.id).where(a.id > last, a.state.in_(TAKEN_STATES), a.transport == transport).limit(most)
+    since = select(a.id).where(a.id > last, a.state.in_(TAKEN_STATES), a.channel == channel).limit(most)
     return len(session.execute(since).all())
 
 
-def in_doubt(session: Session, transport: str) -> int:
+def in_doubt(session: Session, channel: str) -> int:
     """Letters whose end nobody knows. Walks `attempt_open`."""
     a = ATTEMPT.c
-    which = (a.state == AttemptState.UNKNOWN, STILL_OPEN, a.transport == transport)
+    which = (a.state == AttemptState.UNKNOWN, STILL_OPEN, a.channel == channel)
     return int(session.execute(select(func.coalesce(func.sum(a.n), 0)).where(*which)).scalar_one())
 
 

@@ -50,7 +50,7 @@ READERS = (
     .outerjoin(SEGMENT, SEGMENT.c.contact_id == MESSAGE.c.contact_id)
     .add_columns(
         MESSAGE.c.id.label("message_id"),
-        MESSAGE.c.pieces,
+        MESSAGE.c.content_assets.label("pieces"),
         func.coalesce(CONTACT.c.email, MESSAGE.c.address).label("email"),
         CONTACT.c.first_name,
         CONTACT.c.last_name,

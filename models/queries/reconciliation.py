@@ -15,14 +15,14 @@ from models.message import TABLE as MESSAGE
 from models.types import Moment
 
 
-def held(session: Session, transport: str | None = None) -> list[dict[str, Any]]:
-    """Every request in doubt, oldest first: id, transport, campaign, letter, n, armed_at, status, detail, and what the
+def held(session: Session, channel: str | None = None) -> list[dict[str, Any]]:
+    """Every request in doubt, oldest first: id, channel, campaign, letter, n, armed_at, status, detail, and what the
     provider's log said (evidence) when it was asked last (asked_at)."""
     a = ATTEMPT.c
-    columns = (a.id, a.transport, a.campaign, a.letter, a.n, a.armed_at, a.status, a.detail, a.evidence, a.asked_at,
+    columns = (a.id, a.channel, a.campaign, a.letter, a.n, a.armed_at, a.status, a.detail, a.evidence, a.asked_at,
                a.send_at)  # fmt: skip
     question = select(*columns).where(a.state == AttemptState.UNKNOWN, STILL_OPEN).order_by(a.id)
-    return plain(session.execute(question.where(a.transport == transport) if transport else question))
+    return plain(session.execute(question.where(a.channel == channel) if channel else question))
 
 
 def lock(session: Session, attempt_id: str) -> dict[str, Any] | None:
@@ -66,10 +66,10 @@ def readers(session: Session, attempt_id: str, most: int) -> list[str]:
     return list(session.execute(question).scalars())
 
 
-def vouchers(session: Session, transport: str, at: datetime, near: timedelta) -> dict[str, dict[str, Any] | None]:
+def vouchers(session: Session, channel: str, at: datetime, near: timedelta) -> dict[str, dict[str, Any] | None]:
     """The accepted requests of the same carrier next before and next after a moment, where there are any nearby."""
     a = ATTEMPT.c
-    taken = (a.transport == transport, a.state == AttemptState.ACCEPTED, a.provider_id.is_not(None))
+    taken = (a.channel == channel, a.state == AttemptState.ACCEPTED, a.provider_id.is_not(None))
     before = (
         select(a.id, a.armed_at, a.send_at)
         .where(*taken, a.armed_at < at, a.armed_at >= at - near)

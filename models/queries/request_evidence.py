@@ -45,14 +45,14 @@ class ForgottenMessage(NamedTuple):
     address: str | None
 
 
-def unknown_attempts(session: Session, transport: str | None = None) -> dict[str, list[int]]:
+def unknown_attempts(session: Session, channel: str | None = None) -> dict[str, list[int]]:
     """Requests whose end nobody knows (of one channel, or of all), with their messages.
 
     Walks `attempt_open`, then `message_attempt`: few, however much was sent.
     """
     a, m = ATTEMPT.c, MESSAGE.c
     which = select(a.id).where(a.state == AttemptState.UNKNOWN, STILL_OPEN)
-    ids = list(session.execute(which.where(a.transport == transport) if transport else which).scalars())
+    ids = list(session.execute(which.where(a.channel == channel) if channel else which).scalars())
     found: dict[str, list[int]] = {}
     for start in range(0, len(ids), 1_000):
         carried = select(m.attempt_id, m.id).where(

@@ -35,7 +35,7 @@ class NewAttempt(NamedTuple):
     longer loses them."""
 
     owner: str
-    transport: str
+    channel: str
     campaign: str
     version_id: int
     letter: str
@@ -108,7 +108,7 @@ def split_attempt(
     Each has its own fence, arming and end from here on. False, and nothing done, when the lease is over.
     """
     a, m, i = ATTEMPT.c, MESSAGE.c, ITEMS.c
-    columns = (a.owner, a.transport, a.campaign, a.version_id, a.letter, a.domain, a.claimed_at, a.lease_until)
+    columns = (a.owner, a.channel, a.campaign, a.version_id, a.letter, a.domain, a.claimed_at, a.lease_until)
     mine = select(*columns).where(a.id == attempt_id, *_owned(owner, now)).with_for_update()
     if (row := session.execute(mine).first()) is None:
         return False

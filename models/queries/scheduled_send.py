@@ -20,7 +20,7 @@ def open_batches(session: Session) -> list[dict[str, Any]]:
     """Every request with a name by which it can be called back, soonest first. `attempt_batch` holds exactly these."""
     a = ATTEMPT.c
     columns = (
-        a.id, a.state, a.transport, a.campaign, a.version_id, a.domain, a.n, a.send_at, a.batch_id, a.cancelled_at,
+        a.id, a.state, a.channel, a.campaign, a.version_id, a.domain, a.n, a.send_at, a.batch_id, a.cancelled_at,
         a.evidence,
     )  # fmt: skip
     return plain(session.execute(select(*columns).where(a.batch_id.is_not(None)).order_by(a.send_at, a.id)))

@@ -86,10 +86,10 @@ def _drift(what: str, settings: Settings, engine: Engine) -> Finding:
     """What the last look at the learned scores found."""
     from models import learned_parameter
 
-    if not inspect(engine).has_table("lesson"):
+    if not inspect(engine).has_table("learned_parameter"):
         return Finding(what, "ok", "nobody has looked yet")
     with database.reading(engine) as session:
-        last = learned_parameter.newest(session, learned_parameter.About.DRIFT, settings.clock())
+        last = learned_parameter.newest(session, learned_parameter.LearnedSubject.DRIFT, settings.clock())
     if last is None:
         return Finding(what, "ok", "nobody has looked yet")
     moved = any(one["moved"] for one in last.body["markets"].values())
@@ -134,17 +134,17 @@ def _links(what: str, settings: Settings, engine: Engine) -> Finding:
     return Finding(what, "ok", f"unsubscribe and handoff pages at {settings.web_url}")
 
 
-def _brakes(what: str, settings: Settings, engine: Engine) -> Finding:
-    from models.message import brakes
+def _send_pauses(what: str, settings: Settings, engine: Engine) -> Finding:
+    from models.send_pause import EVERYTHING, RESTORE_GUARD, send_pauses
 
     if database.revision(engine)[0] is None:
         return Finding(what, "ok", "nothing is paused")
     with database.reading(engine) as session:
-        pulled = brakes(session)
-    if pulled:
-        said = "; ".join(f"{scope.partition(':')[2] or scope}: {why}" for scope, why in pulled.items())
-        first = next((scope for scope in ("restored", "all") if scope in pulled), min(pulled))
-        which = {"all": "", "restored": "--restored"}.get(first, first.partition(":")[2])
+        pauses = send_pauses(session).why_of
+    if pauses:
+        said = "; ".join(f"{scope.name or scope.kind}: {why}" for scope, why in pauses.items())
+        first = next((scope for scope in (RESTORE_GUARD, EVERYTHING) if scope in pauses), min(pauses))
+        which = "--restored" if first == RESTORE_GUARD else first.name
         return Finding(what, "note", f"paused: {said}", f"nurture resume {which}".rstrip())
     return Finding(what, "ok", "nothing is paused")
 
@@ -152,18 +152,18 @@ def _brakes(what: str, settings: Settings, engine: Engine) -> Finding:
 def _memory(what: str, settings: Settings, engine: Engine) -> Finding:
     """Does the database remember everything that was sent?"""
     from models import restore_guard
-    from nurture.rules.delivery.restore_guard import Mark, forgotten
-    from nurture.runtime.restore_guard import outside
+    from nurture.rules.delivery.restore_guard import RestoreMark, why_nothing_may_leave
+    from nurture.runtime.restore_guard import restore_mark_file
 
-    if (file := outside(settings)) is None or database.revision(engine)[0] is None:
+    if (file := restore_mark_file(settings)) is None or database.revision(engine)[0] is None:
         return Finding(what, "ok", "nothing was sent from here")
     with database.reading(engine) as session:
-        row = restore_guard.read(session)
-    if why := forgotten(Mark(row["name"], row["mark"]) if row else None, file.read(), str(file.path)):
+        row = restore_guard.guard_state(session)
+    if why := why_nothing_may_leave(RestoreMark(row.name, row.mark) if row else None, file.read(), str(file.path)):
         return Finding(what, "ill", why, "find out what was sent since, then nurture resume --restored")
     said = f"the database remembers everything that was sent ({file.path})"
-    if row and row["confirmed_at"]:
-        said += f", as {row['confirmed_by']} said on {row['confirmed_at']:%Y-%m-%d} after a restore"
+    if row and row.confirmed_at:
+        said += f", as {row.confirmed_by} said on {row.confirmed_at:%Y-%m-%d} after a restore"
     return Finding(what, "ok", said)
 
 
@@ -207,7 +207,7 @@ LOOKS: dict[str, Callable[[str, Settings, Engine], Finding]] = {
     "channel": _channel,
     "events": _events,
     "links": _links,
-    "brakes": _brakes,
+    "send pauses": _send_pauses,
     "readers": _reception,
     "memory": _memory,
     "disk": _disk,

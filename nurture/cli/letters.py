@@ -159,7 +159,7 @@ def send(
     from nurture.channels import registry
     from nurture.rendering.composer import Composer
     from nurture.runtime import database, log
-    from nurture.runtime.restore_guard import outside
+    from nurture.runtime.restore_guard import restore_mark_file
     from tasks.delivery import outbox
     from tasks.delivery.scheduled_send import recall
     from tasks.planning import promotions, sequences
@@ -195,7 +195,7 @@ def send(
         )
     clock = (lambda: now) if at else settings.clock
     recall(engine, clock, channel, composer)
-    done = outbox.deliver(engine, clock, channel, composer, outside=outside(settings))
+    done = outbox.deliver(engine, clock, channel, composer, outside=restore_mark_file(settings))
     if json:
         print_json(
             {"plans": {slug: asdict(plan) for slug, plan in plans.items()}, "again": again, "delivered": asdict(done)}

@@ -37,7 +37,7 @@ def pause(
     """
     import getpass
 
-    from models.campaign import set_brake
+    from models.send_pause import PauseScope, pause_sending
     from nurture.runtime import database
 
     settings, engine, now = here(at)
@@ -48,7 +48,7 @@ def pause(
     if until is not None:
         raise typer.BadParameter("--until needs --account: all sending, or a campaign, goes on with nurture resume")
     with database.writing(engine) as session:
-        set_brake(session, _scope(campaign), why, by, now)
+        pause_sending(session, PauseScope.named(campaign), why, by, now)
     _call_back(settings, engine)
     out.print(f"{campaign or 'all sending'} is paused; go on with: nurture resume {campaign or ''}".rstrip())
 
@@ -78,7 +78,7 @@ def _pause_account(engine: "Engine", now: "datetime", key: str, day: str, until:
     from nurture.runtime import database
 
     with database.writing(engine) as session:
-        held = pauses.pause(session, account_named(session, key).id, until, why, by, now)
+        held = pauses.pause_account(session, account_named(session, key).id, until, why, by, now)
     waits = f"; {held} letters that wait now wait for it" if held else ""
     out.print(
         f"{key} is paused until {date.fromisoformat(day):%-d %B %Y}{waits}; earlier: nurture resume --account {key}",
@@ -117,7 +117,7 @@ def resume(
     """Go on sending what `pause`, or the provider, stopped."""
     import getpass
 
-    from models.campaign import release_brake
+    from models.send_pause import PauseScope, resume_sending
     from nurture.runtime import database
 
     settings, engine, now = here(at)
@@ -126,7 +126,7 @@ def resume(
     if restored:
         return _after_restore(settings, engine, now, by)
     with database.writing(engine) as session:
-        was = release_brake(session, _scope(campaign))
+        was = resume_sending(session, PauseScope.named(campaign))
     out.print(f"{campaign or 'sending'} {'goes on' if was else 'was not paused'}")
 
 
@@ -136,24 +136,19 @@ def _resume_account(engine: "Engine", now: "datetime", key: str, by: str) -> Non
     from nurture.runtime import database
 
     with database.writing(engine) as session:
-        was = pauses.resume(session, account_named(session, key).id, by, now)
+        was = pauses.resume_account(session, account_named(session, key).id, by, now)
     out.print(f"{key} {'goes on' if was else 'was not paused'}", markup=False)
 
 
 def _after_restore(settings: "Settings", engine: "Engine", now: "datetime", by: str) -> None:
     import getpass
 
-    from nurture.runtime.restore_guard import outside
+    from nurture.runtime.restore_guard import restore_mark_file
     from tasks.delivery.claims import new_id
-    from tasks.delivery.restore_guard import confirm
+    from tasks.delivery.restore_guard import confirm_restore
 
-    if (file := outside(settings)) is None:
+    if (file := restore_mark_file(settings)) is None:
         out.print("the mailbox keeps no mark: nothing leaves this machine, so nothing needs to be confirmed")
         return
-    confirm(engine, file, by or getpass.getuser(), new_id(), now)
+    confirm_restore(engine, file, by or getpass.getuser(), new_id(), now)
     out.print("sending goes on from what the database remembers: what it has forgotten may be sent again")
-
-
-def _scope(what: str | None) -> str:
-    """What a brake is for. A campaign's name has no dots, a domain's has."""
-    return "all" if what is None else f"domain:{what.lower()}" if "." in what else f"campaign:{what}"

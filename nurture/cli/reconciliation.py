@@ -29,7 +29,7 @@ def list_(json: AsJson = False) -> None:
             [
                 (
                     row["id"],
-                    row["transport"],
+                    row["channel"],
                     f"{row['campaign']} {row['letter']}",
                     row["n"],
                     f"{row['armed_at']:%Y-%m-%d %H:%M}",

@@ -56,7 +56,7 @@ def accounts(
 ) -> None:
     """Which accounts are likely to open an opportunity, why, and who of the buying group is missing?"""
     from models import learned_parameter
-    from models.learned_parameter import About
+    from models.learned_parameter import LearnedSubject
     from models.queries import account_history
     from nurture.config import scoring
     from nurture.runtime import database
@@ -69,7 +69,10 @@ def accounts(
         learn_accounts(engine, now, rules)
         score_accounts(engine, now, rules)
     with database.reading(engine) as session:
-        told = {about: learned_parameter.newest(session, about, now) for about in (About.ACCOUNTS, About.ROLES)}
+        told = {
+            about: learned_parameter.newest(session, about, now)
+            for about in (LearnedSubject.ACCOUNTS, LearnedSubject.ROLES)
+        }
         best = account_history.best(session, top)
     if json:
         learned = {about.value: one and one._asdict() for about, one in told.items()}

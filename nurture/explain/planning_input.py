@@ -10,7 +10,7 @@ from sqlmodel import Session
 from models import account_pause as pauses
 from models import campaign as campaigns_kept
 from models import order as orders
-from models.account_pause import Rests
+from models.account_pause import ActivePauses
 from models.contact import Market
 from models.queries import active_enrolments
 from nurture.config import audience_predicate, campaigns
@@ -38,7 +38,7 @@ class Scene:
 
     campaign: Campaign
     now: datetime
-    rests: Rests
+    rests: ActivePauses
     rivals: Mapping[str, int] = field(default_factory=dict)  # sequences that may want the same account: slug → priority
     holds: Callable[[str, int], bool] = lambda name, contact_id: False  # does a step's `when` hold for this contact?
     predicates: Mapping[str, str] = field(default_factory=dict)
@@ -57,7 +57,7 @@ def scene(session: Session, campaign: Campaign, version_id: int, now: datetime, 
     whom = active_enrolments.enrolled(campaign.slug, version_id)
     found = {name: audience_predicate.marks(session, now, text, whom, most) for name, text in asked.items()}
     return Scene(
-        campaign, now, pauses.rests(session, now, LATELY), rivals(session, campaign),
+        campaign, now, pauses.active_pauses(session, now, LATELY), rivals(session, campaign),
         lambda name, contact_id: contact_id <= most and bool(found[name][contact_id]), asked,
     )  # fmt: skip
 
@@ -67,7 +67,7 @@ def scene_of_one(session: Session, campaign: Campaign, contact_id: int, now: dat
     asked = predicates(campaign)
     found = audience_predicate.answers(session, now, asked, [contact_id])
     return Scene(
-        campaign, now, pauses.rests(session, now, LATELY), rivals(session, campaign),
+        campaign, now, pauses.active_pauses(session, now, LATELY), rivals(session, campaign),
         lambda name, contact_id: contact_id in found[name], asked,
     )  # fmt: skip
 

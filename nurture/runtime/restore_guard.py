@@ -5,29 +5,29 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nurture.rules.delivery.restore_guard import Mark
+from nurture.rules.delivery.restore_guard import RestoreMark
 from nurture.runtime.settings import Settings
 
 
-class Unreadable(RuntimeError):
+class MarkUnreadable(RuntimeError):
     """The file is there and says nothing. `nurture resume --restored` writes it anew, once somebody has looked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class RestoreMarkFile:
     path: Path
 
-    def read(self) -> Mark | None:
+    def read(self) -> RestoreMark | None:
         """None: there is no such file. Raises Unreadable."""
         try:
             told = json.loads(self.path.read_text("utf-8"))
-            return Mark(str(told["name"]), int(told["mark"]))
+            return RestoreMark(str(told["name"]), int(told["mark"]))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise Unreadable(f"{self.path} cannot be read ({type(error).__name__}): is the disk well?") from None
+            raise MarkUnreadable(f"{self.path} cannot be read ({type(error).__name__}): is the disk well?") from None
 
-    def write(self, mark: Mark) -> None:
+    def write(self, mark: RestoreMark) -> None:
         """On disk when this returns, whole or not at all."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         new = self.path.with_name(f"{self.path.name}.{os.getpid()}")
@@ -38,6 +38,6 @@ class Outside:
         new.replace(self.path)
 
 
-def outside(settings: Settings) -> Outside | None:
+def restore_mark_file(settings: Settings) -> RestoreMarkFile | None:
     """Where the mark stands. None for the mailbox: nothing leaves this machine, so nothing can be sent twice."""
-    return None if settings.channel == "mailbox" else Outside(settings.marker or settings.var / "sending.json")
+    return None if settings.channel == "mailbox" else RestoreMarkFile(settings.marker or settings.var / "sending.json")

@@ -22,16 +22,16 @@ class Speaker:
     name: str
 
 
-def pause_in_force(session: Session, account_id: int, now: datetime) -> pauses.Rest | None:
+def pause_in_force(session: Session, account_id: int, now: datetime) -> pauses.ActivePause | None:
     """The account's pause, with its end, its reason and who said so; None where its letters may go."""
-    pause = pauses.rests(session, now).accounts.get(account_id)
+    pause = pauses.active_pauses(session, now).accounts.get(account_id)
     return pause if pause and pause.until > now else None
 
 
 def change_pause(session: Session, form: Mapping[str, str], by: Speaker, zone: ZoneInfo, now: datetime) -> str:
     """Pause or resume as the form says. Returns what is wrong with it, in words; empty when it was done."""
     if form.get("do") == "resume":
-        pauses.resume(session, by.account_id, by.name, now)
+        pauses.resume_account(session, by.account_id, by.name, now)
         return ""
     try:
         until = at(date.fromisoformat(form.get("until", "")), time(0), zone)
@@ -42,5 +42,5 @@ def change_pause(session: Session, form: Mapping[str, str], by: Speaker, zone: Z
     why = " ".join("".join(c for c in form.get("why", "") if c.isprintable()).split())[:MOST_WORDS]
     if not why:
         return "say why: the next reader will want to know"
-    pauses.pause(session, by.account_id, until, why, by.name, now)
+    pauses.pause_account(session, by.account_id, until, why, by.name, now)
     return ""

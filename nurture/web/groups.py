@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse
 from sqlmodel import Session
 
 from models import confirmation, handoff
-from models.account_pause import Rest
+from models.account_pause import ActivePause
 from models.confirmation import Confirmed
 from models.queries import buying_group
 from models.queries.buying_group import (
@@ -85,7 +85,7 @@ class GroupPage:
 
     view: GroupView
     account: GroupAccount
-    pause: Rest | None
+    pause: ActivePause | None
     tomorrow: date
     door: GroupDoor
     complaint: str

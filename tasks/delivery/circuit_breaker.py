@@ -1,4 +1,4 @@
-"""The brakes are felt: how much may leave now, and which campaign ends because its readers complain."""
+"""The circuit breaker: how much may leave now, and which campaign is paused because its readers complain."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -8,9 +8,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from models.campaign import set_brake
-from models.message import brakes as pulled
 from models.queries import deliverability
+from models.send_pause import EVERYTHING, PauseScope, pause_sending, send_pauses
 from nurture.channels.base import Channel
 from nurture.rules.delivery import circuit_breaker
 from nurture.rules.delivery.circuit_breaker import Level
@@ -45,8 +44,8 @@ def allowance(engine: Engine, now: datetime, channel: Channel, settings: Setting
     if doubtful >= circuit_breaker.MOST_IN_DOUBT:
         why = f"of {doubtful:,} letters nobody knows whether they were sent: settle them, then go on"
         with database.writing(engine) as session:
-            set_brake(session, "all", why, "the brake on doubts", now)
-        log.write(log.SendPauseSet("all", "circuit breaker: too many unknown"))
+            pause_sending(session, EVERYTHING, why, "the circuit breaker on unknown requests", now)
+        log.write(log.SendPauseSet(str(EVERYTHING), "circuit breaker: too many unknown"))
         return Allowance(0, stop=why)
     size = circuit_breaker.size_after_doubt(taken, NO_LIMIT)
     left = NO_LIMIT if limit is None else max(0, limit - sum(sent.values()))
@@ -59,16 +58,16 @@ def allowance(engine: Engine, now: datetime, channel: Channel, settings: Setting
     return Allowance(min(size, left), careful=size < NO_LIMIT, of_domain=of_domain)
 
 
-def watch(engine: Engine, now: datetime) -> dict[str, str]:
+def watch(engine: Engine, now: datetime) -> dict[PauseScope, str]:
     """Pause what its readers complain of: a campaign, or all that a sending domain sends. Returns what, and why."""
     with database.reading(engine) as session:
         rows = deliverability.reception(session, now - circuit_breaker.WINDOW)
-        already = pulled(session)
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        already = send_pauses(session).why_of
+    found: dict[PauseScope, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        for scope in (f"campaign:{row['campaign']}", f"domain:{row['domain']}"):
+        for scope in (PauseScope.campaign(row["campaign"]), PauseScope.domain(row["domain"])):
             found[scope].append(row)
-    paused: dict[str, str] = {}
+    paused: dict[PauseScope, str] = {}
     for scope, those in found.items():
         how = circuit_breaker.health(
             *(int(sum(row[key] for row in those)) for key in ("accepted", "complained", "bounced"))
@@ -79,7 +78,7 @@ def watch(engine: Engine, now: datetime) -> dict[str, str]:
     if paused:
         with database.writing(engine) as session:
             for scope, why in paused.items():
-                set_brake(session, scope, why, "the brake on complaints", now)
+                pause_sending(session, scope, why, "the circuit breaker on complaints", now)
         for scope in paused:
-            log.write(log.SendPauseSet(scope, "circuit breaker: complaints and bounces"))
+            log.write(log.SendPauseSet(str(scope), "circuit breaker: complaints and bounces"))
     return paused

@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from models import message as messages
 from models.queries import outbox, person
 from models.queries import request_steps as steps
 from models.queries.outbox import DueLetter
 from models.queries.recipients import handoffs, recipients
 from models.queries.request_steps import NewAttempt
+from models.send_pause import ScopeKind, send_pauses
 from nurture.channels.base import Channel, RequestBatch, ScheduledSend
 from nurture.rendering.composer import Composer, PublishedVersion
 from nurture.rules.delivery.states import CLAIM_LEASE, Answer, Sorted, batch_size
@@ -26,7 +26,7 @@ from nurture.rules.reasons import Reason, Skip
 from nurture.runtime import database, log
 from nurture.runtime.clock import Clock
 from tasks.delivery import eligibility
-from tasks.delivery.eligibility import EVERYTHING, Delivered
+from tasks.delivery.eligibility import Delivered
 
 MOST_CLAIMED = 5_000  # messages in one claim
 
@@ -86,13 +86,13 @@ def claim(
         if _head(session, now) is None:
             return None
     with database.writing(engine) as session:
-        brakes, closed = messages.brakes(session), list[str]()
+        pauses, closed = send_pauses(session), list[str]()
         while True:
             head = _head(session, now, closed)
             if head is None:
                 return None
             published = composer.published_version(session, head.campaign, head.version_id)
-            room = 0 if f"domain:{published.domain}" in brakes else of_domain(published.domain)
+            room = 0 if published.domain in pauses.names(ScopeKind.DOMAIN) else of_domain(published.domain)
             if room:
                 break
             closed.append(head.campaign)
@@ -129,10 +129,10 @@ def claim(
 
 
 def _head(session: Session, now: datetime, closed: Sequence[str] = ()) -> DueLetter | None:
-    brakes = messages.brakes(session)
-    if not EVERYTHING.isdisjoint(brakes):
+    pauses = send_pauses(session)
+    if pauses.stop_everything:
         return None
-    return outbox.oldest_due(session, now, [*(scope.removeprefix("campaign:") for scope in brakes), *closed])
+    return outbox.oldest_due(session, now, [*pauses.names(ScopeKind.CAMPAIGN), *closed])
 
 
 def write(

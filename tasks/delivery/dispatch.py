@@ -9,10 +9,10 @@ from functools import partial
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from models.campaign import set_brake
 from models.delivery_states import State
 from models.queries import request_steps as steps
 from models.queries.request_steps import Answered, MessageResult
+from models.send_pause import EVERYTHING, PauseScope, pause_sending
 from nurture.channels.base import Channel, OutboundEmail, ScheduledSend
 from nurture.rendering.composer import Composer
 from nurture.rules.delivery.states import ARMED_LEASE, Answer, Verdict, consequences, trigger_of
@@ -161,9 +161,9 @@ def _recorded(
     trigger = trigger_of(answer, scheduled=scheduled)
     first = steps.record_answer(session, load.attempt_id, trigger, results, now, _answered(answer))
     if answer.verdict is Verdict.STOP:
-        scope = f"campaign:{load.published.slug}" if answer.campaign_only else "all"
-        set_brake(session, scope, answer.detail, "the provider's answer", now)
-        log.write(log.SendPauseSet(scope, "the provider's answer"))
+        scope = PauseScope.campaign(load.published.slug) if answer.campaign_only else EVERYTHING
+        pause_sending(session, scope, answer.detail, "the provider's answer", now)
+        log.write(log.SendPauseSet(str(scope), "the provider's answer"))
     if not first:
         return Delivered(requests=1)
     states = Counter(its.state for its in after)

@@ -8,17 +8,15 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from models import account_pause as pauses
-from models import message as messages
+from models.account_pause import LaterExpiry
 from models.delivery_states import State, Trigger
 from models.queries import eligibility as facts
 from models.queries import outbox
 from models.queries.outbox import NotNow
-from models.restore_guard import RESTORED
+from models.send_pause import send_pauses
 from nurture.rendering.composer import PublishedVersion
 from nurture.rules.delivery.states import Sorted, objection, sort_out
 from nurture.rules.reasons import Skip, Wait
-
-EVERYTHING = frozenset({"all", RESTORED})  # scopes of brakes that stop all sending
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +56,19 @@ def look(
     going = set(result.go)
     for row in rows:
         row["goes"] = row["id"] in going
-    pauses.prolong(session, [{"id": row["id"], "not_after": row["not_after"] + (row["rest"].until - now)}
-                             for row in rested if row["id"] in result.wait])  # fmt: skip
+    later = [
+        LaterExpiry(row["id"], row["not_after"] + (row["rest"].until - now))
+        for row in rested
+        if row["id"] in result.wait
+    ]
+    pauses.extend_expiry(session, later)
     return put_aside(session, result, State.WAITING if caps else State.CLAIMED)
 
 
 def last_look(session: Session, attempt_ids: Sequence[str], published: PublishedVersion, now: datetime) -> Delivered:
     """About each kind of reader first, and where the rule objects about each of them: a thousand are a few kinds."""
     outbox.lock_addresses_to_arm(session, attempt_ids)
-    if published.campaign and pauses.touch(session, attempt_ids, now):
+    if published.campaign and pauses.any_paused(session, attempt_ids, now):
         return look(session, facts.facts_by_message(session, attempt_ids), published, now, caps=False)
     kinds = _braked(session, published, facts.facts_by_group(session, attempt_ids))
     if not any(objection(kind, published.campaign, now, caps=False) for kind in kinds):
@@ -76,7 +78,7 @@ def last_look(session: Session, attempt_ids: Sequence[str], published: Published
 
 def _resting(session: Session, rows: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
     """The rows whose account is paused or whose reader is away; each row learns its `rest`."""
-    rests = pauses.rests(session, now)
+    rests = pauses.active_pauses(session, now)
     for row in rows:
         rest = rests.of(row["account_id"], row["address"])
         row["rest"] = rest if rest and rest.until > now else None
@@ -84,9 +86,7 @@ def _resting(session: Session, rows: list[dict[str, Any]], now: datetime) -> lis
 
 
 def _braked(session: Session, published: PublishedVersion, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    brakes = messages.brakes(session)
-    scopes = (*EVERYTHING, f"campaign:{published.slug}", f"domain:{published.domain}")
-    brake = next((brakes[scope] for scope in scopes if scope in brakes), None)
+    brake = send_pauses(session).why(published.slug, published.domain)
     for row in rows:
         row["brake"] = brake
     return rows

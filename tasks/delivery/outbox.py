@@ -17,13 +17,13 @@ from nurture.rendering.composer import Composer
 from nurture.rules.delivery.states import CLAIM_LEASE
 from nurture.runtime import database, log
 from nurture.runtime.clock import Clock
-from nurture.runtime.restore_guard import Outside
+from nurture.runtime.restore_guard import RestoreMarkFile
 from tasks.delivery import claims, dispatch
 from tasks.delivery.circuit_breaker import allowance, watch
 from tasks.delivery.claims import Claimed, Load
 from tasks.delivery.concurrency import Senders, seldom_collected
 from tasks.delivery.eligibility import Delivered
-from tasks.delivery.restore_guard import Watchman
+from tasks.delivery.restore_guard import RestoreCheck
 from tasks.task import task
 
 FEW = 10  # letters: requests this small are armed and written down several at a time …
@@ -37,9 +37,9 @@ def deliver(
     channel: Channel,
     composer: Composer,
     most: int = 100_000,
-    outside: Outside | None = None,
+    outside: RestoreMarkFile | None = None,
 ) -> Delivered:
-    """Send what is due until nothing is, `most` are done or somebody pulls the brake.
+    """Send what is due until nothing is, `most` are done or somebody pauses sending.
 
     Letters are written here while requests are under way: as many as the carrier takes at once, each in a thread.
     `outside`: the mark that shows whether the database has forgotten what was sent; without it nobody looks.
@@ -47,7 +47,7 @@ def deliver(
     owner = claims.worker_name()
     done = tidy(engine, clock(), channel)
     watch(engine, clock())
-    watchman = Watchman(engine, outside) if outside else None
+    watchman = RestoreCheck(engine, outside) if outside else None
     if watchman and (why := watchman.look(clock())):
         return done + Delivered(stopped=why)
     composer.database_name = watchman.name if watchman else ""

@@ -9,21 +9,20 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from models import restore_guard
-from models.campaign import release_brake, set_brake
-from models.restore_guard import RESTORED
-from nurture.rules.delivery.restore_guard import EVERY, Mark, forgotten
+from models.send_pause import RESTORE_GUARD, pause_sending, resume_sending
+from nurture.rules.delivery.restore_guard import EVERY, RestoreMark, why_nothing_may_leave
 from nurture.runtime import database, log
-from nurture.runtime.restore_guard import Outside, Unreadable
+from nurture.runtime.restore_guard import MarkUnreadable, RestoreMarkFile
 
 MEND = "Find out what was sent since, then `nurture resume --restored`"
 
 
 @dataclass
-class Watchman:
-    """Compares the database with the mark outside it, and moves both on while letters leave."""
+class RestoreCheck:
+    """Compares the database with the restore mark outside it, and moves both on while letters leave."""
 
     engine: Engine
-    outside: Outside
+    file: RestoreMarkFile
     name: str = ""  # of the database
     moved_at: datetime | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -31,10 +30,10 @@ class Watchman:
     def look(self, now: datetime) -> str:
         """Before anything is sent: why nothing may be; "" if it may. A new database begins here."""
         with database.reading(self.engine) as session:
-            inside = restore_guard.read(session)
-        if inside is None and self._outside_or_none() is None:
+            inside = restore_guard.guard_state(session)
+        if inside is None and self._mark_or_none() is None:
             with database.writing(self.engine) as session:
-                restore_guard.begin(session, secrets.token_hex(6), now)
+                restore_guard.begin_guard(session, secrets.token_hex(6), now)
         with database.reading(self.engine) as session:
             why, _ = self._compare(session)
         return why
@@ -48,51 +47,51 @@ class Watchman:
             why, inside = self._compare(session, lock=True)
             if why or inside is None:
                 return why
-            mark = Mark(inside.name, inside.mark + 1)
-            restore_guard.move(session, mark.mark, now)
-        self.outside.write(mark)
+            mark = RestoreMark(inside.name, inside.mark + 1)
+            restore_guard.move_mark(session, mark.mark, now)
+        self.file.write(mark)
         self.moved_at = now
         return ""
 
-    def _compare(self, session: Session, *, lock: bool = False) -> tuple[str, Mark | None]:
-        row = restore_guard.read(session, lock=lock)
-        inside = Mark(row["name"], row["mark"]) if row else None
+    def _compare(self, session: Session, *, lock: bool = False) -> tuple[str, RestoreMark | None]:
+        state = restore_guard.guard_state(session, lock=lock)
+        inside = RestoreMark(state.name, state.mark) if state else None
         self.name = inside.name if inside else ""
         try:
-            why = forgotten(inside, self.outside.read(), str(self.outside.path))
-        except Unreadable as error:
+            why = why_nothing_may_leave(inside, self.file.read(), str(self.file.path))
+        except MarkUnreadable as error:
             why = str(error)
         return (f"{why}. {MEND}" if why else ""), inside
 
-    def _outside_or_none(self) -> Mark | None:
+    def _mark_or_none(self) -> RestoreMark | None:
         try:
-            return self.outside.read()
-        except Unreadable:
-            return Mark("", 0)
+            return self.file.read()
+        except MarkUnreadable:
+            return RestoreMark("", 0)
 
 
-def surprised(session: Session, strangers: int, now: datetime) -> None:
+def pause_for_strangers(session: Session, strangers: int, now: datetime) -> None:
     """The provider tells of requests with this database's name that it does not know: nothing leaves any more."""
     why = f"SendGrid tells of {strangers:,} requests that this database has forgotten: it was restored, or has a copy"
-    set_brake(session, RESTORED, f"{why}. {MEND}", "the provider's events", now)
-    log.write(log.SendPauseSet(RESTORED, "the provider's events"))
+    pause_sending(session, RESTORE_GUARD, f"{why}. {MEND}", "the provider's events", now)
+    log.write(log.SendPauseSet(str(RESTORE_GUARD), "the provider's events"))
 
 
-def confirm(engine: Engine, outside: Outside, by: str, newest: str, now: datetime) -> Mark:
+def confirm_restore(engine: Engine, file: RestoreMarkFile, by: str, newest: str, now: datetime) -> RestoreMark:
     """Somebody knows what was sent since and says: go on. Recorded with who and when.
 
     `newest`: the id a request would get now; events about unknown requests made before it stop nothing any more.
     """
     try:
-        far = outside.read()
-    except Unreadable:
+        far = file.read()
+    except MarkUnreadable:
         far = None
     with database.writing(engine) as session:
-        restore_guard.begin(session, secrets.token_hex(6), now)
-        row = restore_guard.read(session, lock=True)
-        assert row is not None  # noqa: S101  it has begun
-        mark = Mark(row["name"], max(row["mark"], far.mark if far else 0) + 1)
-        restore_guard.move(session, mark.mark, now, forgiven=newest, confirmed_at=now, confirmed_by=by)
-        release_brake(session, RESTORED)
-    outside.write(mark)
+        restore_guard.begin_guard(session, secrets.token_hex(6), now)
+        state = restore_guard.guard_state(session, lock=True)
+        assert state is not None  # noqa: S101  it has begun
+        mark = RestoreMark(state.name, max(state.mark, far.mark if far else 0) + 1)
+        restore_guard.confirm_mark(session, mark.mark, newest, by, now)
+        resume_sending(session, RESTORE_GUARD)
+    file.write(mark)
     return mark

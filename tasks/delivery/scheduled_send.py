@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from models import account_pause as pauses
 from models.delivery_states import CANCELLABLE, AttemptState, Trigger
-from models.message import brakes
 from models.queries import request_steps as steps
 from models.queries import scheduled_send
 from models.queries.request_steps import MessageResult, Settled
+from models.send_pause import send_pauses
 from nurture.channels.base import Cancellation, Channel, ScheduledSends
 from nurture.rendering.composer import Composer
 from nurture.rules.delivery.scheduled_send import in_time, over
@@ -53,7 +53,7 @@ def recall(engine: Engine, clock: Clock, channel: Channel, composer: Composer) -
     called = missed = waiting = 0
     trouble = ""
     if batches:
-        mine = [row for row in rows if row["transport"] == channel.name]
+        mine = [row for row in rows if row["channel"] == channel.name]
         called, missed, trouble = _call_back(engine, clock, batches, [r for r in mine if r["id"] in wanted], wanted)
         waiting = sum(_settle(engine, clock(), batches, row) for row in mine if _is_over(row, clock()))
         for row in mine:
@@ -71,14 +71,13 @@ def _to_call_back(session: Session, rows: list[dict[str, Any]], composer: Compos
     found = {r["id"]: "nobody knows whether it was taken" for r in open_ if r["state"] == AttemptState.UNKNOWN}
     found |= {r["id"]: r["evidence"].removeprefix(CALLED_BACK) for r in open_ if _was_tried(r)}
     by_id = {r["id"]: r for r in open_ if r["state"] == AttemptState.SCHEDULED and r["id"] not in found}
-    pulled = brakes(session)
+    pauses_in_force = send_pauses(session)
     for attempt_id, row in by_id.items():
-        scopes = ("all", "restored", f"campaign:{row['campaign']}", f"domain:{row['domain']}")
-        if why := next((pulled[scope] for scope in scopes if scope in pulled), None):
+        if why := pauses_in_force.why(row["campaign"], row["domain"]):
             found[attempt_id] = f"sending is paused: {why}"
-    resting = by_id.keys() - found.keys() if by_id and pauses.touch(session, list(by_id), now) else ()
+    resting = by_id.keys() - found.keys() if by_id and pauses.any_paused(session, list(by_id), now) else ()
     for attempt_id in resting:
-        if pauses.touch(session, [attempt_id], now):
+        if pauses.any_paused(session, [attempt_id], now):
             found[attempt_id] = "somebody in it is away, or their account is paused"
     for letter in scheduled_send.stopped(session, list(by_id)) if by_id else ():
         published = composer.published_version(session, letter["campaign"], letter["version_id"])

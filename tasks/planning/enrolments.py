@@ -150,7 +150,7 @@ def _save(
     """One bulk write: messages waiting, skips with their reasons, enrolments that end and take with them what waits."""
     planned = [
         _row(slug, version_id, member, send.letter, send.step, State.WAITING, now, send.not_before, send.not_after)
-        | {"pieces": None if send.pieces is None else dict(send.pieces)}
+        | {"content_assets": None if send.pieces is None else dict(send.pieces)}
         for member, send in sends
     ]
     skipped = [

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from models import account_pause as pauses
+from models.account_pause import NotedAbsence
 from nurture.rules.feedback.out_of_office import back
 from nurture.rules.planning.hours import zone_of
 from nurture.rules.planning.sequences import next_letter
@@ -30,15 +31,18 @@ def plan(engine: Engine, now: datetime, slug: str, shard: int = 0, shards: int =
 def note_absences(engine: Engine, now: datetime) -> int:
     """Whoever is away, by an automatic reply, gets nothing until they are back. Returns how many are new."""
     with database.reading(engine) as session:
-        replies = pauses.auto_replies(session, now - LATELY, now)
+        replies = pauses.unnoted_auto_replies(session, now - LATELY, now)
     if not replies:
         return 0
     absences = [
-        {
-            "address": row["address"], "at": row["at"], "why": "is out of office", "by": pauses.AUTOMATIC,
-            "until": back(row["detail"], row["at"], zone_of(row["country"], row["time_zone"])),
-        }
-        for row in {(row["address"], row["at"]): row for row in replies}.values()
-    ]  # fmt: skip
+        NotedAbsence(
+            reply.address,
+            reply.at,
+            back(reply.detail, reply.at, zone_of(reply.country, reply.time_zone)),
+            "is out of office",
+            pauses.AUTOMATIC,
+        )
+        for reply in {(reply.address, reply.at): reply for reply in replies}.values()
+    ]
     with database.writing(engine) as session:
         return pauses.note_absences(session, absences, now)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from models import learned_parameter
-from models.learned_parameter import About
+from models.learned_parameter import LearnedSubject
 from models.opportunity import OpportunityOutcome
 from models.queries import account_history as history
 from models.queries.account_history import KnownAccount, OpportunityThen
@@ -64,7 +64,7 @@ class _Look:
 
 @task(run_name="learn about accounts")
 def learn_accounts(engine: Engine, now: datetime, rules: Rules) -> LearnedAccounts:
-    """Learn from all opportunities by `now` and keep the lessons: a new version each, or why nothing was learned."""
+    """Learn from all opportunities by `now` and keep what was learned, or why it was nothing."""
     from nurture.learning.accounts.fit import headline, learn_account_model
     from nurture.learning.accounts.model import AccountModel, NoAccountModel
 
@@ -85,9 +85,9 @@ def learn_accounts(engine: Engine, now: datetime, rules: Rules) -> LearnedAccoun
     roles, deals = _roles(engine, opportunities, needed)
     with database.writing(engine) as session:
         body: Mapping[str, object] = model.as_body() if isinstance(model, AccountModel) else {}
-        learned_parameter.write(session, About.ACCOUNTS, version, words, body, now)
+        learned_parameter.write(session, LearnedSubject.ACCOUNTS, version, words, body, now)
         roles_version = "" if roles.why_not else f"roles-{now:%Y-%m-%d}"
-        learned_parameter.write(session, About.ROLES, roles_version, roles.sentence, roles.as_body(), now)
+        learned_parameter.write(session, LearnedSubject.ROLES, roles_version, roles.sentence, roles.as_body(), now)
     opened = sum(len(look.opened) for look in looks)
     return LearnedAccounts(sum(len(look.accounts) for look in looks) if learned else 0, opened, deals, version, words)
 
@@ -117,13 +117,13 @@ def _accounts_then(engine: Engine, looks: Sequence["_Look"], rules: Rules) -> "A
 def known(session: Session, rules: Rules, now: datetime) -> AccountKnowledge:
     """What was learned by `now` and is in force."""
     needed = rules.account.needed_roles
-    about_roles = learned_parameter.newest(session, About.ROLES, now)
+    about_roles = learned_parameter.newest(session, LearnedSubject.ROLES, now)
     roles = (
         missing_roles.read_roles(about_roles.body, needed)
         if about_roles and about_roles.version
         else NeededRoles(needed)
     )
-    about_accounts = learned_parameter.newest(session, About.ACCOUNTS, now)
+    about_accounts = learned_parameter.newest(session, LearnedSubject.ACCOUNTS, now)
     if not about_accounts or not about_accounts.version:
         return AccountKnowledge(roles)
     from nurture.learning.accounts.model import AccountModel

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine
 
 from models import learned_parameter
-from models.learned_parameter import About
+from models.learned_parameter import LearnedSubject
 from models.queries import training_history
 from nurture.rules.scoring.lead_score import MarketRules, Rules
 from nurture.runtime import database
@@ -59,7 +59,7 @@ def watch(engine: Engine, now: datetime, rules: Rules, models: Path) -> list[Wat
         words = " ".join(one.words for one in found if one.moved) or "Nothing moved."
         body = {"markets": {one.market: {"version": one.version, "moved": list(one.moved)} for one in found}}
         with database.writing(engine) as session:
-            learned_parameter.write(session, About.DRIFT, f"drift-{now:%Y-%m-%d}", words, body, now)
+            learned_parameter.write(session, LearnedSubject.DRIFT, f"drift-{now:%Y-%m-%d}", words, body, now)
     return found
 
 

@@ -49,7 +49,7 @@ def lived(engine: Engine, now: datetime) -> Engine:
     })  # fmt: skip
     with database.writing(engine) as session:
         session.execute(text("UPDATE account SET owner_email = 'sam@seller.example', owner_name = 'Sam Seller'"))
-        pauses.pause(session, 1, now + 20 * DAY, "tender under way", "Sam", now + 6 * DAY)
+        pauses.pause_account(session, 1, now + 20 * DAY, "tender under way", "Sam", now + 6 * DAY)
     add(engine, Opportunity, {"key": "o", "account_id": 1, "name": "12 pumps", "outcome": "open", "currency": "EUR",
                               "amount_cents": 1_200_000, "traits": {}, "opened_at": now + 18 * DAY})  # fmt: skip
     return engine

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Engine
 
 from models import metadata
-from models.campaign import release_brake, set_brake
+from models.send_pause import EVERYTHING, pause_sending, resume_sending
 from nurture.config import publish
 from nurture.rules.delivery.states import Answer, Verdict
 from nurture.runtime import database, supervisor
@@ -183,7 +183,7 @@ def test_a_late_run_says_so_instead_of_acting(prefect: supervisor.ServiceUrls, e
 def test_delivery_says_that_it_is_paused_and_how_to_go_on(prefect: supervisor.ServiceUrls, engine: Engine) -> None:
     outbox.fill(engine, AT, 3)
     with database.writing(engine) as session:
-        set_brake(session, "all", "a wrong price in the letter", "Mia", AT)
+        pause_sending(session, EVERYTHING, "a wrong price in the letter", "Mia", AT)
     state = run("delivery")
     assert (state.name, state.message) == (
         "Paused",
@@ -191,7 +191,7 @@ def test_delivery_says_that_it_is_paused_and_how_to_go_on(prefect: supervisor.Se
     )
     assert outbox.states(engine) == {"waiting": 3}
     with database.writing(engine) as session:
-        release_brake(session, "all")
+        resume_sending(session, EVERYTHING)
     assert run("delivery", most=2).message == "2 accepted, 0 skipped, 0 refused, 0 unknown, 0 put off"
 
 

@@ -56,7 +56,7 @@ def settle_in(engine: Engine, now: datetime) -> None:
     version = {"number": 1, "digest": "d", "files": {}, "published_at": now, "published_by": "test"}
     add(engine, CampaignVersion, {"id": 1, "campaign": "pumps", **version})
     of = {"campaign": "pumps", "version_id": 1}
-    lease = {"owner": "worker", "state": "unknown", "transport": "sendgrid", "claimed_at": now, "lease_until": now}
+    lease = {"owner": "worker", "state": "unknown", "channel": "sendgrid", "claimed_at": now, "lease_until": now}
     add(engine, Attempt, {"id": ATTEMPT, "letter": "why-now", "n": 3, **of, **lease})
     for id, _first, _last, address, account, _title, _locale in people:
         to = {"contact_id": id, "account_id": account, "address": address}

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Engine
 
-from models import Activity, Pause
+from models import AccountPause, Activity
 from models import account_pause as pauses
 from nurture.explain.why import why
 from nurture.runtime import database
@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 
 def rest(engine: Engine, account: int, until: datetime, now: datetime) -> int:
     with database.writing(engine) as session:
-        return pauses.pause(session, account, until, "tender under way", "Sam", now)
+        return pauses.pause_account(session, account, until, "tender under way", "Sam", now)
 
 
 def test_a_paused_account_is_not_written_to_and_goes_on_by_itself(installation: Installation, now: datetime) -> None:
@@ -51,7 +51,7 @@ def test_a_pause_of_this_very_moment_holds_a_letter_already_planned(installation
     installation.publish("pump-efficiency")
     installation.plan("pump-efficiency")
     row = {"account_id": 1, "at": now, "until": now + 20 * DAY, "why": "tender", "by": "Sam"}
-    add(installation.engine, Pause, row)  # committed between planning and claiming: nobody has told the outbox
+    add(installation.engine, AccountPause, row)  # committed between planning and claiming: nobody has told the outbox
     assert (installation.deliver().put_off, installation.deliver().accepted) == (1, 0)
     assert plain_campaigns.letters(installation.engine, "reason", "not_before", "not_after") == [
         ("account_paused", now + 20 * DAY, now + 27 * DAY)
@@ -78,8 +78,8 @@ def test_its_owner_may_end_a_pause_early(engine: Engine, now: datetime) -> None:
     rest(engine, 1, now + 9 * DAY, now)
     assert plain_campaigns.letters(engine, "reason") == [("account_paused",)]
     with database.writing(engine) as session:
-        assert pauses.resume(session, 1, "Sam", now + DAY)
-        assert not pauses.resume(session, 1, "Sam", now + DAY)
+        assert pauses.resume_account(session, 1, "Sam", now + DAY)
+        assert not pauses.resume_account(session, 1, "Sam", now + DAY)
     assert plain_campaigns.letters(engine, "reason", "not_before") == [(None, now + DAY)]
     with database.reading(engine) as session:
         assert [(one.by, one.until) for one in pauses.pause_history(session, 1, [])] == [

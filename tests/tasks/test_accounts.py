@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from sqlalchemy import Engine, delete, insert, select, update
 
-from models import Account, AccountScore, Activity, Handoff, Lesson, Opportunity, Score, Segment
+from models import Account, AccountScore, Activity, Handoff, LearnedParameter, Opportunity, Score, Segment
 from models import handoff as handoffs
 from models.queries import account_history as history
 from nurture.config import scoring
@@ -38,7 +38,7 @@ def accounts(engine: Engine) -> dict[int, dict[str, Any]]:
 
 def lessons(engine: Engine) -> dict[str, dict[str, Any]]:
     with database.reading(engine) as session:
-        rows = session.execute(select(*Lesson.__table__.c).order_by(Lesson.id)).mappings()  # type: ignore[attr-defined]
+        rows = session.execute(select(*LearnedParameter.__table__.c).order_by(LearnedParameter.id)).mappings()  # type: ignore[attr-defined]
         return {row["about"]: dict(row) for row in rows}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from models import Account, Address, Contact, Handoff, Lesson, Score
+from models import Account, Address, Contact, Handoff, LearnedParameter, Score
 from nurture.config import sales as sales_file
 from nurture.rules.handoff.capacity import (
     OUT_OF_REACH,
@@ -237,7 +237,7 @@ def test_handoff_uses_the_weeks_threshold_and_then_the_next(engine: Engine, rule
     assert set_threshold(engine, NOW + DAY, sales).threshold == 60
     assert offer(engine, NOW + DAY).offered == 0  # the week is full
     with database.reading(engine) as session:
-        kept = session.execute(select(Lesson.version, Lesson.about)).all()
+        kept = session.execute(select(LearnedParameter.version, LearnedParameter.subject)).all()
     assert sales
     assert set(kept) == {(sales.version, "threshold")}
     later = NOW + 8 * DAY
@@ -254,7 +254,7 @@ def test_without_the_file_everything_stays_as_it_is(engine: Engine, rules: Path)
     assert (found.threshold, found.week) == (70, None)
     assert found.words == "From a score of 70 on, as the settings say: there is no sales.toml."
     with database.reading(engine) as session:
-        assert session.execute(select(Lesson)).all() == []
+        assert session.execute(select(LearnedParameter)).all() == []
     assert threshold_report(engine, NOW) == ""
     assert offer(engine, NOW).offered == 1
 

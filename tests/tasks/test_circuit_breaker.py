@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Engine, select, update
 from sqlmodel import col
 
-from models import Brake, Message
+from models import Message
 from models import campaign as kept
-from models.campaign import release_brake
+from models.send_pause import EVERYTHING, PauseScope, pause_sending, resume_sending, send_pauses
 from nurture.rules.delivery import circuit_breaker
 from nurture.rules.delivery.circuit_breaker import Level, allowed_on, health, size_after_doubt
 from nurture.rules.delivery.states import Answer, Verdict
@@ -83,7 +83,7 @@ def test_too_much_in_doubt_calls_a_person(engine: Engine, now: datetime, tmp_pat
     assert "nobody knows" in done.stopped
     assert states(engine) == {"unknown": 50, "waiting": 200}
     with database.writing(engine) as session:
-        assert release_brake(session, "all")
+        assert resume_sending(session, EVERYTHING)
     assert run(engine, now, carrier, tmp_path).requests == 0  # nothing was settled: it stops again
 
 
@@ -114,8 +114,8 @@ def test_complaints_pause_the_campaign_and_say_so(engine: Engine, now: datetime,
         session.execute(update(Message).where(col(Message.id).in_(angry)).values(**heard))
     assert run(engine, now, carrier, tmp_path).requests == 0
     with database.reading(engine) as session:
-        found = dict(session.execute(select(col(Brake.scope), col(Brake.why))).all())
-    scopes = ["campaign:test", "domain:mail.brunnhold.example"]
+        found = send_pauses(session).why_of
+    scopes = [PauseScope.campaign("test"), PauseScope.domain("mail.brunnhold.example")]
     assert found == dict.fromkeys(scopes, "stop: 3 of 120 readers marked the letter as spam")
 
 
@@ -155,7 +155,7 @@ def test_a_pause_of_its_domain_stops_what_is_claimed_already(engine: Engine, now
     claimed = claims.claim(engine, now, carrier, office, "worker")
     assert claimed is not None
     with database.writing(engine) as session:
-        kept.set_brake(session, "domain:mail.brunnhold.example", "angry readers", "Mia", now)
+        pause_sending(session, PauseScope.domain("mail.brunnhold.example"), "angry readers", "Mia", now)
     assert dispatch.send(engine, lambda: now, carrier, office, "worker", claimed).put_off == 3
     assert (carrier.offered, message(engine, 0)["detail"]) == ([], "sending is paused: angry readers")
 
@@ -177,8 +177,8 @@ def test_a_domain_that_readers_complain_of_is_paused_and_the_other_goes_on(
     assert accepted_from(carrier) == {"mail.brunnhold.example": 30}
     later = now + timedelta(hours=2)  # nobody has complained since
     with database.writing(engine) as session:
-        assert release_brake(session, "campaign:other")
+        assert resume_sending(session, PauseScope.campaign("other"))
     assert run(engine, later, carrier, tmp_path).requests == 0  # its domain is still paused
     with database.writing(engine) as session:
-        assert release_brake(session, "domain:news.example")
+        assert resume_sending(session, PauseScope.domain("news.example"))
     assert run(engine, later, carrier, tmp_path).accepted == 30

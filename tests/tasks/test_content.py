@@ -189,7 +189,7 @@ def test_nobody_gets_a_piece_twice_and_who_has_had_all_is_told_why(engine: Engin
     assert sent[2] == {ZOE: "The second https://x.example/second"}
     with database.reading(engine) as session:
         rows = session.execute(
-            select(Message.address, Message.letter, Message.state, Message.reason, Message.pieces)
+            select(Message.address, Message.letter, Message.state, Message.reason, Message.content_assets)
             .where(Message.campaign == "cases", Message.letter != "one")
             .order_by(Message.address, Message.id)
         ).all()

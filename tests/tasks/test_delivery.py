@@ -10,9 +10,9 @@ from sqlalchemy import Engine, select, update
 from sqlmodel import col
 
 from models import Account, Address, Attempt, AttemptItem, Contact, Message, State
-from models.campaign import release_brake, set_brake
 from models.queries import request_evidence, request_steps
 from models.queries.request_steps import NewAttempt
+from models.send_pause import EVERYTHING, PauseScope, pause_sending, resume_sending
 from nurture.channels.base import OutboundEmail
 from nurture.channels.mailbox import MailboxChannel, path
 from nurture.rules.delivery.states import ARMED_LEASE, CLAIM_LEASE, Answer, Verdict
@@ -111,17 +111,17 @@ def test_a_bad_key_stops_everything_and_says_what_to_do(engine: Engine, now: dat
     assert send(carrier, timedelta(hours=1)).requests == 0
     assert states(engine) == {"waiting": 250}
     with database.writing(engine) as session:
-        assert release_brake(session, "all")
+        assert resume_sending(session, EVERYTHING)
     assert send(carrier, timedelta(hours=2)).accepted == 250
 
 
-@pytest.mark.parametrize("scope", ["all", "campaign:test"])
+@pytest.mark.parametrize("scope", [EVERYTHING, PauseScope.campaign("test")], ids=str)
 def test_a_pause_takes_effect_within_one_claim(engine: Engine, now: datetime, send, scope: str) -> None:
     fill(engine, now, 250)
 
     def pulled(_: Sequence[OutboundEmail]) -> Answer:
         with database.writing(engine) as session:
-            set_brake(session, scope, "the price is wrong", "Mia", now)
+            pause_sending(session, scope, "the price is wrong", "Mia", now)
         return TAKEN
 
     assert send(Told([pulled])).accepted == 100

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, insert, update
 
 from models import Account, Opportunity
-from models.learned_parameter import About, newest
+from models.learned_parameter import LearnedSubject, newest
 from models.queries import training_history
 from nurture.checks.installation import LOOKS
 from nurture.config import scoring
@@ -105,7 +105,7 @@ def test_what_moved_is_told_in_words_and_silence_when_nothing_did(engine: Engine
     later = b2b(watch(engine, datetime(2026, 6, 2, 8, tzinfo=UTC), RULES, models))  # nobody has come since
     assert any(", each counting half after " in one and one[:1].isupper() for one in later.moved)
     with database.reading(engine) as session:
-        kept = newest(session, About.DRIFT, NOW)
+        kept = newest(session, LearnedSubject.DRIFT, NOW)
     assert kept
     assert kept.body["markets"]["b2b"]["moved"] == list(loud.moved)
 

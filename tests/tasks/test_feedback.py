@@ -226,7 +226,7 @@ def some_events(draw: random.Random, now: datetime) -> list[dict[str, Any]]:
 def reply(message: int, at: datetime) -> dict[str, Any]:
     return {"key": f"reply-{message}-{at}", "kind": Kind.REPLIED.value, "at": at, "received_at": at, "address": None,
             "message_id": message, "attempt_id": None, "url": None, "machine": False, "provider_id": None, "stop": None,
-            "epoch": None, "raw": "{}"}  # fmt: skip
+            "database_name": None, "raw": "{}"}  # fmt: skip
 
 
 def tell(engine: Engine, now: datetime, rows: list[dict[str, Any]]) -> None:

@@ -9,17 +9,18 @@ import orjson
 import pytest
 from sqlalchemy import Engine, insert, select, update
 
-from models import Attempt, AttemptItem, Brake, Epoch, Event, Message, event, restore_guard
+from models import Attempt, AttemptItem, Event, Message, RestoreGuard, SendPause, event, restore_guard
+from models.send_pause import RESTORE_GUARD
 from nurture.channels.sendgrid.events import read_events
 from nurture.checks import installation
-from nurture.rules.delivery.restore_guard import Mark, forgotten
+from nurture.rules.delivery.restore_guard import RestoreMark, why_nothing_may_leave
 from nurture.rules.delivery.states import CLAIM_LEASE, Answer, Verdict
 from nurture.runtime import database
-from nurture.runtime.restore_guard import Outside, Unreadable, outside
+from nurture.runtime.restore_guard import MarkUnreadable, RestoreMarkFile, restore_mark_file
 from nurture.runtime.settings import Settings
 from tasks import feedback
 from tasks.delivery import claims, outbox
-from tasks.delivery.restore_guard import confirm
+from tasks.delivery.restore_guard import confirm_restore
 from tests.support.outbox import Told, composer, fill, message, states
 
 
@@ -32,24 +33,24 @@ from tests.support.outbox import Told, composer, fill, message, states
     ],
 )  # fmt: skip
 def test_what_two_marks_say(inside, outside, says) -> None:
-    said = forgotten(inside and Mark(*inside), outside and Mark(*outside), "sending.json")
+    said = why_nothing_may_leave(inside and RestoreMark(*inside), outside and RestoreMark(*outside), "sending.json")
     assert (said == "") if says == "" else (says in said)
 
 
 @pytest.fixture
-def mark(tmp_path: Path) -> Outside:
-    return Outside(tmp_path / "elsewhere" / "sending.json")
+def mark(tmp_path: Path) -> RestoreMarkFile:
+    return RestoreMarkFile(tmp_path / "elsewhere" / "sending.json")
 
 
 @pytest.fixture
-def send(engine: Engine, now: datetime, mark: Outside, tmp_path: Path) -> Callable[..., outbox.Delivered]:
+def send(engine: Engine, now: datetime, mark: RestoreMarkFile, tmp_path: Path) -> Callable[..., outbox.Delivered]:
     def send(carrier: Told, most: int = 100, at: datetime = now) -> outbox.Delivered:
         return outbox.deliver(engine, lambda: at, carrier, composer(tmp_path), most, mark)
 
     return send
 
 
-FORGETS = (Message, Attempt, AttemptItem, Epoch)
+FORGETS = (Message, Attempt, AttemptItem, RestoreGuard)
 
 
 def backup(engine: Engine) -> dict[Any, list[dict[str, Any]]]:
@@ -77,12 +78,12 @@ def test_a_restored_database_sends_nothing_until_somebody_confirms(engine, now, 
     assert (done.requests, len(carrier.people)) == (0, 15)
     assert "restored" in done.stopped
     assert "nurture resume --restored" in done.stopped
-    confirm(engine, mark, "Mia", claims.new_id(), now)
+    confirm_restore(engine, mark, "Mia", claims.new_id(), now)
     assert send(carrier).accepted == 10
     with database.reading(engine) as session:
-        said = restore_guard.read(session)
+        said = restore_guard.guard_state(session)
     assert said is not None
-    assert (said["confirmed_by"], said["confirmed_at"]) == ("Mia", now)
+    assert (said.confirmed_by, said.confirmed_at) == ("Mia", now)
 
 
 def test_a_backup_from_the_middle_of_a_run_is_noticed_too(engine, now, send) -> None:
@@ -103,12 +104,12 @@ def test_a_copy_on_another_machine_sends_nothing(engine, now, send, mark) -> Non
 
 
 def test_a_new_database_beside_an_old_mark_sends_nothing(engine, now, send, mark) -> None:
-    mark.write(Mark("old", 7))
+    mark.write(RestoreMark("old", 7))
     fill(engine, now, 2)
     assert "this one is new" in send(Told()).stopped
     mark.path.write_text("{")
     assert "cannot be read" in send(Told()).stopped
-    assert confirm(engine, mark, "Mia", "", now).mark == 1
+    assert confirm_restore(engine, mark, "Mia", "", now).mark == 1
     assert send(Told()).accepted == 2
 
 
@@ -120,7 +121,7 @@ def test_a_power_cut_between_database_and_mark_is_no_restore(engine, now, send, 
         raise OSError("no power")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Outside, "write", cut)
+        patch.setattr(RestoreMarkFile, "write", cut)
         with pytest.raises(OSError, match="no power"):
             send(Told(), 2)
     later = now + CLAIM_LEASE + timedelta(seconds=1)
@@ -136,17 +137,17 @@ def test_the_mark_outside_never_goes_ahead_of_the_database(engine, now, send, ma
         raise OSError("no disk")
 
     with monkeypatch.context() as patch:
-        patch.setattr(restore_guard, "move", cut)
+        patch.setattr(restore_guard, "move_mark", cut)
         with pytest.raises(OSError, match="no disk"):
             send(Told(), 2)
     assert mark.read() == before
 
 
 def test_where_nothing_leaves_this_machine_nobody_is_bothered(tmp_path: Path) -> None:
-    assert outside(Settings(var=tmp_path)) is None
+    assert restore_mark_file(Settings(var=tmp_path)) is None
     real = Settings(var=tmp_path, channel="sendgrid")
-    assert outside(real) == Outside(tmp_path / "sending.json")
-    assert outside(real.model_copy(update={"marker": tmp_path / "m"})) == Outside(tmp_path / "m")
+    assert restore_mark_file(real) == RestoreMarkFile(tmp_path / "sending.json")
+    assert restore_mark_file(real.model_copy(update={"marker": tmp_path / "m"})) == RestoreMarkFile(tmp_path / "m")
 
 
 def test_the_doctor_says_it(engine, now, send, mark, tmp_path) -> None:
@@ -158,11 +159,11 @@ def test_the_doctor_says_it(engine, now, send, mark, tmp_path) -> None:
         connection.commit()
     send(Told(), 2)
     assert installation._memory("memory", ours, engine).state == "ok"
-    mark.write(Mark(mark.read().name, 99))
+    mark.write(RestoreMark(mark.read().name, 99))
     found = installation._memory("memory", ours, engine)
     assert (found.state, "resume --restored" in found.remedy) == ("ill", True)
     mark.path.write_text("")
-    with pytest.raises(Unreadable):
+    with pytest.raises(MarkUnreadable):
         installation._memory("memory", ours, engine)
 
 
@@ -185,7 +186,7 @@ def test_events_about_forgotten_requests_stop_sending_and_tell_who_has_a_letter(
     carrier = Told()
     send(carrier, 2)
     restore(engine, kept)
-    mark.write(Mark(mark.read().name, 0))
+    mark.write(RestoreMark(mark.read().name, 0))
     [email, other] = carrier.offered[0]
     assert email.custom_args["nt_epoch"] == mark.read().name
     strange = told(other.attempt_id, email.message_id, "somebody@else.example", email.database_name, now)
@@ -196,9 +197,9 @@ def test_events_about_forgotten_requests_stop_sending_and_tell_who_has_a_letter(
     assert message(engine, 1)["outcome"] == "delivered"
     assert send(Told()).requests == 0
     with database.reading(engine) as session:
-        assert session.get(Brake, "restored") is not None
+        assert session.get(SendPause, str(RESTORE_GUARD)) is not None
         assert sorted(e or 0 for e in session.execute(select(Event.__table__.c.message_id)).scalars())[0] == 0
-    confirm(engine, mark, "Mia", claims.new_id(), now)
+    confirm_restore(engine, mark, "Mia", claims.new_id(), now)
     again = hear(
         engine,
         now,

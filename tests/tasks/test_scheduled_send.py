@@ -10,10 +10,9 @@ import pytest
 from sqlalchemy import Engine
 
 from models import event
-from models import message as messages
-from models.campaign import release_brake, set_brake
 from models.queries.scheduled_send import open_batches
 from models.queries.suppression import suppress
+from models.send_pause import EVERYTHING, PauseScope, pause_sending, resume_sending, send_pauses
 from nurture.channels.base import Cancellation
 from nurture.channels.sendgrid.channel import SendGrid
 from nurture.channels.sendgrid.events import read_events
@@ -181,11 +180,11 @@ def test_letters_whose_call_back_has_no_known_end_never_count_as_sent(
     fill(engine, now, 10)
     send()
     with database.writing(engine) as session:
-        set_brake(session, "all", "stop", "Mia", now)
+        pause_sending(session, EVERYTHING, "stop", "Mia", now)
     sg.faults.script(["accept_then_cut"], "/v3/user/scheduled_sends")
     assert call().missed == 1
     with database.writing(engine) as session:
-        release_brake(session, "all")
+        resume_sending(session, EVERYTHING)
     if again:  # nothing forbids them any more, but what was begun is ended
         assert call().called_back == 1
     pass_time(clock, sg, OVER)
@@ -199,7 +198,7 @@ def test_a_call_back_that_failed_is_asked_about_before_its_letters_count_as_sent
     fill(engine, now, 10)
     send()
     with database.writing(engine) as session:
-        set_brake(session, "all", "stop", "Mia", now)
+        pause_sending(session, EVERYTHING, "stop", "Mia", now)
     sg.faults.script(["500"], "/v3/user/scheduled_sends")
     assert call().missed == 1
     pass_time(clock, sg, OVER)
@@ -225,7 +224,7 @@ def test_held_letters_whose_cancellation_is_gone_are_in_doubt_not_believed_sent(
     fill(engine, now, 10)
     send()
     with database.writing(engine) as session:
-        set_brake(session, "all", "stop", "Mia", now)
+        pause_sending(session, EVERYTHING, "stop", "Mia", now)
     call()
     sg.batches.status.clear()
     pass_time(clock, sg, OVER)
@@ -270,7 +269,7 @@ def test_a_word_before_its_time_proves_only_that_it_is_held(engine, now, sg, clo
     assert hear(engine, clock.now, a_word(attempt, now)).proven == 1
     assert states(engine) == {"scheduled": 10}
     with database.writing(engine) as session:
-        set_brake(session, "all", "stop", "Mia", now)
+        pause_sending(session, EVERYTHING, "stop", "Mia", now)
     assert call().called_back == 1
     pass_time(clock, sg, OVER)
     late = hear(engine, clock.now, a_word(attempt, now + timedelta(seconds=1)))
@@ -294,9 +293,11 @@ def test_the_log_is_asked_about_held_letters_at_the_time_they_left(engine, now, 
 
 
 STOPS: dict[str, Callable[[Any, datetime], Any]] = {
-    "the campaign is paused": lambda s, now: set_brake(s, "campaign:test", "a wrong price", "Mia", now),
-    "all is paused": lambda s, now: set_brake(s, "all", "a wrong price", "Mia", now),
-    "its domain is paused": lambda s, now: set_brake(s, "domain:mail.brunnhold.example", "angry", "the brake", now),
+    "the campaign is paused": lambda s, now: pause_sending(s, PauseScope.campaign("test"), "a wrong price", "Mia", now),
+    "all is paused": lambda s, now: pause_sending(s, EVERYTHING, "a wrong price", "Mia", now),
+    "its domain is paused": lambda s, now: pause_sending(
+        s, PauseScope.domain("mail.brunnhold.example"), "angry", "the breaker", now
+    ),
 }
 
 
@@ -310,8 +311,8 @@ def test_a_pause_calls_held_letters_back_and_they_leave_after_it(engine, now, sg
     pass_time(clock, sg, OVER)
     assert (call().waiting, send().requests, states(engine)) == (20, 0, {"waiting": 20})
     with database.writing(engine) as session:
-        for scope in ("all", "campaign:test", "domain:mail.brunnhold.example"):
-            release_brake(session, scope)
+        for scope in (EVERYTHING, PauseScope.campaign("test"), PauseScope.domain("mail.brunnhold.example")):
+            resume_sending(session, scope)
     send()
     pass_time(clock, sg, OVER)
     call()
@@ -337,7 +338,7 @@ def test_sendgrid_calls_ten_back_at_a_time_and_the_soonest_first(engine, now, sg
     fill(engine, now, 120)
     send(1_000)
     with database.writing(engine) as session:
-        set_brake(session, "all", "stop", "Mia", now)
+        pause_sending(session, EVERYTHING, "stop", "Mia", now)
     done = call()
     assert (done.called_back, done.missed, "ten" in done.trouble) == (10, 2, True)
     pass_time(clock, sg, OVER)
@@ -356,7 +357,7 @@ def test_without_a_batch_nothing_is_offered(engine, now, sg, clock, send) -> Non
     send()
     assert (states(engine), sg.scheduled) == ({"waiting": 10}, [])
     with database.reading(engine) as session:
-        assert "scopes" in messages.brakes(session)["campaign:test"]
+        assert "scopes" in send_pauses(session).why_of[PauseScope.campaign("test")]
 
 
 def test_a_carrier_that_holds_nothing_sends_at_once(engine: Engine, now: datetime, tmp_path: Path) -> None:

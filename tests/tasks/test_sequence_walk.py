@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.account_pause import Rest
+from models.account_pause import ActivePause
 from models.message import WORKING_DAY, State
 from nurture.rules.delivery.states import sort_out
 from nurture.rules.planning.campaign import AccountPolicy, After, Campaign, Hours, Span, Step
@@ -55,7 +55,7 @@ class Account:
     left: set[int] = field(default_factory=set)
     stopped: str | None = None
     gone: set[int] = field(default_factory=set)
-    rest: Rest | None = None
+    rest: ActivePause | None = None
     clicked: set[int] = field(default_factory=set)
 
     def member(self, n: int) -> Member:
@@ -154,7 +154,7 @@ def test_whatever_happens_letters_leave_in_order_in_their_hours_and_never_too_ma
             case "leave":
                 account.gone.add(n)
             case "pause":
-                account.rest = Rest(account.now + timedelta(days=n + 1), "tender", "Sam")
+                account.rest = ActivePause(account.now + timedelta(days=n + 1), "tender", "Sam")
             case "reply" if hours == 400:
                 account.stopped = "reply"
         before = [replace(x) for x in account.letters if x.state is State.ACCEPTED]

@@ -41,10 +41,10 @@ class Witness:
         self.attempts: dict[str, str] = {}
         self.carries: dict[int, tuple[str, str, str, int | None]] = {}  # campaign, letter, address, account
         self.armed: dict[str, int] = {}  # attempt → the commit that armed it
-        self.stops: dict[Any, int] = {}  # address, account or brake → the commit that stopped it
+        self.stops: dict[Any, int] = {}  # address, account or scope of a send pause → the commit that stopped it
         self.accepted: dict[tuple[str, str, str], Taken] = {}
         self.heard: list[Mapping[str, Any]] = []  # events that were answered with "written", not yet applied
-        self.back: dict[Any, float] = {}  # address, account or brake → when it was let go
+        self.back: dict[Any, float] = {}  # address, account or scope of a send pause → when it was let go
         self.known: set[tuple[Any, ...]] = set()  # events that were applied: told once more they change nothing
         self.proven: set[str] = set()
         self.seen: set[tuple[str, str, str]] = set()  # (message or attempt, state before, state after)
@@ -169,7 +169,7 @@ class Witness:
                 self.broken("too late", f"{taken.attempt} left {late} after its last look at stops", story)
             if taken.attempt not in self.armed:
                 self.broken("forbidden step", f"{taken.attempt} left without being armed", story)
-            for stop in (address, account, "all", f"campaign:{campaign}"):
+            for stop in (address, account, "everything", f"campaign:{campaign}"):
                 if self.stops.get(stop, self.commits + 1) < self.armed.get(taken.attempt, self.commits) and (
                     stop != account or campaign == "pumps"
                 ):

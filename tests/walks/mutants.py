@@ -22,7 +22,7 @@ from models.queries import request_steps as steps
 from models.queries import scheduled_send, suppression
 from models.queries.request_steps import Reaped
 from nurture.channels.base import Cancellation
-from nurture.channels.sendgrid import events
+from nurture.channels.sendgrid import answers, events
 from nurture.channels.sendgrid.scheduled_sends import SendGridScheduledSends
 from nurture.rules.delivery import states as rules
 from nurture.rules.delivery.states import Verdict
@@ -56,7 +56,7 @@ class Mutant:
 def server_errors_are_no(patch: Patch) -> None:
     """500 treated as "not sent"."""
     for status in (500, 502, 503, 504):
-        patch.setitem(rules.STATUS, status, Verdict.BUSY)
+        patch.setitem(answers.VERDICTS, status, Verdict.BUSY)
 
 
 def reaps_armed(patch: Patch) -> None:

@@ -14,8 +14,8 @@ from greenlet import getcurrent, greenlet
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from models import event, message
-from models.campaign import release_brake, set_brake
 from models.queries import account_stop, suppression
+from models.send_pause import EVERYTHING, PauseScope, pause_sending, resume_sending
 from nurture.channels.sendgrid.channel import SendGrid
 from nurture.channels.sendgrid.events import read_events
 from nurture.channels.sendgrid.provider_log import AROUND
@@ -224,7 +224,7 @@ class World:
     def _due(self) -> bool:
         """Would a new run of the outbox find anything to do? Asked only so as not to spend the walk on idle runs."""
         due = """SELECT 1 FROM message WHERE state = 'waiting' AND not_before <= :now AND NOT EXISTS (
-                     SELECT 1 FROM brake WHERE scope IN ('all', 'campaign:' || campaign))
+                     SELECT 1 FROM send_pause WHERE scope IN ('everything', 'campaign:' || campaign))
                  UNION SELECT 1 FROM attempt WHERE state IN ('claimed', 'armed') AND lease_until < :now LIMIT 1"""
         return bool(self.stage.raw.execute(due, {"now": f"{self.now:%Y-%m-%d %H:%M:%S.%f}"}).fetchone())
 
@@ -491,17 +491,18 @@ class World:
         self.tell(f"{self.active[-1].name} asks the log" + (", which is blind" if blind else ""))
 
     def move_pause(self) -> None:
-        scope = self.chance.choice(["all", f"campaign:{SHOP}", f"campaign:{PUMPS}"])
+        scope = self.chance.choice([EVERYTHING, PauseScope.campaign(SHOP), PauseScope.campaign(PUMPS)])
         self.tell(f"{scope} is paused")
-        self._write(lambda session: set_brake(session, scope, "the walk", "the walk", self.now))
-        self.witness.stopped(scope)
+        self._write(lambda session: pause_sending(session, scope, "the walk", "the walk", self.now))
+        self.witness.stopped(str(scope))
 
     def move_go_on(self) -> None:
-        scopes = [scope for (scope,) in self.stage.raw.execute("SELECT scope FROM brake ORDER BY scope").fetchall()]
+        rows = self.stage.raw.execute("SELECT scope FROM send_pause ORDER BY scope").fetchall()
+        scopes = [PauseScope.parse(scope) for (scope,) in rows]
         for scope in scopes:  # ours, and those that a 401 has set
-            if self._write(lambda session, scope=scope: release_brake(session, scope)):
+            if self._write(lambda session, scope=scope: resume_sending(session, scope)):
                 self.tell(f"{scope} goes on")
-            self.witness.free(scope)
+            self.witness.free(str(scope))
 
     def move_plan(self) -> None:
         slug = self.chance.choice(sorted(LETTERS))

@@ -127,7 +127,7 @@ def _row(event: dict[str, Any], received_at: datetime) -> dict[str, Any]:
         "attempt_id": attempt_id,
         "provider_id": None if attempt_id else _text(event.get("sg_message_id")),
         "stop": DROPS.get(reason),
-        "epoch": _text(event.get("nt_epoch")),
+        "database_name": _text(event.get("nt_epoch")),
         "url": _text(event.get("url")),
         "machine": kind in (Kind.OPENED, Kind.CLICKED)
         and (_true(event.get("sg_machine_open")) or machine_agent(_text(event.get("useragent")))),

@@ -7,14 +7,14 @@ EVERY = timedelta(seconds=30)  # while letters leave, the mark outside is moved 
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class RestoreMark:
     """How far sending has come with a database."""
 
     name: str
     mark: int
 
 
-def forgotten(inside: Mark | None, outside: Mark | None, where: str) -> str:
+def why_nothing_may_leave(inside: RestoreMark | None, outside: RestoreMark | None, where: str) -> str:
     """Why nothing may be sent until a person has looked; "" when all is well. `where`: the file with the outer mark."""
     if outside is None:
         if inside is None or inside.mark == 0:

@@ -86,7 +86,7 @@ class NeededRoles:
 
 
 def read_roles(body: Mapping[str, Any], needed: Sequence[str]) -> NeededRoles:
-    """A kept lesson for the roles the file asks for today: new ones come last, dropped ones go."""
+    """The learned roles for the roles the file asks for today: new ones come last, dropped ones go."""
     kept = [role for role in body.get("order", ()) if role in needed]
     effects = tuple(RoleEffect(**one) for one in body.get("effects", ()) if one["role"] in needed)
     return NeededRoles((*kept, *(role for role in needed if role not in kept)), effects)
