@@ -37,9 +37,9 @@ from models import (
     metadata,
 )
 from models.bulk_insert import bulk_insert
-from nurture.config import publish
 from nurture.runtime import database as db
 from nurture.runtime.settings import PROJECT
+from tasks import publish
 from tasks.planning.sequences import plan
 
 NOW = datetime(2026, 3, 10, 6, tzinfo=UTC)  # a Tuesday

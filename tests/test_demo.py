@@ -26,7 +26,7 @@ from nurture.cli import demo_days, demo_end, demo_screen, demo_stage
 from nurture.cli.demo_days import FIRST, Day
 from nurture.cli.demo_end import Ending
 from nurture.cli.demo_stage import Occupied, Stage, stage
-from nurture.config import publish
+from tasks import publish
 from nurture.config import scoring as scoring_rules
 from nurture.files import mapping
 from nurture.rendering.composer import Composer

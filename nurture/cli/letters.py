@@ -131,7 +131,7 @@ def apply(
     """Publish campaigns: their files become a version that new leads begin with. Unchanged files publish nothing."""
     import getpass
 
-    from nurture.config import publish
+    from tasks import publish
 
     settings, engine, now = here(at)
     done = publish.publish(engine, settings.templates, campaign, by or getpass.getuser(), now)

@@ -1,14 +1,13 @@
-"""Campaigns are folders: read one, check them all, keep the files of a version. The door to the campaign_* modules."""
+"""Campaigns are folders: read one, keep the files of a version. The door to the campaign_* modules."""
 
 from pathlib import Path
 
-from nurture.checks.campaign import check
 from nurture.config.campaign_file import CampaignError, read_files
 from nurture.config.campaign_folder import digest, files, slugs
 from nurture.config.toml_file import Problem
 from nurture.rules.planning.campaign import Campaign
 
-__all__ = ["CampaignError", "Problem", "check", "digest", "files", "read", "read_files", "slugs"]
+__all__ = ["CampaignError", "Problem", "digest", "files", "read", "read_files", "slugs"]
 
 
 def read(templates: Path, slug: str) -> Campaign:

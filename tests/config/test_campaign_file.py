@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.queries.audience import COLUMNS
+from nurture.checks.campaign import check
 from nurture.config import campaigns
 from nurture.config.campaigns import CampaignError
 from nurture.config.toml_file import duration, lines
@@ -41,7 +42,7 @@ def change(file: Path, old: str, new: str) -> int:
 
 def test_our_own_campaigns_have_nothing_to_mend() -> None:
     assert campaigns.slugs(TEMPLATES) == ["pump-efficiency", "spring-sale"]
-    assert [str(problem) for problem in campaigns.check(TEMPLATES, today=date(2026, 3, 2))] == []
+    assert [str(problem) for problem in check(TEMPLATES, today=date(2026, 3, 2))] == []
 
 
 def test_a_sequence_says_who_gets_which_letter_after_how_long() -> None:
@@ -178,7 +179,7 @@ def test_a_mistake_is_told_with_its_line_and_its_mend(
     if new:  # a line that is missing is told at its table
         assert caught.value.line in range(at - 3, at + new.count("\n") + 1)
         assert "missing" in what or "no end" in what or "account" in new or abs((caught.value.line or 0) - at) <= 2
-    assert any(what in problem.what for problem in campaigns.check(templates, "spring-sale"))
+    assert any(what in problem.what for problem in check(templates, "spring-sale"))
 
 
 def test_every_mistake_is_told_at_once(templates: Path) -> None:
@@ -251,8 +252,8 @@ def test_a_planted_mistake_is_found_in_its_file_and_line(
         line = 1
     else:
         line = change(path, old, new)
-    found = [p for p in campaigns.check(templates, "pump-efficiency") if what in p.what]
-    assert found, [str(p) for p in campaigns.check(templates, "pump-efficiency")]
+    found = [p for p in check(templates, "pump-efficiency") if what in p.what]
+    assert found, [str(p) for p in check(templates, "pump-efficiency")]
     if exact:
         assert (found[0].file, found[0].line) == (file, line)
     assert found[0].mend
@@ -262,14 +263,14 @@ def test_a_file_with_a_misspelt_role_and_a_letter_nobody_gets_are_told(templates
     folder = templates / "pump-efficiency"
     (folder / "why-now" / "body.autorizer.html").write_text("x")
     shutil.copytree(folder / "proof", folder / "proof-old")
-    told = "\n".join(map(str, campaigns.check(templates, "pump-efficiency")))
+    told = "\n".join(map(str, check(templates, "pump-efficiency")))
     assert "“autorizer” is neither a role nor a language we know (did you mean authorizer?)" in told
     assert "pump-efficiency/proof-old/subject.txt:1: no step uses this letter" in told
 
 
 def test_an_offer_that_is_over_is_told_from_the_day_after_its_last(templates: Path) -> None:
     def told(day: int) -> list[str]:
-        return [p.what for p in campaigns.check(TEMPLATES, "spring-sale", today=date(2026, 3, day))]
+        return [p.what for p in check(TEMPLATES, "spring-sale", today=date(2026, 3, day))]
 
     assert told(20) == []
     assert told(21) == ["the offer ended on 2026-03-20; nobody gets a letter"]
@@ -277,7 +278,7 @@ def test_an_offer_that_is_over_is_told_from_the_day_after_its_last(templates: Pa
 
 def test_a_mistake_in_a_frame_is_told_once_not_per_letter(templates: Path) -> None:
     change(templates / "_layout" / "base.txt", "{{ company.name }}", "{{ company.nme }}")
-    problems = campaigns.check(templates)
+    problems = check(templates)
     assert [(p.file, p.what) for p in problems] == [
         ("_layout/base.txt", "'nme' is not known here: did you mean 'name'?")
     ]

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from models import metadata
 from models.send_pause import EVERYTHING, pause_sending, resume_sending
-from nurture.config import publish
+from tasks import publish
 from nurture.rules.delivery.states import Answer, Verdict
 from nurture.runtime import database, supervisor
 from nurture.runtime import settings as settings_module

@@ -14,7 +14,6 @@ from sqlalchemy import Engine
 
 from nurture.channels.mailbox import MailboxChannel
 from nurture.channels.sendgrid.events import SIGNATURE, TIMESTAMP
-from nurture.config import publish
 from nurture.config import scoring as scoring_rules
 from nurture.explain.why import why
 from nurture.files import mapping
@@ -22,7 +21,7 @@ from nurture.rendering.composer import Composer
 from nurture.runtime import database
 from nurture.runtime.settings import PROJECT, Settings
 from nurture.web import create_app
-from tasks import feedback, handoff, intake, reporting, segmentation
+from tasks import feedback, handoff, intake, publish, reporting, segmentation
 from tasks.delivery import outbox
 from tasks.planning import sequences
 from tasks.scoring import scores as scoring
