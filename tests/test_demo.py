@@ -26,7 +26,6 @@ from nurture.cli import demo_days, demo_end, demo_screen, demo_stage
 from nurture.cli.demo_days import FIRST, Day
 from nurture.cli.demo_end import Ending
 from nurture.cli.demo_stage import Occupied, Stage, stage
-from tasks import publish
 from nurture.config import scoring as scoring_rules
 from nurture.files import mapping
 from nurture.rendering.composer import Composer
@@ -37,7 +36,7 @@ from nurture.runtime.supervisor import ServiceUrls
 from nurture.simulation.inbox import read
 from nurture.simulation.provider import Provider
 from nurture.web import create_app
-from tasks import feedback, handoff, reporting, segmentation
+from tasks import feedback, handoff, publish, reporting, segmentation
 from tasks.delivery import outbox
 from tasks.intake import import_file
 from tasks.planning import promotions, sequences

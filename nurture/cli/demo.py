@@ -16,10 +16,10 @@ from nurture.cli.console import err, explained, say_error
 from nurture.cli.demo_days import FIRST, SEED, Morning
 from nurture.cli.demo_screen import Screen, stopwatch
 from nurture.cli.demo_stage import Occupied, Stage, stage
-from tasks import publish
 from nurture.runtime import supervisor
 from nurture.simulation.provider import Provider
 from nurture.simulation.simulator import NotWelcome, Town
+from tasks import publish
 
 BY = "the demo"
 

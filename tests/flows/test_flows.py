@@ -15,11 +15,11 @@ from sqlalchemy import Engine
 
 from models import metadata
 from models.send_pause import EVERYTHING, pause_sending, resume_sending
-from tasks import publish
 from nurture.rules.delivery.states import Answer, Verdict
 from nurture.runtime import database, supervisor
 from nurture.runtime import settings as settings_module
 from nurture.runtime.settings import PROJECT, Settings
+from tasks import publish
 from tests.doubles.sendgrid import SendGridDouble
 from tests.runtime.test_supervisor import free_port
 from tests.support import outbox
