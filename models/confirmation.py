@@ -12,8 +12,6 @@ from models.contact import Contact, Market
 from models.segment import Role, Segment
 from models.types import Id, Moment
 
-FIELDS = ("role", "persona", "department", "seniority")  # what a person can speak of
-
 
 class Confirmation(SQLModel, table=True):
     """The record: one row for each thing said. Append-only; the last word on a field is the one that stands."""
@@ -22,7 +20,7 @@ class Confirmation(SQLModel, table=True):
     contact_id: int = Field(foreign_key="contact.id", index=True, sa_type=Id)
     at: datetime = Field(sa_type=Moment)
     by: str
-    field: str  # one of FIELDS
+    field: str  # one of models.segment.CONFIRMABLE
     was: str | None = None  # what we had believed
     was_confidence: float | None = None  # how surely; None where we keep no confidence
     said: str

@@ -10,7 +10,7 @@ from models.queries import ledger as ledgers
 from models.queries import lifecycle as lives
 from nurture.rules.reporting.ledger import CampaignFunnel, LedgerLine, funnels, ledger, ledger_page
 from nurture.rules.segmentation import lifecycle
-from nurture.rules.segmentation.lifecycle import Rung
+from nurture.rules.segmentation.lifecycle import FunnelStage
 from nurture.runtime import database
 from tasks.task import task
 
@@ -44,7 +44,7 @@ def report(engine: Engine, now: datetime, campaign: str | None = None) -> Ledger
 
 
 @task(run_name="funnel by stage")
-def funnel(engine: Engine, now: datetime) -> list[Rung]:
+def funnel(engine: Engine, now: datetime) -> list[FunnelStage]:
     """How many leads are in each stage, went on from it, and how long they stayed, from the logged transitions."""
     with database.reading(engine) as session:
         beside = [str(stage) for stage in lifecycle.BESIDE.values()]

@@ -1,42 +1,67 @@
 """Segmentation: titles become roles and personas, orders become kinds of shoppers, deals and orders move stages."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import Engine
+from sqlmodel import Session
 
 from models import activity, opportunity
 from models import order as orders
-from models import segment as segments
+from models.activity import Deeds
 from models.bulk_upsert import share
-from models.confirmation import FIELDS
 from models.contact import Contact, Market, StageMove, move_stages
+from models.order import Purchases
 from models.role_change import RoleChangeRow, add_role_changes
+from models.segment import NewSegment, SegmentPerson, SegmentValues, save_segments, says_otherwise, segment_people
 from nurture.config import segments as segment_rules
 from nurture.rules.segmentation import lifecycle
 from nurture.rules.segmentation import segments as segmentation
-from nurture.rules.segmentation.segments import SegmentRules
+from nurture.rules.segmentation.segments import NextStage, SegmentRules
 from nurture.rules.segmentation.titles import TitleTables, load_tables, read_title
 from nurture.runtime import database
 from tasks.task import task
 
 CHUNK = 4_000
 MONTH = timedelta(days=30)
-CONTENT = {market.value: dict.fromkeys(segmentation.READ) for market in Market}
+CONTENT_KINDS = {market.value: dict.fromkeys(segmentation.ENGAGED_KINDS) for market in Market}
 
 
 @dataclass(frozen=True)
 class Segmented:
+    """What a run did, in contacts."""
+
     contacts: int
     changed: int  # segments written: new ones and those that say something else than yesterday
     confirmed: int  # of whom a person has confirmed something
     moved: int  # stages
 
 
+@dataclass(frozen=True, slots=True)
+class SegmentationInput:
+    """Some contacts with everything the rules look at, by contact id, or by account id for deals."""
+
+    people: Sequence[SegmentPerson]
+    activities: Mapping[int, Sequence[Deeds]]
+    purchases: Mapping[int, Purchases]
+    deals: Mapping[int, Mapping[str, int]]
+    read: Mapping[int, int]  # how many different things they read in 30 days
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentationOutput:
+    """What the rules said of some contacts, to be saved."""
+
+    segments: list[NewSegment] = field(default_factory=list)
+    moves: list[StageMove] = field(default_factory=list)
+    role_changes: list[RoleChangeRow] = field(default_factory=list)
+
+
 @lru_cache(1)
 def titles() -> TitleTables:
+    """The shipped tables of job titles, loaded once."""
     return load_tables()
 
 
@@ -56,41 +81,64 @@ def segment(
         start, last = share(session, Contact, shard, shards)
     while start <= last:
         with database.reading(engine) as session:
-            people = segments.people(session, start, last, CHUNK, now)
-            if not people:
-                break
-            done = activity.deeds(session, {person["id"]: person["market"] for person in people}, CONTENT, now)
-            bought = orders.purchases(session, people[0]["id"], people[-1]["id"], now)
-            deals = opportunity.deals(session, {person["account_id"] for person in people}, now)
-            rising = [one for one, hers in done.items() if segmentation.may_rise(hers, rules.champion)]
-            read = activity.pieces(session, rising, now - MONTH, now) if rising else {}
-        rows: list[dict[str, Any]] = []
-        moves: list[StageMove] = []
-        roles: list[RoleChangeRow] = []
-        for person in people:
-            hers = done.get(person["id"], [])
-            if person["market"] == Market.B2B:
-                move = segmentation.deal_move(person["stage"], deals.get(person["account_id"], {}))
-                move = move or lifecycle.sign_of_life(person["stage"], hers)
-                if person["confirmed_by"] and person["confirmed"] is None:
-                    person["confirmed"] = FIELDS
-                reading = read_title(person["title"] or "", tables)
-                found = segmentation.segment(reading, hers, person, now, rules.champion, read.get(person["id"], 0))
-            else:
-                found = segmentation.shopper_segment(bought.get(person["id"]), now, rules.shopper)
-                browses = any(deeds.this_month for deeds in hers)
-                move = segmentation.shopper_move(person["stage"], found["shopper"], browses)
-            if move:
-                moves.append(StageMove(person["id"], person["stage"], move.to, move.why))
-            confirmed += bool(person["confirmed_by"])
-            if person["segmented_at"] is not None and found["role"] != person["role"]:
-                roles.append(RoleChangeRow(person["id"], now, person["role"], found["role"], found["evidence"]))
-            if person["segmented_at"] is None or any(person[name] != value for name, value in found.items()):
-                as_read = {"contact_id": person["id"], "confirmed_at": person["confirmed_at"]}
-                rows.append({**as_read, "segmented_at": now, **found})
+            found = _load(session, start, last, now, rules)
+        if not found.people:
+            break
+        result = _decide(found, tables, rules, now)
         with database.writing(engine) as session:
-            segments.write(session, rows)
-            add_role_changes(session, roles)
-            moved += move_stages(session, moves, now)
-        contacts, changed, start = contacts + len(people), changed + len(rows), people[-1]["id"] + 1
+            save_segments(session, result.segments)
+            add_role_changes(session, result.role_changes)
+            moved += move_stages(session, result.moves, now)
+        contacts, changed = contacts + len(found.people), changed + len(result.segments)
+        confirmed += sum(bool(person.confirmed_by) for person in found.people)
+        start = found.people[-1].id + 1
     return Segmented(contacts, changed, confirmed, moved)
+
+
+def _load(session: Session, start: int, last: int, now: datetime, rules: SegmentRules) -> SegmentationInput:
+    people = segment_people(session, start, last, CHUNK, now)
+    if not people:
+        return SegmentationInput([], {}, {}, {}, {})
+    done = activity.deeds(session, {person.id: person.market for person in people}, CONTENT_KINDS, now)
+    rising = [one for one, theirs in done.items() if segmentation.may_be_champion(theirs, rules.champion)]
+    return SegmentationInput(
+        people,
+        done,
+        orders.purchases(session, people[0].id, people[-1].id, now),
+        opportunity.deals(session, {person.account_id for person in people}, now),
+        activity.pieces(session, rising, now - MONTH, now) if rising else {},
+    )
+
+
+def _decide(found: SegmentationInput, tables: TitleTables, rules: SegmentRules, now: datetime) -> SegmentationOutput:
+    result = SegmentationOutput()
+    for person in found.people:
+        if person.market == Market.B2B:
+            values, next_stage = _business_contact(person, found, tables, rules, now)
+        else:
+            values, next_stage = _shopper(person, found, rules, now)
+        if next_stage:
+            result.moves.append(StageMove(person.id, person.stage, next_stage.to, next_stage.why))
+        if person.segmented_at is not None and values.role != person.role:
+            result.role_changes.append(RoleChangeRow(person.id, now, person.role, values.role, values.evidence))
+        if says_otherwise(person, values):
+            result.segments.append(NewSegment(person.id, person.confirmed_at, now, values))
+    return result
+
+
+def _business_contact(
+    person: SegmentPerson, found: SegmentationInput, tables: TitleTables, rules: SegmentRules, now: datetime
+) -> tuple[SegmentValues, NextStage | None]:
+    done = found.activities.get(person.id, ())
+    deals = found.deals.get(person.account_id, {}) if person.account_id is not None else {}
+    next_stage = segmentation.deal_stage(person.stage, deals) or lifecycle.stage_by_behaviour(person.stage, done)
+    reading = read_title(person.title or "", tables)
+    return segmentation.segment(reading, done, person, now, rules.champion, found.read.get(person.id, 0)), next_stage
+
+
+def _shopper(
+    person: SegmentPerson, found: SegmentationInput, rules: SegmentRules, now: datetime
+) -> tuple[SegmentValues, NextStage | None]:
+    values = segmentation.shopper_segment(found.purchases.get(person.id), now, rules.shopper)
+    browses = any(deeds.this_month for deeds in found.activities.get(person.id, ()))
+    return values, segmentation.shopper_stage(person.stage, values.shopper or "", browses)

@@ -79,22 +79,29 @@ def _of_lead(lead: str, said: dict[str, str], by: str, json: bool, at: "datetime
         if contact_id is None:
             raise typer.BadParameter(f"no business contact has the address {lead}: check the spelling, or import them")
         new = confirmation.confirm(session, contact_id, said, by or getpass.getuser(), now) if said else []
-        stands = segment.of(session, contact_id)
+        stands = segment.segment_of(session, contact_id)
         confirmed = confirmation.confirmed_fields(session, [contact_id]).get(contact_id, {})
     if json:
         words = {field: word._asdict() for field, word in confirmed.items()}
-        print_json({"lead": lead, "changed": [one._asdict() for one in new], "segment": stands, "confirmed": words})
+        print_json(
+            {
+                "lead": lead,
+                "changed": [one._asdict() for one in new],
+                "segment": stands._asdict() if stands else {},
+                "confirmed": words,
+            }
+        )
         return
     if said and not new:
         out.print("that was confirmed before; nothing changes")
-    for field in confirmation.FIELDS:
+    for field in segment.CONFIRMABLE:
         word = confirmed.get(field)
-        sure = stands.get(f"{field}_confidence")
+        sure = getattr(stands, f"{field}_confidence", None)
         how = f", confirmed by {word.by} on {word.at:%-d %B %Y} (was {word.was or 'unknown'})" if word else ""
         how = how or (f", confidence {sure:.2f}" if sure else "")
-        out.print(f"{field:<11} {stands.get(field) or 'unknown'}{how}", markup=False)
-    if stands.get("evidence"):
-        out.print(f"{'because':<11} {stands['evidence']}", markup=False)
+        out.print(f"{field:<11} {getattr(stands, field, None) or 'unknown'}{how}", markup=False)
+    if stands and stands.evidence:
+        out.print(f"{'because':<11} {stands.evidence}", markup=False)
 
 
 def _cells(opened: "DataFile", place: int) -> "Iterator[str]":

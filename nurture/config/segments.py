@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from nurture.config.toml_file import Problem, Reader, lines
-from nurture.rules.segmentation.segments import CHAMPIONS, READ, SHOPPERS, ChampionRules, SegmentRules, ShopperRules
+from nurture.rules.segmentation.segments import (
+    CHAMPIONS,
+    ENGAGED_KINDS,
+    SHOPPERS,
+    ChampionRules,
+    SegmentRules,
+    ShopperRules,
+)
 from nurture.runtime.settings import settings
 
 FILE = "segments.toml"
@@ -64,7 +71,11 @@ def _champion(reader: Reader, table: dict[str, Any]) -> ChampionRules:
         _count(reader, one, path, "activities", usual.times),
         _count(reader, one, path, "kinds", usual.kinds),
         _count(reader, one, path, "pieces", usual.pieces),
-        tuple(kind for kind in speaks if reader.choose(kind, (*path, "speaks"), tuple(READ), "the kind of activity")),
+        tuple(
+            kind
+            for kind in speaks
+            if reader.choose(kind, (*path, "speaks"), tuple(ENGAGED_KINDS), "the kind of activity")
+        ),
         _days(reader, one, path, "keeps", usual.keeps),
         confidence,
     )

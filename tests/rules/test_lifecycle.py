@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from models import Activity, Transition
 from models.activity import Deeds
 from models.contact import Market, Stage
-from nurture.rules.segmentation.lifecycle import BESIDE, PATH, PHASE, markdown, median_days, sign_of_life
+from nurture.rules.segmentation.lifecycle import BESIDE, PATH, PHASE, markdown, median_days, stage_by_behaviour
 from tasks import reporting, segmentation
 from tests.support import plain_campaigns
 from tests.support.people import add
@@ -35,11 +35,11 @@ def test_a_stranger_who_reads_us_is_a_lead_and_an_accepted_lead_who_met_us_is_qu
     def did(kind: str) -> Deeds:
         return Deeds(1, kind, 1.0, 1, 1, 1, now)
 
-    assert sign_of_life(Stage.DISCOVERY, []) is None
-    assert sign_of_life(Stage.DISCOVERY, [did("email_open")]) is None  # machines open, too
-    assert sign_of_life(Stage.DISCOVERY, [did("download")]) == (Stage.LEAD, "has shown interest (downloads)")
-    assert sign_of_life(Stage.SAL, [did("meeting")]) == (Stage.SQL, "has met sales")
-    assert sign_of_life(Stage.MQL, [did("meeting")]) is None
+    assert stage_by_behaviour(Stage.DISCOVERY, []) is None
+    assert stage_by_behaviour(Stage.DISCOVERY, [did("email_open")]) is None  # machines open, too
+    assert stage_by_behaviour(Stage.DISCOVERY, [did("download")]) == (Stage.LEAD, "has shown interest (downloads)")
+    assert stage_by_behaviour(Stage.SAL, [did("meeting")]) == (Stage.SQL, "has met sales")
+    assert stage_by_behaviour(Stage.MQL, [did("meeting")]) is None
 
 
 def test_the_funnel_counts_who_reached_each_stage_who_went_on_and_how_long_they_stayed(

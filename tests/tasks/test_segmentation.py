@@ -41,7 +41,7 @@ def bought(last: int, lately: int = 1, ever: int = 1) -> Purchases:
     ],
 )
 def test_a_shopper_is_what_the_last_year_says(orders: Purchases | None, kind: str) -> None:
-    assert segmentation.shopper(orders, NOW) == kind
+    assert segmentation.shopper_kind(orders, NOW) == kind
 
 
 def deeds(kind: str, this_month: int, days: float = 1) -> Deeds:
@@ -51,20 +51,20 @@ def deeds(kind: str, this_month: int, days: float = 1) -> Deeds:
 def test_a_champion_is_made_by_many_deeds_of_several_kinds() -> None:
     many = [deeds("pricing_view", 3), deeds("download", 2), deeds("email_click", 1)]
     assert "6 activities in 30 days (prices, downloads, links in letters), 4 different pieces" in (
-        segmentation.champion(many, None, NOW, pieces=4) or ""
+        segmentation.champion_evidence(many, None, NOW, pieces=4) or ""
     )
-    assert segmentation.champion(many, None, NOW, pieces=3) is None  # the same page again and again
-    assert segmentation.champion([*many, deeds("forward", 1)], None, NOW)  # but they told somebody
-    assert segmentation.champion(many[:2], None, NOW, pieces=9) is None
-    assert segmentation.champion([deeds("page_view", 50)], None, NOW, pieces=9) is None
-    assert segmentation.champion([deeds("email_open", 50), *many[:2]], None, NOW, pieces=9) is None
+    assert segmentation.champion_evidence(many, None, NOW, pieces=3) is None  # the same page again and again
+    assert segmentation.champion_evidence([*many, deeds("forward", 1)], None, NOW)  # but they told somebody
+    assert segmentation.champion_evidence(many[:2], None, NOW, pieces=9) is None
+    assert segmentation.champion_evidence([deeds("page_view", 50)], None, NOW, pieces=9) is None
+    assert segmentation.champion_evidence([deeds("email_open", 50), *many[:2]], None, NOW, pieces=9) is None
 
 
 def test_a_champion_stays_one_while_seen() -> None:
     quiet, gone = [deeds("page_view", 0, days=59)], [deeds("page_view", 0, days=61)]
-    assert segmentation.champion(quiet, "champion", NOW)
-    assert segmentation.champion(quiet, "user", NOW) is None
-    assert segmentation.champion(gone, "champion", NOW) is None
+    assert segmentation.champion_evidence(quiet, "champion", NOW)
+    assert segmentation.champion_evidence(quiet, "user", NOW) is None
+    assert segmentation.champion_evidence(gone, "champion", NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_champion_stays_one_while_seen() -> None:
     ],
 )
 def test_deals_move_the_people_of_an_account(stage: str, deals: dict[str, int], to: str | None) -> None:
-    move = segmentation.deal_move(stage, deals)
+    move = segmentation.deal_stage(stage, deals)
     assert (move.to if move else None) == to
 
 
@@ -100,14 +100,14 @@ def test_deals_move_the_people_of_an_account(stage: str, deals: dict[str, int], 
     ],
 )
 def test_orders_move_a_shopper(stage: str, kind: str, browses: bool, to: str | None) -> None:
-    move = segmentation.shopper_move(stage, kind, browses)
+    move = segmentation.shopper_stage(stage, kind, browses)
     assert (move.to if move else None) == to
 
 
 # in the database
 
 
-def a_town(engine: Engine) -> None:
+def settle_contacts(engine: Engine) -> None:
     """Contact 1 Zoë, 2 her CFO, 3 the assistant, 4 a title nobody knows (all of account 7), 5 and 6 shoppers."""
     made = {"traits": {}, "created_at": NOW - 400 * DAY, "updated_at": NOW - 400 * DAY}
     add(engine, Account, {"id": 7, "key": "foo", "name": "Foo & Søns <GmbH>", **made})
@@ -138,7 +138,7 @@ def stages(engine: Engine) -> dict[int, str]:
 
 
 def test_titles_become_roles_with_how_sure_and_why(engine: Engine) -> None:
-    a_town(engine)
+    settle_contacts(engine)
     assert segment(engine, NOW).contacts == 6
     found = segments(engine)
     assert [found[one]["role"] for one in (1, 2, 3, 4)] == ["specifier", "finance", "gatekeeper", None]
@@ -149,7 +149,7 @@ def test_titles_become_roles_with_how_sure_and_why(engine: Engine) -> None:
 
 
 def test_a_champion_is_no_gatekeeper_and_keeps_the_titles_role(engine: Engine) -> None:
-    a_town(engine)
+    settle_contacts(engine)
     for one in (1, 2, 3, 4):
         act(engine, one, "pricing_view", "download", "webinar", "form", "email_click", "page_view")
     segment(engine, NOW)
@@ -159,7 +159,7 @@ def test_a_champion_is_no_gatekeeper_and_keeps_the_titles_role(engine: Engine) -
 
 
 def test_what_happens_later_makes_no_champion_today(engine: Engine) -> None:
-    a_town(engine)
+    settle_contacts(engine)
     act(engine, 1, "pricing_view", "download", "webinar", "form", "email_click", "page_view", at=NOW + DAY)
     segment(engine, NOW)
     assert segments(engine)[1]["role"] == "specifier"
@@ -171,7 +171,7 @@ def says(engine: Engine, contact: int, at: datetime = NOW, **what: str) -> list[
 
 
 def test_a_persons_word_wins_for_good_and_what_was_believed_is_kept(engine: Engine) -> None:
-    a_town(engine)
+    settle_contacts(engine)
     segment(engine, NOW)
     assert [(row.was, row.said) for row in says(engine, 1, role="authorizer")] == [("specifier", "authorizer")]
     assert says(engine, 1, role="authorizer") == []  # said twice, written down once
@@ -192,14 +192,14 @@ def test_a_persons_word_wins_for_good_and_what_was_believed_is_kept(engine: Engi
 
 
 def test_a_word_spoken_while_the_rules_were_looking_is_not_overwritten(engine: Engine) -> None:
-    a_town(engine)
+    settle_contacts(engine)
     segment(engine, NOW)
     with database.reading(engine) as session:
-        [zoe] = stored.people(session, 1, 1, 1, NOW)
+        [zoe] = stored.segment_people(session, 1, 1, 1, NOW)
     says(engine, 1, role="finance")
     found = segmentation.segment(read_title("Assistant to the CEO", load_tables()), [], zoe, NOW)
     with database.writing(engine) as session:
-        stored.write(session, [{"contact_id": 1, "confirmed_at": zoe["confirmed_at"], "segmented_at": NOW, **found}])
+        stored.save_segments(session, [stored.NewSegment(1, zoe.confirmed_at, NOW, found)])
     assert segments(engine)[1]["role"] == "finance"
 
 
@@ -213,7 +213,7 @@ def test_what_is_no_role_cannot_be_confirmed() -> None:
 def test_the_thresholds_are_read_from_a_file_and_mistakes_have_a_line() -> None:
     rules = segment_rules.read_text('[champion]\nactivities = 2\nkinds = 1\npieces = 1\n[shopper]\nlapsed = "P99D"')
     assert (rules.champion.times, rules.shopper.lapsed) == (2, 99 * DAY)
-    assert segmentation.champion([deeds("page_view", 2)], None, NOW, rules.champion, pieces=1)
+    assert segmentation.champion_evidence([deeds("page_view", 2)], None, NOW, rules.champion, pieces=1)
     with pytest.raises(segment_rules.SegmentRulesError) as wrong:
         segment_rules.read_text('[champion]\nspeaks = ["repy"]\nkinds = 0\n[shopper]\nlapsing = "P1Y"')
     assert sorted(problem.line or 0 for problem in wrong.value.problems) == [2, 3, 5]
@@ -221,7 +221,7 @@ def test_the_thresholds_are_read_from_a_file_and_mistakes_have_a_line() -> None:
 
 
 def test_different_pieces_make_a_champion_one_page_does_not(engine: Engine) -> None:
-    a_town(engine)
+    settle_contacts(engine)
     for contact, details in ((1, "abcdef"), (2, "aaaaaa"), (4, "aaaaaa")):
         for place, (kind, detail) in enumerate(zip(["page_view", "download", "email_click"] * 2, details, strict=True)):
             add(engine, Activity, {"dedupe": contact * 100 + place, "contact_id": contact, "kind": kind,
@@ -233,7 +233,7 @@ def test_different_pieces_make_a_champion_one_page_does_not(engine: Engine) -> N
 
 
 def test_segmenting_twice_changes_nothing(engine: Engine) -> None:
-    a_town(engine)
+    settle_contacts(engine)
     first = segment(engine, NOW)
     assert (first.changed, first.contacts) == (6, 6)
     before = segments(engine)
@@ -242,7 +242,7 @@ def test_segmenting_twice_changes_nothing(engine: Engine) -> None:
 
 
 def test_shoppers_and_their_stages_follow_their_orders(engine: Engine) -> None:
-    a_town(engine)
+    settle_contacts(engine)
     for number, days in enumerate((5, 50, 100, 150)):
         add(engine, Order, {"key": f"o{number}", "contact_id": 5, "at": NOW - days * DAY, "amount_cents": 2_500})
     act(engine, 6, "page_view")
@@ -256,7 +256,7 @@ def test_shoppers_and_their_stages_follow_their_orders(engine: Engine) -> None:
 
 
 def test_a_deal_moves_everybody_of_the_account_and_is_logged(engine: Engine) -> None:
-    a_town(engine)
+    settle_contacts(engine)
     deal = {"key": "d1", "account_id": 7, "name": "Pumps", "outcome": "won", "traits": {}}
     add(engine, Opportunity, {**deal, "opened_at": NOW - DAY, "closed_at": NOW + 2 * DAY})
     assert segment(engine, NOW - 2 * DAY).moved == 0
@@ -276,6 +276,6 @@ def test_a_deal_moves_everybody_of_the_account_and_is_logged(engine: Engine) -> 
 
 
 def test_shards_together_are_the_whole(engine: Engine) -> None:
-    a_town(engine)
+    settle_contacts(engine)
     parts = [segment(engine, NOW, shard, 4) for shard in range(4)]
     assert sum(part.contacts for part in parts) == len(segments(engine)) == 6

@@ -1,12 +1,11 @@
 """Where a lead stands on the way from stranger to customer: the stages of both markets, in order, and their phases."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from models.activity import Deeds
 from models.contact import Market, Stage
-from nurture.rules.segmentation.segments import READ, Move
+from nurture.rules.segmentation.segments import ENGAGED_KINDS, NextStage
 
 Counts = Mapping[tuple[str, str], int]  # (market, stage) → contacts
 PATH: dict[str, tuple[Stage, ...]] = {
@@ -25,19 +24,19 @@ PHASE = {  # reach → act → convert → engage
 }  # fmt: skip
 
 
-def sign_of_life(stage: str, done: Iterable[Deeds]) -> Move | None:
+def stage_by_behaviour(stage: str, done: Iterable[Deeds]) -> NextStage | None:
     """Where a business contact's own behaviour takes them: a stranger who reads us is a lead, an accepted lead who met
     us this month is qualified by sales."""
     if stage == Stage.DISCOVERY:
-        first = next((deeds for deeds in done if deeds.kind in READ), None)
-        return Move(Stage.LEAD, f"has shown interest ({READ[first.kind]})") if first else None
+        first = next((deeds for deeds in done if deeds.kind in ENGAGED_KINDS), None)
+        return NextStage(Stage.LEAD, f"has shown interest ({ENGAGED_KINDS[first.kind]})") if first else None
     if stage == Stage.SAL and any(deeds.kind == "meeting" and deeds.this_month for deeds in done):
-        return Move(Stage.SQL, "has met sales")
+        return NextStage(Stage.SQL, "has met sales")
     return None
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
+class FunnelStage:
     """One stage of the funnel, in contacts. `reached`: came here or further. Shares 0–1; None where nobody could."""
 
     market: str
@@ -48,38 +47,38 @@ class Rung:
     conversion: float | None  # share of `reached` that went on to a later stage of the path; beside it: that came back
     median_days: float | None  # in this stage, of those who left it
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, str | int | float | None]:
         """The documented row of `nurture funnel --json`."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return asdict(self)
 
 
 def funnel(
     here: Counts, furthest: Counts, visited: Counts, returned: Counts,
     stays: Mapping[tuple[str, str], Mapping[int, int]],
-) -> list[Rung]:  # fmt: skip
+) -> list[FunnelStage]:  # fmt: skip
     """The funnel of both markets. All keys are (market, stage).
 
     `here`: who stands there. `furthest`: whose furthest stage of the path it is. `visited`, `returned`: for the stages
     beside the path, who was ever there and who left. `stays`: hours in the stage → how many stays of that length.
     """
-    rungs = []
+    stages = []
     for market, path in PATH.items():
         reached = [sum(furthest.get((market, stage), 0) for stage in path[place:]) for place in range(len(path))]
         if not sum(reached) and not any(here.get((market, stage)) for stage in (*path, BESIDE[market])):
             continue
         for place, stage in enumerate(path):
             on = reached[place + 1] if place + 1 < len(path) else None
-            rungs.append(
-                Rung(market, PHASE[stage], stage, here.get((market, stage), 0), reached[place],
+            stages.append(
+                FunnelStage(market, PHASE[stage], stage, here.get((market, stage), 0), reached[place],
                      _share(on, reached[place]), median_days(stays.get((market, stage), {})))
             )  # fmt: skip
         aside = BESIDE[market]
         came = visited.get((market, aside), 0)
-        rungs.append(
-            Rung(market, PHASE[aside], aside, here.get((market, aside), 0), came,
+        stages.append(
+            FunnelStage(market, PHASE[aside], aside, here.get((market, aside), 0), came,
                  _share(returned.get((market, aside), 0), came), median_days(stays.get((market, aside), {})))
         )  # fmt: skip
-    return rungs
+    return stages
 
 
 def _share(part: int | None, whole: int) -> float | None:
@@ -97,16 +96,15 @@ def median_days(hours: Mapping[int, int]) -> float | None:
     return None
 
 
-def markdown(rungs: Sequence[Rung]) -> str:
+def markdown(stages: Sequence[FunnelStage]) -> str:
     """The funnel as a page: figures only."""
     page = [
         "| market | phase | stage | here | reached | went on | median days |",
         "|---|---|---|--:|--:|--:|--:|",
     ]
-    for rung in rungs:
-        share = "" if rung.conversion is None else f"{rung.conversion:.1%}"
-        days = "" if rung.median_days is None else f"{rung.median_days:,.1f}"
-        page.append(
-            f"| {rung.market} | {rung.phase} | {rung.stage} | {rung.here:,} | {rung.reached:,} | {share} | {days} |"
-        )
+    for stage in stages:
+        share = "" if stage.conversion is None else f"{stage.conversion:.1%}"
+        days = "" if stage.median_days is None else f"{stage.median_days:,.1f}"
+        counts = f"{stage.here:,} | {stage.reached:,} | {share} | {days}"
+        page.append(f"| {stage.market} | {stage.phase} | {stage.stage} | {counts} |")
     return "\n".join(page)

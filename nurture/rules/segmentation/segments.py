@@ -5,20 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from models.activity import Deeds
 from models.contact import Stage
 from models.order import Purchases
-from models.segment import Role
+from models.segment import Role, SegmentPerson, SegmentValues
 from nurture.rules.segmentation.titles import DEPARTMENTS, LEVELS, ROLES, UNKNOWN, TitleReading
 
-READ = MappingProxyType({  # what shows that somebody works with our content; machines open letters too, so not that
+ENGAGED_KINDS = MappingProxyType({  # what shows that somebody works with our content; machines open letters, too
     "page_view": "pages", "pricing_view": "prices", "download": "downloads", "webinar": "webinars", "form": "forms",
     "demo_request": "demos", "email_click": "links in letters", "forward": "forwards", "reply": "replies",
     "meeting": "meetings",
 })  # fmt: skip
-RISES = frozenset({Role.USER, Role.SPECIFIER, None})  # who decides, pays or buys is needed as what they are
+MAY_BECOME_CHAMPION = frozenset(
+    {Role.USER, Role.SPECIFIER, None}
+)  # who decides, pays or buys is needed as what they are
 BELIEVED = 0.5  # from this confidence on the title's role stands beside the champion's
 
 
@@ -37,7 +39,7 @@ class ChampionRules:
 
 @dataclass(frozen=True, slots=True)
 class ShopperRules:
-    """Where one kind of shopper ends and the next begins. The first that holds, from top to bottom of `shopper`."""
+    """Where one kind of shopper ends and the next begins. The first that holds in `shopper_kind` counts."""
 
     lapsed: timedelta = timedelta(days=180)  # no order for longer than this
     lapsing: timedelta = timedelta(days=90)  # no order for longer than this
@@ -48,7 +50,7 @@ class ShopperRules:
 CHAMPIONS, SHOPPERS = ChampionRules(), ShopperRules()
 
 
-class Move(NamedTuple):
+class NextStage(NamedTuple):
     """A lead goes to another stage, and why."""
 
     to: Stage
@@ -64,34 +66,45 @@ class SegmentRules:
 
 
 def segment(
-    reading: TitleReading, done: Iterable[Deeds], was: Mapping[str, Any], now: datetime,
+    reading: TitleReading, done: Iterable[Deeds], person: SegmentPerson, now: datetime,
     rules: ChampionRules = CHAMPIONS, pieces: int = 0,
-) -> dict[str, Any]:  # fmt: skip
+) -> SegmentValues:  # fmt: skip
     """A business contact's segment: what a person confirmed, else what the title says; champion by behaviour.
 
-    `was`: the segment that stands (role, persona, department, seniority, title_role, confirmed), all None at first.
-    `pieces`: how many different things they have read in 30 days.
+    `person`: the contact with the segment that stands. `pieces`: how many different things they have read in 30 days.
     """
     role = None if reading.role == UNKNOWN else reading.role
     said = [f"{one.phrase!r} → {one.says}" for one in reading.evidence]
-    found: dict[str, Any] = {
-        "role": role,
-        "title_role": role if reading.role_confidence >= BELIEVED else None,
-        "role_confidence": reading.role_confidence,
-        "persona": None if reading.persona == UNKNOWN else reading.persona,
-        "persona_confidence": reading.persona_confidence,
-        "department": reading.department if reading.department_confidence >= BELIEVED else None,
-        "seniority": reading.seniority,
-        "shopper": None, "recency_days": None, "frequency": None, "monetary_cents": None,
-    }  # fmt: skip
-    theirs = was.get("confirmed") or ()
-    if "role" not in theirs and role in RISES and (earned := champion(done, was.get("role"), now, rules, pieces)):
-        found |= {"role": Role.CHAMPION.value, "role_confidence": rules.confidence}
-        said.insert(0, earned)
-    found |= {name: was[name] for name in theirs} | {f"{n}_confidence": 1.0 for n in ("role", "persona") if n in theirs}
-    if "role" in theirs and found["role"] != Role.CHAMPION:
-        found["title_role"] = found["role"]  # the title was corrected; a champion is still what the title says
-    return found | {"evidence": "; ".join(said) or None}
+    found = SegmentValues(
+        role=role,
+        title_role=role if reading.role_confidence >= BELIEVED else None,
+        role_confidence=reading.role_confidence,
+        persona=None if reading.persona == UNKNOWN else reading.persona,
+        persona_confidence=reading.persona_confidence,
+        department=reading.department if reading.department_confidence >= BELIEVED else None,
+        seniority=reading.seniority,
+    )
+    if "role" not in person.confirmed_fields and role in MAY_BECOME_CHAMPION:
+        earned = champion_evidence(done, person.role, now, rules, pieces)
+        if earned:
+            found = found._replace(role=Role.CHAMPION.value, role_confidence=rules.confidence)
+            said.insert(0, earned)
+    return _as_confirmed(found, person)._replace(evidence="; ".join(said) or None)
+
+
+def _as_confirmed(found: SegmentValues, person: SegmentPerson) -> SegmentValues:
+    """What a person has spoken of stays as they said, with confidence 1."""
+    fields = person.confirmed_fields
+    if not fields:
+        return found
+    found = found._replace(**{name: getattr(person, name) for name in fields})
+    if "persona" in fields:
+        found = found._replace(persona_confidence=1.0)
+    if "role" in fields:
+        found = found._replace(role_confidence=1.0)
+    if "role" in fields and found.role != Role.CHAMPION:
+        return found._replace(title_role=found.role)  # the title was corrected; a champion is still what it says
+    return found
 
 
 def not_to_be_confirmed(said: Mapping[str, str], personas: Collection[str]) -> str | None:
@@ -108,21 +121,21 @@ def not_to_be_confirmed(said: Mapping[str, str], personas: Collection[str]) -> s
     return None
 
 
-def may_rise(done: Iterable[Deeds], rules: ChampionRules = CHAMPIONS) -> bool:
+def may_be_champion(done: Iterable[Deeds], rules: ChampionRules = CHAMPIONS) -> bool:
     """Have they done enough of enough kinds, so that it matters what they read?"""
-    lately = {deeds.kind: deeds.this_month for deeds in done if deeds.kind in READ and deeds.this_month}
+    lately = {deeds.kind: deeds.this_month for deeds in done if deeds.kind in ENGAGED_KINDS and deeds.this_month}
     return sum(lately.values()) >= rules.times and len(lately) >= rules.kinds
 
 
-def champion(
+def champion_evidence(
     done: Iterable[Deeds], was: str | None, now: datetime, rules: ChampionRules = CHAMPIONS, pieces: int = 0
 ) -> str | None:
     """Why this behaviour makes a champion, or None. Who `was` one stays one as long as they are seen now and then."""
-    done = [deeds for deeds in done if deeds.kind in READ]
+    done = [deeds for deeds in done if deeds.kind in ENGAGED_KINDS]
     lately = {deeds.kind: deeds.this_month for deeds in done if deeds.this_month}
-    spoke = [READ[kind] for kind in rules.speaks if kind in lately]
-    if may_rise(done, rules) and (spoke or pieces >= rules.pieces):
-        named = ", ".join(READ[kind] for kind in READ if kind in lately)
+    spoke = [ENGAGED_KINDS[kind] for kind in rules.speaks if kind in lately]
+    if may_be_champion(done, rules) and (spoke or pieces >= rules.pieces):
+        named = ", ".join(ENGAGED_KINDS[kind] for kind in ENGAGED_KINDS if kind in lately)
         on = f", {pieces} different pieces" if pieces >= rules.pieces else ""
         return f"{sum(lately.values())} activities in 30 days ({named}){on} → role champion"
     if was == Role.CHAMPION and any(deeds.last_at > now - rules.keeps for deeds in done):
@@ -130,7 +143,7 @@ def champion(
     return None
 
 
-def shopper(bought: Purchases | None, now: datetime, rules: ShopperRules = SHOPPERS) -> str:
+def shopper_kind(bought: Purchases | None, now: datetime, rules: ShopperRules = SHOPPERS) -> str:
     """prospect, lapsed, lapsing, champion, loyal or new: by the last order and the orders of a year."""
     if bought is None:
         return "prospect"
@@ -144,19 +157,20 @@ def shopper(bought: Purchases | None, now: datetime, rules: ShopperRules = SHOPP
     return "loyal" if bought.orders_in_year >= rules.loyal_orders else "new"
 
 
-def shopper_segment(bought: Purchases | None, now: datetime, rules: ShopperRules = SHOPPERS) -> dict[str, Any]:
-    kind = shopper(bought, now, rules)
+def shopper_segment(bought: Purchases | None, now: datetime, rules: ShopperRules = SHOPPERS) -> SegmentValues:
+    """A consumer's segment, from what they have bought."""
+    kind = shopper_kind(bought, now, rules)
     if bought is None:
-        evidence, rfm = "no order yet", {"recency_days": None, "frequency": 0, "monetary_cents": 0}
-    else:
-        days = (now - bought.last_at).days
-        orders = "1 order" if bought.orders_in_year == 1 else f"{bought.orders_in_year} orders"
-        evidence = f"last order {days} days ago, {orders} in 365 days"
-        rfm = {"recency_days": days, "frequency": bought.orders_in_year, "monetary_cents": bought.cents_in_year}
-    return {
-        "role": None, "title_role": None, "role_confidence": 0.0, "persona": None, "persona_confidence": 0.0,
-        "department": None, "seniority": None, "shopper": kind, **rfm, "evidence": evidence,
-    }  # fmt: skip
+        return SegmentValues(evidence="no order yet", shopper=kind, frequency=0, monetary_cents=0)
+    days = (now - bought.last_at).days
+    orders = "1 order" if bought.orders_in_year == 1 else f"{bought.orders_in_year} orders"
+    return SegmentValues(
+        evidence=f"last order {days} days ago, {orders} in 365 days",
+        shopper=kind,
+        recency_days=days,
+        frequency=bought.orders_in_year,
+        monetary_cents=bought.cents_in_year,
+    )
 
 
 SHOPPER_STAGE = {  # kind of shopper → stage; a lapsing one keeps the stage they have
@@ -164,30 +178,32 @@ SHOPPER_STAGE = {  # kind of shopper → stage; a lapsing one keeps the stage th
 }  # fmt: skip
 
 
-def shopper_move(stage: str, kind: str, browses: bool) -> Move | None:
+def shopper_stage(stage: str, kind: str, browses: bool) -> NextStage | None:
     """Where a consumer's orders (or looking around without one) take them."""
     if kind == "prospect":
         return (
-            Move(Stage.CONSIDERING, "looked around in the last 30 days") if stage == Stage.AWARE and browses else None
+            NextStage(Stage.CONSIDERING, "looked around in the last 30 days")
+            if stage == Stage.AWARE and browses
+            else None
         )
     to = SHOPPER_STAGE.get(kind)
     if to is None and kind == "lapsing" and stage in (Stage.AWARE, Stage.CONSIDERING):
         to = Stage.BUYER
     return (
-        Move(to, f"is a {kind} shopper" if kind != "lapsed" else "has not ordered for long")
+        NextStage(to, f"is a {kind} shopper" if kind != "lapsed" else "has not ordered for long")
         if to and to != stage
         else None
     )
 
 
-def deal_move(stage: str, deals: Mapping[str, int]) -> Move | None:
+def deal_stage(stage: str, deals: Mapping[str, int]) -> NextStage | None:
     """Where the account's opportunities (counts of "open", "won", "lost") take a business contact."""
     if stage == Stage.CUSTOMER:
         return None
     if deals.get("won"):
-        return Move(Stage.CUSTOMER, "the account has bought")
+        return NextStage(Stage.CUSTOMER, "the account has bought")
     if deals.get("open"):
-        return Move(Stage.OPPORTUNITY, "an opportunity is open") if stage != Stage.OPPORTUNITY else None
+        return NextStage(Stage.OPPORTUNITY, "an opportunity is open") if stage != Stage.OPPORTUNITY else None
     if deals.get("lost") and stage == Stage.OPPORTUNITY:
-        return Move(Stage.RECYCLED, "the opportunity was lost")
+        return NextStage(Stage.RECYCLED, "the opportunity was lost")
     return None
