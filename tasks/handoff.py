@@ -65,7 +65,9 @@ def terms() -> HandoffTerms:
 
 def threshold_in_force(session: Session, now: datetime) -> LearnedInForce | None:
     """The threshold last set for sales' week; None where there is no sales.toml."""
-    return learned_parameter.newest(session, LearnedSubject.THRESHOLD, now) if sales.there(settings().rules) else None
+    return (
+        learned_parameter.newest(session, LearnedSubject.THRESHOLD, now) if sales.is_there(settings().rules) else None
+    )
 
 
 def _agreed(session: Session, now: datetime) -> HandoffTerms:

@@ -14,7 +14,7 @@ from nurture.checks.languages import language_problems, untranslated
 from nurture.checks.roles import role_problems
 from nurture.checks.template import letter_problems
 from nurture.config import prices
-from nurture.config.campaign_file import CampaignError, look
+from nurture.config.campaign_file import CampaignError, find_campaign
 from nurture.config.campaign_folder import SHARED, files, slugs
 from nurture.config.toml_file import Problem, lines
 from nurture.rendering import TemplateSet, samples
@@ -60,7 +60,7 @@ def _campaign(
     if slug == SALES:
         campaign: Campaign | None = samples.CAMPAIGN
     else:
-        campaign, problems = look(texts, slug)
+        campaign, problems = find_campaign(texts, slug)
         yield from problems
     if broken or campaign is None:
         return

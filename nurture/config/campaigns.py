@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nurture.config.campaign_file import CampaignError, read_files
+from nurture.config.campaign_file import CampaignError, find_campaign, read_files
 from nurture.config.campaign_folder import digest, files, slugs
 from nurture.config.toml_file import Problem
 from nurture.rules.planning.campaign import Campaign
@@ -12,4 +12,7 @@ __all__ = ["CampaignError", "Problem", "digest", "files", "read", "read_files", 
 
 def read(templates: Path, slug: str) -> Campaign:
     """The campaign in a folder. Raises CampaignError with every mistake in its campaign.toml."""
-    return read_files(files(templates, slug), slug)
+    campaign, problems = find_campaign(files(templates, slug), slug)
+    if campaign is None:
+        raise CampaignError(problems)
+    return campaign

@@ -1,27 +1,19 @@
 """prices.toml read and checked: list prices, discounts by channel, tier and volume, and where a person talks."""
 
-import re
-import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 from babel.numbers import list_currencies
 
-from nurture.config.toml_file import REQUIRED, Problem, Reader, lines
-from nurture.config.toml_file import Path as Keys
+from nurture.config.toml_file import FileError, Problem, TomlTable, parse_toml
 from nurture.rules.planning.prices import Discount, PriceList, Rep
 
 FILE = "prices.toml"
 TABLES = ("instant", "group", "rebate")
 
 
-class PricesError(Exception):
-    """The file cannot be used. Its text names each line and the mend."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = problems
+class PricesError(FileError):
+    """prices.toml cannot be used."""
 
 
 def check(texts: Mapping[str, str]) -> list[Problem]:
@@ -40,71 +32,55 @@ def read(texts: Mapping[str, str]) -> PriceList | None:
 
 def read_text(text: str, name: str = FILE) -> PriceList:
     """The price list of a text. Raises PricesError with every mistake."""
-    try:
-        table = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
-        raise PricesError([Problem(name, int(line[1]) if line else None, str(error), "correct the TOML")]) from None
-    reader = Reader(name, lines(text))
-    reader.known(table, (), ("currency", "products", *TABLES, "rep"))
-    currency = reader.take(table, (), "currency", str, "EUR")
+    table = parse_toml(text, name, PricesError, Decimal)
+    table.expect_only(("currency", "products", *TABLES, "rep"))
+    currency = table.get("currency", str, "EUR")
     if currency not in list_currencies():
-        reader.wrong(("currency",), f"“{currency}” is no currency", 'write its code, such as "EUR"')
-    products = reader.take(table, (), "products", dict, {})
-    prices = {slug: _amount(reader, products, ("products",), slug) for slug in products}
-    instant, group, rebate = (_discounts(reader, table, kind) for kind in TABLES)
-    found = PriceList(currency, prices, instant, group, rebate, _rep(reader, table))
-    if reader.problems:
-        raise PricesError(sorted(reader.problems, key=lambda problem: problem.line or 0))
+        table.wrong("currency", f"“{currency}” is no currency", 'write its code, such as "EUR"')
+    products = table.table("products")
+    prices = {slug: _amount(products, slug) for slug in products}
+    instant, group, rebate = (_discounts(table, kind) for kind in TABLES)
+    found = PriceList(currency, prices, instant, group, rebate, _rep(table.table("rep")))
+    table.file.raise_problems(PricesError)
     return found
 
 
-def _discounts(reader: Reader, table: Mapping[str, Any], kind: str) -> tuple[Discount, ...]:
+def _discounts(table: TomlTable, kind: str) -> tuple[Discount, ...]:
     found = []
-    for number, one in enumerate(reader.take(table, (), kind, list, [])):
-        path: Keys = (kind, number)
-        if not isinstance(one, dict):
-            reader.wrong((kind,), f"{kind} should be tables", f"write [[{kind}]] and below it percent = 5")
-            continue
-        reader.known(one, path, ("percent", "channels", "tiers", "from_volume"))
-        percent = reader.take(one, path, "percent", (int, Decimal), REQUIRED)
+    for one in table.tables(kind, f"write [[{kind}]] and below it percent = 5"):
+        one.expect_only(("percent", "channels", "tiers", "from_volume"))
+        one.missing("percent")
+        percent = one.decimal("percent", None)
         if percent is not None and not 0 < percent < 100:
-            reader.wrong((*path, "percent"), f"{percent} percent is no discount", "write more than 0 and less than 100")
+            one.wrong("percent", f"{percent} percent is no discount", "write more than 0 and less than 100")
         if kind == "group" and "from_volume" not in one:
-            reader.wrong(path, "a group purchase counts what is bought together", "add from_volume = …")
-        channels, tiers = (_names(reader, one, path, key) for key in ("channels", "tiers"))
-        volume = _volume(reader, one, path, "from_volume") or 0
-        found.append(Discount(Decimal(percent or 0), channels, tiers, volume))
+            one.wrong(None, "a group purchase counts what is bought together", "add from_volume = …")
+        channels, tiers = (_names(one, key) for key in ("channels", "tiers"))
+        found.append(Discount(percent or Decimal(0), channels, tiers, _volume(one, "from_volume") or 0))
     return tuple(found)
 
 
-def _rep(reader: Reader, table: Mapping[str, Any]) -> Rep:
-    one, path = reader.take(table, (), "rep", dict, {}), ("rep",)
-    reader.known(one, path, ("from_volume", "from_growth", "tiers"))
-    growth = reader.take(one, path, "from_growth", (int, Decimal), None)
-    if one and "from_volume" not in one and growth is None:
-        reader.wrong(path, "[rep] says not from where on", "add from_volume or from_growth")
-    volume = _volume(reader, one, path, "from_volume")
-    return Rep(volume, None if growth is None else float(growth), _names(reader, one, path, "tiers"))
+def _rep(table: TomlTable) -> Rep:
+    table.expect_only(("from_volume", "from_growth", "tiers"))
+    growth = table.decimal("from_growth", None)
+    if table and "from_volume" not in table and growth is None:
+        table.wrong(None, "[rep] says not from where on", "add from_volume or from_growth")
+    return Rep(_volume(table, "from_volume"), None if growth is None else float(growth), _names(table, "tiers"))
 
 
-def _volume(reader: Reader, table: Mapping[str, Any], path: Keys, key: str) -> int | None:
-    number = reader.take(table, path, key, int, None)
+def _volume(table: TomlTable, key: str) -> int | None:
+    number = table.get(key, int, None)
     if number is not None and number < 1:
-        reader.wrong((*path, key), f"{key} is {number}", "write at least 1, or leave it out")
-    return number  # type: ignore[no-any-return]
+        table.wrong(key, f"{key} is {number}", "write at least 1, or leave it out")
+    return number
 
 
-def _amount(reader: Reader, table: Mapping[str, Any], path: Keys, key: str) -> Decimal:
-    amount = reader.take(table, path, key, (int, Decimal), Decimal(0))
+def _amount(table: TomlTable, key: str) -> Decimal:
+    amount = table.decimal(key, Decimal(0))
     if amount <= 0:
-        reader.wrong((*path, key), f"the list price of {key} is {amount}", "write what it costs, without a discount")
-    return Decimal(amount)
+        table.wrong(key, f"the list price of {key} is {amount}", "write what it costs, without a discount")
+    return amount
 
 
-def _names(reader: Reader, table: Mapping[str, Any], path: Keys, key: str) -> tuple[str, ...]:
-    names = reader.take(table, path, key, list, [])
-    if not all(isinstance(name, str) for name in names):
-        reader.wrong((*path, key), f"{key} should be texts", f'write {key} = ["direct", "online"]')
-        return ()
-    return tuple(name.casefold() for name in names)
+def _names(table: TomlTable, key: str) -> tuple[str, ...]:
+    return tuple(name.casefold() for name in table.texts(key, f'write {key} = ["direct", "online"]'))

@@ -2,32 +2,25 @@
 
 import hashlib
 import re
-import tomllib
+from collections.abc import Iterator
 from datetime import date, datetime
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
-from typing import Any
 
 import holidays
 
-from nurture.config.toml_file import REQUIRED, Problem, Reader, lines
-from nurture.config.toml_file import Path as Keys
+from nurture.config.toml_file import FileError, Problem, TomlTable, parse_toml
 from nurture.rules.handoff.capacity import Absence, SalesRep, SalesTeam
 from nurture.rules.intake.addresses import normalise
 from nurture.rules.planning.hours import WEEKDAYS
 
 FILE = "sales.toml"
 MOST = 500  # leads a week; nobody calls more
-NUMBER = (int, float)
 
 
-class SalesFileError(Exception):
-    """The file cannot be used. Show `problems` to whoever wrote it; each names its line and the mend."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = problems
+class SalesFileError(FileError):
+    """sales.toml cannot be used."""
 
 
 def read(folder: Path) -> SalesTeam | None:
@@ -46,97 +39,89 @@ def check(folder: Path) -> list[Problem]:
 
 
 def read_text(text: str) -> SalesTeam:
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        where = int(line[1]) if line else text.count("\n") + 1
-        raise SalesFileError([Problem(FILE, where, str(error), "texts stand in quotation marks")]) from None
-    file = Reader(FILE, lines(text))
-    file.known(table, (), ("leads_per_rep_per_week", "country", "least_chance", "least_score", "reps"))
-    usual = _leads(file, table, (), "leads_per_rep_per_week", REQUIRED)
-    country = _country(file, table, (), None)
-    least = file.take(table, (), "least_chance", NUMBER, 0.0)
+    """The team of a text. Raises SalesFileError with every mistake."""
+    table = parse_toml(text, FILE, SalesFileError)
+    table.expect_only(("leads_per_rep_per_week", "country", "least_chance", "least_score", "reps"))
+    table.missing("leads_per_rep_per_week")
+    usual = _leads(table, "leads_per_rep_per_week", 0.0)
+    country = _country(table, None)
+    least = table.number("least_chance", 0.0)
     if not 0 <= least < 1:
-        file.wrong(("least_chance",), f"least_chance is {least:g}", "write a probability, 0.02 for two in a hundred")
-    least_score = file.take(table, (), "least_score", NUMBER, 0.0)
+        table.wrong("least_chance", f"least_chance is {least:g}", "write a probability, 0.02 for two in a hundred")
+    least_score = table.number("least_score", 0.0)
     if not 0 <= least_score <= 100:
-        file.wrong(("least_score",), f"least_score is {least_score:g}", "scores run from 0 to 100")
-    entries = file.take(table, (), "reps", list, REQUIRED) or []
-    reps = [_rep(file, entry, ("reps", place), usual or 0.0, country) for place, entry in enumerate(entries)]
-    if not entries and "reps" in table:
-        file.wrong(("reps",), "nobody sells", "add a [[reps]] with the email of a salesperson")
-    seen: set[str] = set()
-    for place, rep in enumerate(reps):
-        if rep.email and rep.email in seen:
-            file.wrong(("reps", place, "email"), f"{rep.email} stands here twice", "keep one of the two")
-        seen.add(rep.email)
-    if file.problems:
-        raise SalesFileError(sorted(file.problems, key=lambda problem: problem.line or 0))
+        table.wrong("least_score", f"least_score is {least_score:g}", "scores run from 0 to 100")
+    if not table.missing("reps") and table.values["reps"] == []:
+        table.wrong("reps", "nobody sells", "add a [[reps]] with the email of a salesperson")
+    entries = table.tables("reps", "write [[reps]] above the lines of each")
+    reps = [_rep(entry, usual, country) for entry in entries]
+    emails: set[str] = set()
+    for entry, rep in zip(entries, reps, strict=True):
+        if rep.email and rep.email in emails:
+            entry.wrong("email", f"{rep.email} stands here twice", "keep one of the two")
+        emails.add(rep.email)
+    table.file.raise_problems(SalesFileError)
     version = "sales-" + hashlib.sha256(text.encode()).hexdigest()[:12]
     return SalesTeam(version, tuple(reps), least_chance=float(least), least_score=float(least_score))
 
 
-def _rep(file: Reader, entry: Any, path: Keys, usual: float, country: str | None) -> SalesRep:
-    if not isinstance(entry, dict):
-        file.wrong(path, "a rep should be a table", "write [[reps]] above their lines")
-        return SalesRep("", "", 0.0)
-    file.known(entry, path, ("email", "country", "leads_per_week", "days", "away"))
-    email = file.take(entry, path, "email", str, REQUIRED) or ""
+def is_there(folder: Path) -> bool:
+    """Has this folder a sales.toml?"""
+    return (folder / FILE).is_file()
+
+
+def _rep(table: TomlTable, usual: float, country: str | None) -> SalesRep:
+    table.expect_only(("email", "country", "leads_per_week", "days", "away"))
+    email = table.require("email", str) or ""
     if email and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email):
-        file.wrong((*path, "email"), f"“{email}” is no mail address", "write the one that owns accounts")
-    where = _country(file, entry, path, country)
-    if where is None and "country" not in entry:
-        file.wrong(path, f"whose holidays does {email or 'this rep'} keep?", 'add a line country = "DE"')
-    leads = _leads(file, entry, path, "leads_per_week", usual)
-    days = file.take(entry, path, "days", list, list(WEEKDAYS))
+        table.wrong("email", f"“{email}” is no mail address", "write the one that owns accounts")
+    where = _country(table, country)
+    if where is None and "country" not in table:
+        table.wrong(None, f"whose holidays does {email or 'this rep'} keep?", 'add a line country = "DE"')
+    leads = _leads(table, "leads_per_week", usual)
+    days = table.get("days", list, list(WEEKDAYS))
     if not days or not all(isinstance(day, int) and not isinstance(day, bool) and 1 <= day <= 7 for day in days):
-        file.wrong((*path, "days"), f"days are {days}", "write the weekdays they work, 1 for Monday: [1, 2, 3]")
+        table.wrong("days", f"days are {days}", "write the weekdays they work, 1 for Monday: [1, 2, 3]")
         days = list(WEEKDAYS)
-    away = file.take(entry, path, "away", list, [])
     return SalesRep(
         normalise(email) or "" if email else "",
         where or "",
-        float(leads or 0.0),
+        float(leads),
         tuple(sorted(set(days))),
-        tuple(found for one in away if (found := _away(file, one, (*path, "away")))),
+        tuple(_absences(table)),
     )
 
 
-def _away(file: Reader, entry: Any, path: Keys) -> Absence | None:
+def _absences(table: TomlTable) -> Iterator[Absence]:
     mend = "write { from = 2026-08-03, to = 2026-08-14 }, both days included"
-    if not isinstance(entry, dict) or set(entry) != {"from", "to"}:
-        file.wrong(path, "an absence should say from and to", mend)
-        return None
-    first, last = entry["from"], entry["to"]
-    if any(not isinstance(day, date) or isinstance(day, datetime) for day in (first, last)):
-        file.wrong(path, "an absence should be between two days", mend)
-        return None
-    if last < first:
-        file.wrong(path, f"an absence ends on {last} before it begins on {first}", "turn the two round")
-        return None
-    return Absence(first, last)
+    for one in table.tables("away", mend):
+        if set(one) != {"from", "to"}:
+            table.wrong("away", "an absence should say from and to", mend)
+            continue
+        first, last = one.values["from"], one.values["to"]
+        if any(not isinstance(day, date) or isinstance(day, datetime) for day in (first, last)):
+            table.wrong("away", "an absence should be between two days", mend)
+        elif last < first:
+            table.wrong("away", f"an absence ends on {last} before it begins on {first}", "turn the two round")
+        else:
+            yield Absence(first, last)
 
 
-def _leads(file: Reader, table: Any, path: Keys, key: str, default: Any) -> Any:
-    leads = file.take(table, path, key, NUMBER, default)
-    if leads is not None and not (isfinite(leads) and 0 <= leads <= MOST):
-        file.wrong((*path, key), f"{key} is {leads:g}", f"write a number from 0 to {MOST}")
+def _leads(table: TomlTable, key: str, default: float) -> float:
+    leads = table.number(key, default)
+    if not (isfinite(leads) and 0 <= leads <= MOST):
+        table.wrong(key, f"{key} is {leads:g}", f"write a number from 0 to {MOST}")
         return 0.0
     return leads
 
 
-def there(folder: Path) -> bool:
-    return (folder / FILE).is_file()
-
-
-def _country(file: Reader, table: Any, path: Keys, default: str | None) -> str | None:
-    country = file.take(table, path, "country", str, None)
+def _country(table: TomlTable, default: str | None) -> str | None:
+    country = table.get("country", str, None)
     if country is None:
         return default
     if country not in _countries():
-        file.wrong((*path, "country"), f"“{country}” is no country we know the holidays of", 'write two letters: "DE"')
-    return str(country)
+        table.wrong("country", f"“{country}” is no country we know the holidays of", 'write two letters: "DE"')
+    return country
 
 
 @lru_cache(1)

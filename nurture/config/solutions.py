@@ -1,22 +1,16 @@
 """solutions.toml read and checked: what we sell, and which roles decide about it."""
 
-import re
-import tomllib
 from pathlib import Path
 
 from models.segment import ROLES
-from nurture.config.toml_file import REQUIRED, Problem, Reader, lines
+from nurture.config.toml_file import FileError, Problem, TomlTable, parse_toml
 from nurture.rules.segmentation.solution_group import Solution
 
 FILE = "solutions.toml"
 
 
-class SolutionsError(Exception):
-    """The file cannot be used. Its text names each line and the mend."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = problems
+class SolutionsError(FileError):
+    """solutions.toml cannot be used."""
 
 
 def read(folder: Path) -> tuple[Solution, ...]:
@@ -36,28 +30,20 @@ def check(folder: Path) -> list[Problem]:
 
 def read_text(text: str, name: str = FILE) -> tuple[Solution, ...]:
     """The solutions of a text. Raises SolutionsError with every mistake."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
-        raise SolutionsError([Problem(name, int(line[1]) if line else None, str(error), "correct the TOML")]) from None
-    reader = Reader(name, lines(text))
-    found = []
-    for slug in table:
-        one = reader.take(table, (), slug, dict, {})
-        reader.known(one, (slug,), ("name", "roles", "campaigns", "words"))
-        roles = reader.take(one, (slug,), "roles", list, REQUIRED) or []
-        if "roles" in one and not roles:
-            reader.wrong((slug, "roles"), f"{slug} needs no role", 'write roles = ["specifier", "authorizer"]')
-        found.append(
-            Solution(
-                slug,
-                reader.take(one, (slug,), "name", str, slug),
-                tuple(role for role in roles if reader.choose(role, (slug, "roles"), ROLES, "the role")),
-                tuple(reader.take(one, (slug,), "campaigns", list, [])),
-                tuple(str(word).casefold() for word in reader.take(one, (slug,), "words", list, [])),
-            )
-        )
-    if reader.problems:
-        raise SolutionsError(reader.problems)
-    return tuple(found)
+    table = parse_toml(text, name, SolutionsError)
+    found = tuple(_solution(slug, table.table(slug)) for slug in table)
+    table.file.raise_problems(SolutionsError)
+    return found
+
+
+def _solution(slug: str, table: TomlTable) -> Solution:
+    table.expect_only(("name", "roles", "campaigns", "words"))
+    if not table.missing("roles") and table.values["roles"] == []:
+        table.wrong("roles", f"{slug} needs no role", 'write roles = ["specifier", "authorizer"]')
+    return Solution(
+        slug,
+        table.get("name", str, slug),
+        table.choices("roles", ROLES, "the role"),
+        table.texts("campaigns", 'write campaigns = ["pump-efficiency"]'),
+        tuple(word.casefold() for word in table.texts("words", 'write words = ["tender"]')),
+    )

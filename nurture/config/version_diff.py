@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from nurture.config.campaign_file import look, read_files
+from nurture.config.campaign_file import find_campaign, read_files
 from nurture.config.toml_file import Problem
 from nurture.rules.planning.campaign import Campaign, Step
 
@@ -25,7 +25,7 @@ class Changes:
 
 def changes(old: Mapping[str, str] | None, new: Mapping[str, str], slug: str) -> tuple[Changes, Campaign | None]:
     """What the files `new` say against the files of the version `old`, and the campaign they make."""
-    after, problems = look(new, slug)
+    after, problems = find_campaign(new, slug)
     if after is None:
         return Changes("broken", problems=problems), None
     if old is None:

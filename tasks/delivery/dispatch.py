@@ -43,7 +43,7 @@ def offer(engine: Engine, clock: Clock, channel: Channel, owner: str, load: Load
 
 def _with_hold(channel: Channel, load: Load, now: datetime) -> Load:
     """Where the campaign says so, the provider keeps the letters for a while, under a name it gives beforehand."""
-    lead = load.published.campaign.lead if load.published.campaign else None
+    lead = load.published.campaign.hold_for if load.published.campaign else None
     if not lead or channel.scheduled_sends is None:
         return load
     name = channel.scheduled_sends.new(now)

@@ -39,7 +39,7 @@ OVER = LEAD + timedelta(minutes=6)
 @pytest.fixture(autouse=True)
 def terms(monkeypatch: pytest.MonkeyPatch) -> None:
     """The campaign of tests/support/outbox.py, its letters held for half an hour."""
-    held = outbox.TERMS.replace("[hours]", '[send]\nlead = "PT30M"\n[hours]')
+    held = outbox.TERMS.replace("[hours]", '[send]\nhold_for = "PT30M"\n[hours]')
     monkeypatch.setitem(outbox.FILES, "test/campaign.toml", held)
 
 
@@ -366,7 +366,7 @@ def test_a_carrier_that_holds_nothing_sends_at_once(engine: Engine, now: datetim
 
 
 def test_hours_and_expiry_are_those_of_the_moment_it_leaves(now: datetime) -> None:
-    held = Campaign("a", "A", "b2c", "", "", (), hours=Hours(), lead=timedelta(hours=1))
+    held = Campaign("a", "A", "b2c", "", "", (), hours=Hours(), hold_for=timedelta(hours=1))
     row = {"suppressed_why": None, "not_after": now + timedelta(days=1), "brake": None, "consent": "granted",
            "account_stopped_why": None, "country": "GB", "time_zone": None}  # fmt: skip
     at = now.replace(hour=8)
@@ -380,10 +380,12 @@ def test_hours_and_expiry_are_those_of_the_moment_it_leaves(now: datetime) -> No
     ("lead", "what"), [("PT10M", "between"), ("P3D", "between"), ("P1BD", "plain"), ("30", "dura")]
 )
 def test_a_lead_that_cannot_be_is_named_with_its_line(lead: str, what: str) -> None:
-    text = outbox.TERMS.replace("[hours]", f'[send]\nlead = "{lead}"\n[hours]')
+    text = outbox.TERMS.replace("[hours]", f'[send]\nhold_for = "{lead}"\n[hours]')
     campaign, problems = parse(text.replace("PT30M", lead), "test/campaign.toml", "test", frozenset(["offer"]))
     assert campaign is None
-    assert any(what in p.what and p.mend and text.splitlines()[(p.line or 0) - 1].startswith("lead") for p in problems)
+    assert any(
+        what in p.what and p.mend and text.splitlines()[(p.line or 0) - 1].startswith("hold_for") for p in problems
+    )
 
 
 def test_no_answer_about_batches_is_an_error(carrier: SendGrid, sg: SendGridDouble) -> None:

@@ -47,7 +47,7 @@ LINES = "Hello {{ person.first_name }}\n{{ company.postal_address }}\n{{ unsubsc
 
 
 LEAD = """[send]
-lead = "{lead}"
+hold_for = "{lead}"
 """
 
 

@@ -128,7 +128,7 @@ def objection(row: Mapping[str, Any], campaign: Campaign | None, now: datetime, 
     """
     if row["suppressed_why"]:
         return Skip(SUPPRESSED.get(row["suppressed_why"], Reason.STOPPED_BY_PERSON))
-    leaves = now + campaign.lead if campaign else now
+    leaves = now + campaign.hold_for if campaign else now
     if leaves > row["not_after"]:
         return Skip(Reason.EXPIRED)
     if row["brake"]:
@@ -149,7 +149,7 @@ def objection(row: Mapping[str, Any], campaign: Campaign | None, now: datetime, 
     country = (row["country"] or "") if campaign.market == Market.B2B else None
     opens = _opens(leaves, campaign.hours, zone, country)
     if opens > leaves:
-        return Wait(Reason.OUTSIDE_HOURS, until=opens - campaign.lead)
+        return Wait(Reason.OUTSIDE_HOURS, until=opens - campaign.hold_for)
     if caps and row["person_lately"] >= campaign.max_per_person:
         detail = f"has had {row['person_lately']} letters in {campaign.per_days} days"
         return Wait(Reason.FREQUENCY_CAP, detail, next_in_hours(now + timedelta(days=1), campaign.hours, zone, country))

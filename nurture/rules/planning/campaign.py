@@ -94,5 +94,5 @@ class Campaign:
     max_per_person: int = 3  # letters per person, all campaigns together …
     per_days: int = 7  # … in this many days
     expires_after: timedelta = timedelta(days=7)  # a planned letter that could not leave by then never leaves
-    lead: timedelta = timedelta(0)  # so long the provider holds a letter, and it can still be called back
+    hold_for: timedelta = timedelta(0)  # so long before its time the provider has a letter, which can be cancelled
     extras: dict[str, str] = field(default_factory=dict)  # [words] of the file, for the letters
