@@ -9,11 +9,11 @@ text) is left to Jinja, which does it or says what is wrong.
 
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import TypeAlias
 
 from jinja2 import nodes
 from markupsafe import escape
@@ -22,6 +22,7 @@ from nurture.channels.parts import PartForm, PartKind, RenderedPart
 from nurture.rendering import filters
 from nurture.rendering.part_template import LONGEST, LONGEST_VALUE, PartTemplate, fitted_value
 from nurture.rendering.sandbox import Sandbox, plain
+from nurture.rendering.values import Value, Values, dict_in
 
 Path = tuple[str, ...]
 REMEMBERED = 256  # kinds of readers per letter
@@ -40,6 +41,7 @@ class NoValue:
         return False
 
 
+Found: TypeAlias = "Value | NoValue"  # what stands at a path of a letter's values
 MISSING = NoValue()  # what would hold it is there
 ABSENT = NoValue()  # not even that: Jinja refuses to look further
 
@@ -79,13 +81,14 @@ class PreparedLetter:
     """The parts of a letter for one kind of reader, and how to find the values they print."""
 
     parts: tuple[PreparedPart, ...]
-    finders: tuple[Callable[[Mapping[str, Any]], Any], ...]
+    finders: tuple[Callable[[Values], Found], ...]
 
-    def printed(self, context: Mapping[str, Any]) -> list[RenderedPart]:
+    def printed(self, context: Values) -> list[RenderedPart]:
         """Each part with this reader's values. Raises NeedsJinja."""
         texts = []
         for find in self.finders:
-            if type(value := find(context)) not in PRINTABLE:
+            value = find(context)
+            if type(value) not in PRINTABLE or isinstance(value, NoValue):
                 raise NeedsJinja
             texts.append(plain(value))
         escaped = [str(escape(text)) if SPECIAL.search(text) else text for text in texts]
@@ -97,7 +100,7 @@ class BatchRenderer:
     """The three parts of one letter, for readers of every kind."""
 
     def __init__(self, parts: Sequence[tuple[Sandbox, str, PartTemplate]]) -> None:
-        self.temprepared = [template for _, _, template in parts]
+        self.templates = [template for _, _, template in parts]
         uses = ValueUses()
         for sandbox, name, _ in parts:
             for tree in family(sandbox, name):
@@ -111,13 +114,13 @@ class BatchRenderer:
         self.asked = sorted(path for path in uses.asked - looked_at if path[0] not in SHARED)
         self.looked_at = sorted(looked_at | bound)
         self.shared = sorted(shared)
-        self.prepared: dict[tuple[Any, ...], PreparedLetter] = {}
+        self.prepared: dict[tuple[Hashable, ...], PreparedLetter] = {}
         self._asked = [_finder(path) for path in self.asked]
         self._looked_at = [_finder(path) for path in self.looked_at]
-        self.known: list[list[Any]] = []
+        self.known: list[list[Found]] = []
 
-    def render(self, context: Mapping[str, Any]) -> list[RenderedPart]:
-        """Each part for this reader. Raises Unprintable where Jinja has to do it, or to say what is wrong."""
+    def render(self, context: Values) -> list[RenderedPart]:
+        """Each part for this reader. Raises NeedsJinja where Jinja has to do it, or to say what is wrong."""
         kind = (
             *[id(context.get(root, ABSENT)) for root in self.shared],
             *[True if (value := find(context)) else _frozen(value) for find in self._asked],
@@ -134,7 +137,7 @@ class BatchRenderer:
             prepared = self.prepared[kind] = self._watched(context)
         return prepared.printed(context)
 
-    def _watched(self, context: Mapping[str, Any]) -> PreparedLetter:
+    def _watched(self, context: Values) -> PreparedLetter:
         """Write the letter once, with tokens where values are only printed. Nobody can know what a token looks like."""
         secret, tokens, marked = secrets.token_hex(8), dict[str, Path](), dict(context)
         for number, path in enumerate(self.slots):
@@ -143,18 +146,18 @@ class BatchRenderer:
                 raise NeedsJinja
             if path in self.asked and not value:
                 continue  # "is there something?" no: this kind of reader has this very nothing
-            inner: dict[str, Any] = marked
+            inner: dict[str, Value] = marked
             for key in path[:-1]:
-                inner[key] = dict(inner[key])
-                inner = inner[key]
+                below = inner[key] = dict(dict_in(inner, key))
+                inner = below
             token = inner[path[-1]] = f"\ue000{secret}{number}\ue001"
             tokens[token] = path
-        written = [template.written(marked) for template in self.temprepared]
+        written = [template.written(marked) for template in self.templates]
         used = [token for token in tokens if any(token in printed for _, printed, _ in written)]
         numbers = {token: n for n, token in enumerate(used)}
         parts = [
             _prepared_part(template.kind, *what, numbers)
-            for template, what in zip(self.temprepared, written, strict=True)
+            for template, what in zip(self.templates, written, strict=True)
         ]
         return PreparedLetter(tuple(parts), tuple([_finder(tokens[token]) for token in used]))
 
@@ -207,39 +210,39 @@ def _prepared_part(
     return PreparedPart(kind, form, tuple(values), slots, length, same)
 
 
-def _finder(path: Path) -> Callable[[Mapping[str, Any]], Any]:
+def _finder(path: Path) -> Callable[[Values], Found]:
     """`_at` for one path: most have two steps, and thousands of readers are asked."""
     if len(path) != 2:
         return partial(_at, path=path)
     root, key = path
 
-    def find(context: Mapping[str, Any]) -> Any:
+    def find(context: Values) -> Found:
         inner = context.get(root, ABSENT)
         return inner.get(key, MISSING) if type(inner) is dict else ABSENT if inner is ABSENT else MISSING
 
     return find
 
 
-def _at(context: Any, path: Path) -> Any:
+def _at(context: Values, path: Path) -> Found:
+    found: Value | Values = context
     for left, key in zip(range(len(path) - 1, -1, -1), path, strict=True):
-        if type(context) is not dict:
+        if not isinstance(found, dict):
             return MISSING
-        if key not in context:
+        if key not in found:
             return ABSENT if left else MISSING
-        context = context[key]
-    return context
+        found = found[key]
+    return found  # type: ignore[return-value]  # no path is empty
 
 
-def _frozen(value: Any) -> Any:
+def _frozen(value: Found) -> Hashable:
     """Something that can be compared: equal for two values only if no template can tell them apart."""
-    kind = type(value)
-    if kind is str or value is None or kind is NoValue:
+    if isinstance(value, str | NoValue) or value is None:
         return value
-    if kind is dict:
+    if isinstance(value, dict):
         return dict, tuple([(key, _frozen(inner)) for key, inner in value.items()])
-    if kind in (list, tuple):
-        return kind, tuple([_frozen(inner) for inner in value])
-    return kind, value, str(value)  # 1, 1.0 and True are equal, and print differently; so do 0.0 and -0.0
+    if isinstance(value, list | tuple):
+        return type(value), tuple([_frozen(inner) for inner in value])
+    return type(value), value, str(value)  # 1, 1.0 and True are equal, and print differently; so do 0.0 and -0.0
 
 
 def family(sandbox: Sandbox, name: str) -> Iterator[nodes.Template]:
@@ -252,7 +255,7 @@ def family(sandbox: Sandbox, name: str) -> Iterator[nodes.Template]:
         seen.add(name)
         tree = sandbox.tree(name)
         yield tree
-        named: list[Any] = [*tree.find_all(nodes.Extends), *tree.find_all(nodes.Include)]
+        named: list[nodes.Extends | nodes.Include] = [*tree.find_all(nodes.Extends), *tree.find_all(nodes.Include)]
         waiting += [other.template.value for other in named if isinstance(other.template, nodes.Const)]
 
 

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from jinja2 import nodes
@@ -12,10 +12,12 @@ from models.contact import Market
 from nurture.rendering.batch_renderer import family, path_of
 from nurture.rendering.sandbox import Sandbox
 from nurture.rendering.translations import CONTENT_FILE
+from nurture.rendering.values import Number, Value, Values, dict_in, text_in
 from nurture.rules.planning.content_assets import ANYTHING, KINDS, STAGES, Asks, Chosen, Piece, Reader, choose
 from nurture.rules.planning.prices import Buyer, PriceList, Quote, quote
 
 BEST, CONTENT, PRICE = "best", "content", "price"
+PLACEHOLDER: dict[str, Value] = {"title": "…", "url": "https://www.example.com/", "minutes": 1}
 
 
 def read_pieces(files: Mapping[str, str]) -> tuple[Piece, ...]:
@@ -29,7 +31,7 @@ def read_pieces(files: Mapping[str, str]) -> tuple[Piece, ...]:
     )  # fmt: skip
 
 
-def stages_of(asset: Mapping[str, Any]) -> tuple[str, ...]:
+def stages_of(asset: Mapping[str, str | Sequence[str]]) -> tuple[str, ...]:
     """`stage` is one word, or a list of them."""
     said = asset.get("stage", ())
     return (said,) if isinstance(said, str) else tuple(said)
@@ -62,7 +64,7 @@ def asked_of(parts: Iterable[tuple[Sandbox, str]]) -> Asks:
                     price = True
                 elif len(path) > 1 and path[0] in (BEST, CONTENT):
                     (asked if path[0] == BEST else named).add(path[1])
-            questions: list[Any] = list(tree.find_all((nodes.If, nodes.CondExpr)))
+            questions: list[nodes.If | nodes.CondExpr] = [*tree.find_all(nodes.If), *tree.find_all(nodes.CondExpr)]
             for question in questions:
                 guarded |= {path[1] for path in _paths(question.test) if path[0] == BEST and len(path) > 1}
     return Asks(tuple(sorted(asked - guarded)), tuple(sorted(asked & guarded)), tuple(sorted(named)), price)
@@ -73,44 +75,45 @@ def _paths(node: nodes.Node) -> list[tuple[str, ...]]:
     return [path for one in [node, *inner] if (path := path_of(one))]
 
 
-def shelf(
-    content: Mapping[str, Mapping[str, Any]], asks: Asks, carried: Mapping[str, str]
-) -> dict[str, Mapping[str, Any]]:
+def shelf(content: Values, asks: Asks, carried: Values) -> dict[str, Value]:
     """`best` for a letter: each kind asked for with its piece, in the letter's language; empty where there is none."""
-    return {kind: content.get(carried.get(kind, ""), {}) for kind in asks.kinds}
+    return {kind: dict_in(content, text_in(carried, kind)) for kind in asks.kinds}
+
+
+class PreviewReader(NamedTuple):
+    """For whom a letter is written that nobody planned: a preview, a check."""
+
+    market: str
+    language: str
+    role: str | None
+    persona: str | None
 
 
 def samples(
-    library: Sequence[Piece], content: Mapping[str, Mapping[str, Any]], asks: Asks | None, reader: Mapping[str, Any],
-    market: str, language: str, default: str,
-) -> dict[str, Mapping[str, Any]]:  # fmt: skip
-    """`best` for a letter that nobody planned (a preview, a check): what somebody like this would get at first.
+    library: Sequence[Piece], content: Values, asks: Asks | None, reader: PreviewReader, default: str
+) -> dict[str, Value]:
+    """`best` for a letter that nobody planned: what somebody like this would get at first.
 
     Where there is no piece, any of the kind: whether some reader would find none is told by the coverage. `asks` None:
-    every kind there is.
+    every kind there is. `default`: the language of assets that have no title in the reader's.
     """
     wanted = asks or Asks((), (*KINDS, ANYTHING))
     chosen = Chosen()
-    for stage in STAGES.get(market, STAGES[Market.B2B]):
-        who = Reader(stage, language, (reader.get("role"),), reader.get("persona"))
-        one = choose(library, wanted, who, (), default)
+    for stage in STAGES.get(reader.market, STAGES[Market.B2B]):
+        one = choose(library, wanted, Reader(stage, reader.language, (reader.role,), reader.persona), (), default)
         chosen = one if len(one.pieces) > len(chosen.pieces) else chosen
     of_kind = {piece.kind: piece.slug for piece in reversed(library)}
-    dummy = {"title": "…", "url": "https://www.example.com/", "kind": "…", "minutes": 1}
     return {
-        kind: content.get(chosen.pieces.get(kind) or of_kind.get(kind, ""), {**dummy, "kind": kind})
+        kind: content.get(chosen.pieces.get(kind) or of_kind.get(kind, ""), {**PLACEHOLDER, "kind": kind})
         for kind in wanted.kinds
     }
 
 
-def terms(account: Mapping[str, Any] | None, prices: PriceList) -> dict[str, Any]:
+def terms(account: Values, prices: PriceList) -> dict[str, Value]:
     """`price` for a letter: the account's quote as plain values. With a rep there is nothing but that."""
-    known = account or {}
-    found: Quote = quote(
-        Buyer(known.get("channel") or "", known.get("tier") or "", known.get("volume") or 0,
-              known.get("group_volume") or 0, known.get("growth") or 0.0),
-        prices,
-    )  # fmt: skip
+    volume, group_volume, growth = (_number(account.get(name)) for name in ("volume", "group_volume", "growth"))
+    buyer = Buyer(text_in(account, "channel"), text_in(account, "tier"), int(volume), int(group_volume), float(growth))
+    found: Quote = quote(buyer, prices)
     if found.rep:
         return {"rep": True, "currency": prices.currency}
     return {
@@ -118,6 +121,10 @@ def terms(account: Mapping[str, Any] | None, prices: PriceList) -> dict[str, Any
         "rebate": _plain(found.rebate), "next_volume": found.next_volume, "next_percent": _plain(found.next_percent),
         "products": {name: {"list": _plain(p.list), "net": _plain(p.net)} for name, p in found.products.items()},
     }  # fmt: skip
+
+
+def _number(value: Value) -> Number:
+    return value if isinstance(value, int | float | Decimal) else 0
 
 
 def _plain(number: Decimal) -> int | Decimal:

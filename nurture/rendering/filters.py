@@ -11,7 +11,9 @@ from babel.dates import format_date, format_skeleton
 from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2 import Undefined, pass_context
 from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context
 
+from nurture.rendering.values import Given, Number
 from nurture.rules.languages import LANGUAGES, language_of
 
 STYLES = ("short", "medium", "long", "full")
@@ -40,16 +42,16 @@ def _date(value: date, style: str, locale: str) -> str:
     return format_date(value, style, locale=locale)
 
 
-def _number(value: Any) -> int | float | Decimal:
+def _number(value: Given) -> Number:
     if isinstance(value, Undefined):
         value._fail_with_undefined_error()
-    if type(value) not in (int, float, Decimal):
+    if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
         raise SecurityError(f"{value!r} is not a number")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 @pass_context
-def _dates(context: Any, value: Any, style: str = "long") -> str:
+def _dates(context: Context, value: Given, style: str = "long") -> str:
     if isinstance(value, Undefined):
         value._fail_with_undefined_error()
     if not isinstance(value, date):
@@ -60,13 +62,13 @@ def _dates(context: Any, value: Any, style: str = "long") -> str:
 
 
 @pass_context
-def _money(context: Any, value: Any, currency: str = "EUR", cents: bool = False) -> str:
+def _money(context: Context, value: Given, currency: str = "EUR", cents: bool = False) -> str:
     amount = _number(value)
     return _format_money(amount, currency, bool(cents) or amount != int(amount), context[LOCALE])
 
 
 @lru_cache(4096)
-def _format_money(amount: Any, currency: str, cents: bool, locale: str) -> str:
+def _format_money(amount: Number, currency: str, cents: bool, locale: str) -> str:
     text: str = format_currency(
         amount, currency, locale=locale, currency_digits=cents, format=None if cents else _whole(locale)
     )
@@ -80,24 +82,24 @@ def _whole(locale: str) -> str:
 
 
 @pass_context
-def _numbers(context: Any, value: Any, digits: int = 0) -> str:
+def _numbers(context: Context, value: Given, digits: int = 0) -> str:
     return _format_number(round(_number(value), min(int(digits), 6)), min(int(digits), 6), context[LOCALE])
 
 
 @lru_cache(4096)
-def _format_number(value: Any, digits: int, locale: str) -> str:
+def _format_number(value: Number, digits: int, locale: str) -> str:
     whole = Locale.parse(locale).decimal_formats[None].pattern.partition(".")[0]  # India groups 12,34,567
     return format_decimal(value, format=whole + ("." + "0" * digits if digits > 0 else ""), locale=locale)
 
 
 @pass_context
-def _percents(context: Any, value: Any) -> str:
+def _percents(context: Context, value: Given) -> str:
     """15 → "15%" or "15 %": our files write percent as a marketer says it."""
     return _format_percent(_number(value), context[LOCALE])
 
 
 @lru_cache(1024)
-def _format_percent(value: Any, locale: str) -> str:
+def _format_percent(value: Number, locale: str) -> str:
     return format_percent(Decimal(str(value)) / 100, locale=locale)
 
 

@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable, Sequence
 from html import unescape
 from html.parser import HTMLParser
-from typing import Any
 
 import css_inline
 from jinja2 import Template, TemplateError
 
 from nurture.channels.parts import PartForm, PartKind, RenderedPart
 from nurture.rendering.sandbox import CLOSE, OPEN
+from nurture.rendering.values import Value
 
 LONGEST = {"subject": 2_000, "text": 200_000, "html": 1_000_000}  # characters; a letter longer than this is a mistake
 LONGEST_VALUE = {"subject": 80, "text": 10_000, "html": 60_000}
@@ -30,10 +30,11 @@ class PartTemplate:
         self.kind: PartKind = kind
         self.forms: dict[tuple[str, ...], PartForm] = {}
 
-    def fill(self, values: dict[str, Any]) -> RenderedPart:
+    def fill(self, values: dict[str, Value]) -> RenderedPart:
+        """The part with these values, as Jinja writes it. Raises what Jinja raises, and UnsafeValue."""
         return fitted_part(self.kind, *self.written(values))
 
-    def written(self, values: dict[str, Any]) -> tuple[PartForm, list[str], int]:
+    def written(self, values: dict[str, Value]) -> tuple[PartForm, list[str], int]:
         """Print the values; the form around them is made once and found again by its words. With the length of all."""
         context = self.template.new_context(values)
         try:
@@ -91,6 +92,7 @@ def _form(marked: str, links: Sequence[int] = ()) -> PartForm:
 
 
 def subject_form(words: Sequence[str]) -> PartForm:
+    """One line, with single blanks."""
     return _form(" ".join(_marked(words).split()))
 
 
@@ -127,6 +129,7 @@ class ValuePlaces(HTMLParser):
         self.links: list[int] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """No value in the names of elements and attributes, nor in those that a mail program obeys; links are noted."""
         source = self.get_starttag_text() or ""
         if TOKEN.search(tag):
             raise UnsafeValue("a value may not name an element")
@@ -144,22 +147,28 @@ class ValuePlaces(HTMLParser):
                     self.links.append(int(start[1]))
 
     def handle_endtag(self, tag: str) -> None:
+        """No value in the name of an element."""
         if TOKEN.search(tag):
             raise UnsafeValue("a value may not name an element")
 
     def handle_data(self, data: str) -> None:
+        """No value in a style or a script."""
         if self.cdata_elem and TOKEN.search(data):
             raise UnsafeValue(f"a value may not stand in <{self.cdata_elem}>")
 
     def handle_comment(self, data: str) -> None:
+        """No value in a comment."""
         if TOKEN.search(data):
             raise UnsafeValue("a value may not stand in a comment")
 
     def handle_decl(self, decl: str) -> None:
+        """No value in a declaration."""
         self.handle_comment(decl)
 
     def handle_pi(self, data: str) -> None:
+        """No value in an instruction."""
         self.handle_comment(data)
 
     def unknown_decl(self, data: str) -> None:
+        """No value in a declaration nobody knows."""
         self.handle_comment(data)

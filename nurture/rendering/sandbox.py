@@ -2,19 +2,20 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from jinja2 import BaseLoader, TemplateNotFound, TemplateSyntaxError, Undefined, nodes
+from jinja2 import BaseLoader, Environment, TemplateNotFound, TemplateSyntaxError, Undefined, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.filters import do_default, do_first, do_last, do_round, do_title
-from jinja2.runtime import LoopContext, StrictUndefined
+from jinja2.runtime import Context, LoopContext, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
 from nurture.rendering import filters
+from nurture.rendering.values import Given, Value
 
 OPEN, CLOSE = "\x00", "\x01"  # stand around every value that a template prints: no file and no value may contain them
 LONGEST_TEXT = 100_000  # characters that one expression may make
@@ -56,7 +57,7 @@ class Missing(StrictUndefined):
         return f"'{self._undefined_name}' is not known here" + (f": did you mean '{meant[0]}'?" if meant else "")
 
 
-def _fail(value: Any) -> NoReturn:
+def _fail(value: Undefined) -> NoReturn:
     value._fail_with_undefined_error()
     raise AssertionError("unreachable")
 
@@ -66,11 +67,11 @@ def clean(text: str) -> str:
     return CONTROLS.sub(" ", text) if CONTROLS.search(text) else text
 
 
-def plain(value: Any) -> str:
+def plain(value: Given) -> str:
     """A value as it is printed. Only plain values are: anything else in a letter is a mistake."""
-    kind = type(value)
-    if kind is str:
+    if type(value) is str:
         return clean(value)
+    kind = type(value)
     if kind is int or kind is float or kind is Decimal:
         return str(value)
     if isinstance(value, Undefined):
@@ -88,7 +89,8 @@ class TemplateFiles(BaseLoader):
     def __init__(self, files: Mapping[str, str]) -> None:
         self.files = files
 
-    def get_source(self, environment: Any, template: str) -> tuple[str, str, Callable[[], bool]]:
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        """The file's text; it never changes while it is in use. Raises TemplateNotFound."""
         source = self.files.get(template)
         if source is None:
             raise TemplateNotFound(template)
@@ -137,6 +139,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return found
 
     def getattr(self, obj: Any, attribute: str) -> Any:
+        """What stands after a dot: a key of a dict, or a figure of a loop. No attribute of any object."""
         if type(obj) is dict:  # the usual case first: this runs for every placeholder of every letter
             return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
         if isinstance(obj, Undefined):
@@ -146,11 +149,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return self.undefined(obj=obj, name=attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
+        """What stands in brackets: an item of a list, or a key of a dict."""
         if type(obj) in (list, tuple) and type(argument) is int:
             return obj[argument] if -len(obj) <= argument < len(obj) else self.undefined(obj=obj, name=str(argument))
         return self.getattr(obj, argument)
 
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """A sum: of two numbers of sensible size, or (with +) of two short texts."""
         for side in (left, right):
             if isinstance(side, Undefined):
                 _fail(side)
@@ -186,42 +191,42 @@ def _refuse(tree: nodes.Template, name: str | None, filename: str | None) -> Non
     look(tree, 0)
 
 
-def _mark_html(value: Any) -> str:
+def _mark_html(value: Given) -> str:
     return Markup(f"{OPEN}{escape(plain(value))}{CLOSE}")  # noqa: S704  escaped in the same breath
 
 
-def _mark_text(value: Any) -> str:
+def _mark_text(value: Given) -> str:
     return f"{OPEN}{plain(value)}{CLOSE}"
 
 
-def _items(value: Any) -> list[Any]:
+def _items(value: Given) -> list[Value]:
     if isinstance(value, Undefined):
         _fail(value)
-    if type(value) not in (list, tuple, dict) or len(value) > LONGEST_LIST:
+    if not isinstance(value, list | tuple | dict) or len(value) > LONGEST_LIST:
         raise SecurityError(f"a loop walks a list of at most {LONGEST_LIST} items")
     return list(value)
 
 
-def _text(value: Any) -> str:
+def _text(value: Given) -> str:
     text = plain(value)
     if len(text) > LONGEST_TEXT:
         raise SecurityError("the text is too long for a letter")
     return text
 
 
-def _join(value: Iterable[Any], between: str = "") -> str:
+def _join(value: Given, between: str = "") -> str:
     return _text(_text(between).join([_text(item) for item in _items(value)]))
 
 
-def _truncate(value: Any, length: int = 255, end: str = "…") -> str:
+def _truncate(value: Given, length: int = 255, end: str = "…") -> str:
     text = _text(value)
     return text if len(text) <= length else text[: max(length - len(end), 0)].rstrip() + end
 
 
-def _length(value: Any) -> int:
+def _length(value: Given) -> int:
     if isinstance(value, Undefined):
         _fail(value)
-    return len(value) if type(value) in (str, list, tuple, dict) else 0
+    return len(value) if isinstance(value, str | list | tuple | dict) else 0
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, UndefinedError
 
@@ -12,8 +12,10 @@ from nurture.channels.parts import EMAIL_PARTS, NO_PART, PartFile, PartKind, Ren
 from nurture.config import prices
 from nurture.rendering import content_assets, filters, placeholders, translations
 from nurture.rendering.batch_renderer import BatchRenderer, NeedsJinja
+from nurture.rendering.content_assets import PreviewReader
 from nurture.rendering.part_template import PartTemplate, UnsafeValue
 from nurture.rendering.sandbox import Sandbox
+from nurture.rendering.values import Value, Values, dict_in, text_in
 from nurture.rules.languages import language_of
 from nurture.rules.planning.content_assets import Asks, Piece
 from nurture.rules.planning.prices import PriceList
@@ -102,18 +104,14 @@ class TemplateSet:
         self._files_of: dict[tuple[str, str, str | None, str], LetterFiles] = {}
         self._part_templates: dict[str, PartTemplate] = {}
         self._renderers: dict[tuple[PartPath, ...], BatchRenderer] = {}
-        self._by_language: dict[str, dict[str, Any]] = {}
+        self._by_language: dict[str, dict[str, Value]] = {}
         self._asks: dict[tuple[PartPath, ...], Asks] = {}
 
-    def render(
-        self, campaign: str, letter: str, role: str | None, locale: str, context: Mapping[str, Any]
-    ) -> RenderedLetter:
+    def render(self, campaign: str, letter: str, role: str | None, locale: str, context: Values) -> RenderedLetter:
         """The letter as this person reads it. Raises LetterError naming file, line and mend."""
         return self.compose(campaign, letter, role, locale, context).rendered()
 
-    def compose(
-        self, campaign: str, letter: str, role: str | None, locale: str, context: Mapping[str, Any]
-    ) -> ComposedLetter:
+    def compose(self, campaign: str, letter: str, role: str | None, locale: str, context: Values) -> ComposedLetter:
         """The same, kept apart: the words that stay and the values that change."""
         files = self.files_for(campaign, letter, role, locale)
         values = self._values(files.language, locale, context, self.asks(files))
@@ -202,7 +200,7 @@ class TemplateSet:
         lacking = next(part.name for part, (_, name) in zip(self.parts, found, strict=True) if not name)
         raise LetterError(f"{folder}/{lacking}", None, LACKING, f"write {folder}/{lacking}")
 
-    def _values(self, tongue: str, locale: str, context: Mapping[str, Any], asks: Asks | None = None) -> dict[str, Any]:
+    def _values(self, tongue: str, locale: str, context: Values, asks: Asks | None = None) -> dict[str, Value]:
         shared = self._by_language.get(tongue)
         if shared is None:
             content = translations.read_content(self.files, tongue, self.words.default)
@@ -211,36 +209,38 @@ class TemplateSet:
                 "content": content,
                 "language": tongue,
             }
-        values = {**shared, **context}
+        values: dict[str, Value] = {**shared, **context}
         carried = values.pop("pieces", None)
         if asks is None or asks.kinds:
-            values["best"] = self._best(values, tongue, asks, carried)
+            values["best"] = self._best(values, tongue, asks, carried if isinstance(carried, dict) else None)
         if (asks is None or asks.price) and self.prices:
-            values["price"] = content_assets.terms(values.get("account"), self.prices)
+            values["price"] = content_assets.terms(dict_in(values, "account"), self.prices)
         theirs = language_of(locale) == tongue and locale != tongue  # their country is known: write as it does
-        values[filters.LOCALE] = filters.known(locale if theirs else shared["words"].get("locale", tongue))
+        words = dict_in(shared, "words")
+        values[filters.LOCALE] = filters.known(locale if theirs else text_in(words, "locale", tongue))
         person = values.get("person")
-        if type(person) is dict and "greeting" not in person:
-            market = (values.get("campaign") or {}).get("market", "b2b")
-            values["person"] = {**person, "greeting": translations.greeting(person, shared["words"], market)}
+        if isinstance(person, dict) and "greeting" not in person:
+            values["person"] = {**person, "greeting": translations.greeting(person, words, _market(values))}
         return values
 
     def _best(
-        self, values: Mapping[str, Any], tongue: str, asks: Asks | None, carried: Mapping[str, str] | None
-    ) -> dict[str, Any]:
+        self, values: Values, tongue: str, asks: Asks | None, carried: Mapping[str, Value] | None
+    ) -> dict[str, Value]:
         if asks is not None and carried is not None:
-            return content_assets.shelf(values["content"], asks, carried)
-        market = (values.get("campaign") or {}).get("market", "b2b")
-        reader = values.get("person") or {}
-        return content_assets.samples(self.library, values["content"], asks, reader, market, tongue, self.words.default)
+            return content_assets.shelf(dict_in(values, "content"), asks, carried)
+        person = dict_in(values, "person")
+        reader = PreviewReader(
+            _market(values), tongue, text_in(person, "role") or None, text_in(person, "persona") or None
+        )
+        return content_assets.samples(self.library, dict_in(values, "content"), asks, reader, self.words.default)
 
-    def _fill(self, path: str, kind: PartKind, values: dict[str, Any]) -> RenderedPart:
+    def _fill(self, path: str, kind: PartKind, values: dict[str, Value]) -> RenderedPart:
         try:
             return self._part_template(path, kind).fill(values)
         except MISTAKES as error:
             raise self._explained(error, path, values) from error
 
-    def _explained(self, error: Exception, path: str, values: Mapping[str, Any]) -> LetterError:
+    def _explained(self, error: Exception, path: str, values: Values) -> LetterError:
         """Jinja's error with the file and line of the template, not of the compiled code."""
         if isinstance(error, TemplateNotFound):
             line = self.line_of(path, str(error.name))
@@ -257,7 +257,7 @@ class TemplateSet:
         mend = next((mend for sign, mend in MENDS.items() if sign in str(error)), "correct the template")
         return LetterError(file, line, str(error) or type(error).__name__, mend)
 
-    def misspelt(self, path: str, context: Mapping[str, Any]) -> list[tuple[int, str]]:
+    def misspelt(self, path: str, context: Values) -> list[tuple[int, str]]:
         """(line, what) for each placeholder in a file that these values do not know, in whatever branch it stands."""
         sandbox = self.markup if path.endswith(".html") else self.plain
         values = self._values(self.words.default, self.words.default, context)
@@ -270,6 +270,10 @@ class TemplateSet:
         """The first line of a file that says these words."""
         lines = self.files.get(path, "").splitlines()
         return next((number for number, line in enumerate(lines, 1) if words in line), None)
+
+
+def _market(values: Values) -> str:
+    return text_in(dict_in(values, "campaign"), "market", "b2b")
 
 
 def _first(names: Iterable[str], part: PartFile, role: str | None, endings: Iterable[str]) -> str | None:

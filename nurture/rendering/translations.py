@@ -3,12 +3,13 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from nurture.rendering.values import Value, Values, dict_in
 from nurture.rules.languages import language_of
 
 WORDS_FILE = "_layout/words.toml"
 CONTENT_FILE = "content.toml"
+HELLO: dict[str, Value] = {"named": "Hello {first_name}", "unnamed": "Hello"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +17,15 @@ class Words:
     """`default` is the language of the files that name none: body.html."""
 
     default: str = "en"
-    by_language: dict[str, dict[str, Any]] = field(default_factory=dict)
+    by_language: dict[str, dict[str, Value]] = field(default_factory=dict)
 
-    def of(self, tongue: str) -> dict[str, Any]:
+    def of(self, tongue: str) -> dict[str, Value]:
         """A language's words; what it lacks it takes from the default language."""
         return {**self.by_language.get(self.default, {}), "locale": tongue, **self.by_language.get(tongue, {})}
 
 
 def read_words(files: Mapping[str, str]) -> Words:
+    """The words of _layout/words.toml; none, and English, where there is no such file."""
     if WORDS_FILE not in files:
         return Words()
     tables = tomllib.loads(files[WORDS_FILE])
@@ -32,7 +34,7 @@ def read_words(files: Mapping[str, str]) -> Words:
     )
 
 
-def read_content(files: Mapping[str, str], tongue: str, default: str = "en") -> dict[str, dict[str, Any]]:
+def read_content(files: Mapping[str, str], tongue: str, default: str = "en") -> dict[str, Value]:
     """The content library as a letter in this language sees it: slug → title, url, kind, minutes."""
     assets = tomllib.loads(files.get(CONTENT_FILE, ""))
     return {
@@ -46,14 +48,10 @@ def read_content(files: Mapping[str, str], tongue: str, default: str = "en") -> 
     }
 
 
-def greeting(person: Mapping[str, Any], words: Mapping[str, Any], market: str) -> str:
+def greeting(person: Values, words: Values, market: str) -> str:
     """How a letter in this language says hello: "Hello Zoë", "Guten Tag Zoë O'Brien", and without a name "Hello"."""
-    forms = (
-        words.get(f"greeting_{market}")
-        or words.get("greeting_b2b")
-        or {"named": "Hello {first_name}", "unnamed": "Hello"}
-    )
-    named: str = forms["named"]
+    forms = dict_in(words, f"greeting_{market}") or dict_in(words, "greeting_b2b") or HELLO
+    named = str(forms["named"])
     for name in ("first_name", "last_name", "name"):
         if f"{{{name}}}" in named and not person.get(name):
             return str(forms["unnamed"])
