@@ -234,9 +234,8 @@ def planner(town: Town, chance: random.Random) -> None:
             again = chance.sample(range(far), min(40, far))
             new = range(max(far - 50, 0), far)
             messages.plan(session, [
-                {"campaign": "test", "version_id": 1, "step": step, "letter": letter, "address": contacts[i].address,
-                 "contact_id": contacts[i].id, "state": "waiting", "planned_at": now, "not_before": now,
-                 "not_after": now + timedelta(days=7)}
+                messages.PlannedMessage("test", 1, step, letter, contacts[i].address, contacts[i].id, None, "waiting",
+                                        planned_at=now, not_before=now, not_after=now + timedelta(days=7))
                 for i in sorted({*again, *new}) for step, letter in enumerate(LETTERS)])  # fmt: skip
 
     until_killed(town, plan, 0.1)

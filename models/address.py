@@ -18,12 +18,19 @@ class Address(SQLModel, table=True):
 
 
 class SuppressedBy(StrEnum):
-    """Why an address must never be mailed."""
+    """Why an address is suppressed, with the Reason (nurture.rules.reasons) for which its letters are skipped."""
 
-    UNSUBSCRIBE = "unsubscribe"
-    COMPLAINT = "complaint"
-    BOUNCE = "bounce"
-    PERSON = "person"  # one of us, by hand
+    skip_reason: str
+
+    def __new__(cls, code: str, skip_reason: str = "") -> "SuppressedBy":  # SuppressedBy("bounce") finds the member
+        member = str.__new__(cls, code)
+        member._value_, member.skip_reason = code, skip_reason
+        return member
+
+    UNSUBSCRIBE = "unsubscribe", "unsubscribed"
+    COMPLAINT = "complaint", "complained"
+    BOUNCE = "bounce", "bounced"
+    PERSON = "person", "stopped_by_person"  # one of us, by hand
 
 
 LIFTED = "lifted"  # in the record only: they took their unsubscribe back

@@ -1,14 +1,14 @@
 """Enrolment: a lead's run through a campaign version, from entering to the last letter or an early exit."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Index,
-    RowMapping,
     Subquery,
     Table,
     UniqueConstraint,
@@ -65,41 +65,74 @@ class Enrolment(SQLModel, table=True):
     run: int = Field(default=1, sa_column_kwargs={"server_default": "1"})  # how often this lead has entered
 
 
-def enrol(
-    session: Session,
-    slug: str,
-    version_id: int,
-    market: str,
-    who: ColumnElement[bool],
-    roles: Sequence[str],
-    now: datetime,
-) -> int:
-    """Everybody of the audience who is not in this campaign yet enters it, in one statement. Returns how many.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Who may enter a campaign, and the version they begin with."""
 
-    `who`: a condition over the audience view (nurture.audience.condition); `roles`: the steps' roles, empty for all.
-    """
+    slug: str
+    version_id: int
+    market: str
+    who: ColumnElement[bool]  # over the audience view: nurture.config.audience_predicate.condition
+    roles: tuple[str, ...] = ()  # that some step is meant for; none named: everybody
+
+
+class Newcomer(NamedTuple):
+    """Somebody who would enter a campaign."""
+
+    address: str
+    first_name: str | None
+    last_name: str | None
+    role: str | None
+    account_name: str | None
+
+
+class EnrolledCount(NamedTuple):
+    """How many leads of a version (its number, 0: not known) are in a state."""
+
+    version: int
+    state: str
+    n: int
+
+
+class WithdrawnLetters(NamedTuple):
+    """A lead who leaves, and why their waiting letters are skipped."""
+
+    address: str
+    reason: str
+    detail: str | None
+
+
+class EnrolmentEnd(NamedTuple):
+    """How and why an enrolment ends."""
+
+    id: int
+    state: str  # EnrolmentState
+    why: str
+    at: datetime
+
+
+def enrol(session: Session, entry: Entry, now: datetime) -> int:
+    """Everybody of the audience who is not in this campaign yet enters it, in one statement. Returns how many."""
     view = audience(now).subquery("audience")
     entering = select(
-        literal(slug),
-        literal(version_id),
+        literal(entry.slug),
+        literal(entry.version_id),
         view.c.contact_id,
         view.c.account_id,
         view.c.address,
         literal(EnrolmentState.ACTIVE.value),
         literal(now, Moment),
         literal(1),
-    ).where(*_qualifies(view, who, market, roles))
+    ).where(*_qualifies(view, entry))
     names = ["campaign", "version_id", "contact_id", "account_id", "address", "state", "entered_at", "run"]
     done = session.execute(insert_into(session, Enrolment).from_select(names, entering).on_conflict_do_nothing())
     return max(int(done.rowcount), 0)  # type: ignore[attr-defined]
 
 
-def _qualifies(
-    view: Subquery, who: ColumnElement[bool], market: str, roles: Sequence[str]
-) -> list[ColumnElement[bool]]:
-    conditions = [who, view.c.market == market]
-    if roles:
-        conditions.append(or_(view.c.role.in_(roles), view.c.title_role.in_(roles)))
+def _qualifies(view: Subquery, entry: Entry) -> list[ColumnElement[bool]]:
+    conditions = [entry.who, view.c.market == entry.market]
+    if entry.roles:
+        conditions.append(or_(view.c.role.in_(entry.roles), view.c.title_role.in_(entry.roles)))
     return conditions
 
 
@@ -115,36 +148,33 @@ def may_return(
     return and_(T.campaign == slug, T.state != EnrolmentState.ACTIVE, or_(*allowed)) if allowed else None
 
 
-def enrol_again(
-    session: Session, whose: ColumnElement[bool], version_id: int, market: str, who: ColumnElement[bool],
-    roles: Sequence[str], now: datetime,
-) -> int:  # fmt: skip
+def enrol_again(session: Session, entry: Entry, whose: ColumnElement[bool], now: datetime) -> int:
     """Of those who may return (`may_return`), everybody whom the audience wants begins a new run, with this version."""
     view = audience(now).subquery("audience")
-    wanted = select(view.c.address).where(*_qualifies(view, who, market, roles))
+    wanted = select(view.c.address).where(*_qualifies(view, entry))
     done = session.execute(
         update(TABLE)
         .where(whose, T.address.in_(wanted))
-        .values(state=EnrolmentState.ACTIVE, version_id=version_id, entered_at=now, ended_at=None, why=None,
+        .values(state=EnrolmentState.ACTIVE, version_id=entry.version_id, entered_at=now, ended_at=None, why=None,
                 run=T.run + 1)
     )  # fmt: skip
     return max(int(done.rowcount), 0)  # type: ignore[attr-defined]
 
 
 def newcomers(
-    session: Session, slug: str, market: str, who: ColumnElement[bool], roles: Sequence[str], now: datetime,
-    again: ColumnElement[bool] | None, most: int,
-) -> tuple[int, list[RowMapping]]:  # fmt: skip
+    session: Session, entry: Entry, again: ColumnElement[bool] | None, now: datetime, most: int
+) -> tuple[int, list[Newcomer]]:
     """Who would enter now, or begin again: how many, and the first of them by address. Writes nothing."""
     view = audience(now).subquery("audience")
-    known = select(T.address).where(T.campaign == slug)
+    known = select(T.address).where(T.campaign == entry.slug)
     new: ColumnElement[bool] = view.c.address.not_in(known)
     if again is not None:
         new = or_(new, view.c.address.in_(select(T.address).where(again)))
-    those = (*_qualifies(view, who, market, roles), new)
+    those = (*_qualifies(view, entry), new)
     found = session.execute(select(func.count()).select_from(view).where(*those)).scalar_one()
     first = select(view.c.address, view.c.first_name, view.c.last_name, view.c.role, view.c.account_name)
-    return found, list(session.execute(first.where(*those).order_by(view.c.address).limit(most)).mappings())
+    rows = session.execute(first.where(*those).order_by(view.c.address).limit(most))
+    return found, list(map(Newcomer._make, rows))
 
 
 def versions(session: Session, slug: str) -> list[int]:
@@ -152,38 +182,41 @@ def versions(session: Session, slug: str) -> list[int]:
     return list(session.execute(select(T.version_id).distinct().where(T.campaign == slug, T.state == ACTIVE)).scalars())
 
 
-def inside(session: Session, slug: str) -> list[RowMapping]:
-    """How many are under way, by version, and how many have ended, by how: version, state, n."""
+def counts(session: Session, slug: str) -> list[EnrolledCount]:
+    """How many leads are in a campaign, and how many have left it, by version and state."""
     return list(
-        session.execute(
-            select(func.coalesce(CampaignVersion.number, 0).label("version"), T.state, func.count().label("n"))
-            .outerjoin(CampaignVersion, col(CampaignVersion.id) == T.version_id)
-            .where(T.campaign == slug)
-            .group_by(col(CampaignVersion.number), T.state)
-            .order_by(col(CampaignVersion.number), T.state)
-        ).mappings()
+        map(
+            EnrolledCount._make,
+            session.execute(
+                select(func.coalesce(CampaignVersion.number, 0).label("version"), T.state, func.count().label("n"))
+                .outerjoin(CampaignVersion, col(CampaignVersion.id) == T.version_id)
+                .where(T.campaign == slug)
+                .group_by(col(CampaignVersion.number), T.state)
+                .order_by(col(CampaignVersion.number), T.state)
+            ),
+        )
     )
 
 
-def withdraw(session: Session, slug: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Letters that wait for leads who leave are skipped with the reason. Rows: address, reason, detail."""
+def withdraw(session: Session, slug: str, rows: Sequence[WithdrawnLetters]) -> None:
+    """Letters that wait for leads who leave are skipped with the reason."""
     if rows:
         session.connection().execute(
             change_state(MESSAGE, Trigger.FORBID, State.WAITING)
             .where(MESSAGE.c.address == bindparam("b_address"), MESSAGE.c.campaign == slug)
             .values(reason=bindparam("b_reason"), detail=bindparam("b_detail")),
-            [{f"b_{key}": value for key, value in row.items()} for row in rows],
+            [{"b_address": row.address, "b_reason": row.reason, "b_detail": row.detail} for row in rows],
         )
 
 
-def leave(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    """End enrolments. Rows: id, state, why, at."""
+def leave(session: Session, rows: Sequence[EnrolmentEnd]) -> None:
+    """End enrolments."""
     if rows:
         session.connection().execute(
             update(TABLE)
             .where(T.id == bindparam("b_id"), T.state == EnrolmentState.ACTIVE)
             .values(state=bindparam("b_state"), why=bindparam("b_why"), ended_at=bindparam("b_at")),
-            [{f"b_{key}": value for key, value in row.items()} for row in rows],
+            [{"b_id": row.id, "b_state": row.state, "b_why": row.why, "b_at": row.at} for row in rows],
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Index,
@@ -83,12 +83,32 @@ class Message(SQLModel, table=True):
     content_assets: dict[str, Any] | None = Field(default=None, sa_type=MaybeJson)  # kind asked for → slug it carries
 
 
-def plan(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
+class PlannedMessage(NamedTuple):
+    """A message as it is planned: waiting, or skipped with its reason. The fields are columns of Message."""
+
+    campaign: str
+    version_id: int
+    step: int
+    letter: str
+    address: str
+    contact_id: int | None
+    account_id: int | None
+    state: str
+    planned_at: datetime
+    not_before: datetime
+    not_after: datetime
+    reason: str | None = None
+    detail: str | None = None
+    content_assets: Mapping[str, str] | None = None  # kind asked for → slug
+    handoff_id: int | None = None
+
+
+def plan(session: Session, rows: Sequence[PlannedMessage]) -> int:
     """Write messages to the outbox, waiting or skipped. One that is there already, in whatever state, stays as it is.
 
     Returns how many were new. A second planner of the same moment writes nothing.
     """
-    return add_new(session, Message, [dict(row) for row in rows])
+    return add_new(session, Message, rows)
 
 
 def expire(session: Session, now: datetime) -> int:

@@ -180,11 +180,10 @@ def _handoffs(
 def _mail_owners(session: Session, now: datetime) -> None:
     """A mail to the owner of every open handoff that has none yet: also one that an earlier run left without."""
     message.plan(session, [
-        {
-            "campaign": message.SALES, "version_id": 0, "step": 0, "letter": f"handoff-{handoff.id}",
-            "address": handoff.owner_email, "contact_id": handoff.contact_id, "account_id": handoff.account_id,
-            "handoff_id": handoff.id, "state": message.State.WAITING, "planned_at": now, "not_before": now,
-            "not_after": now + MAIL_EXPIRES_AFTER,
-        }
+        message.PlannedMessage(
+            message.SALES, 0, 0, f"handoff-{handoff.id}", handoff.owner_email, handoff.contact_id, handoff.account_id,
+            message.State.WAITING, planned_at=now, not_before=now, not_after=now + MAIL_EXPIRES_AFTER,
+            handoff_id=handoff.id,
+        )
         for handoff in call_list.unmailed_handoffs(session)
     ])  # fmt: skip

@@ -1,8 +1,8 @@
-"""Under way: all that a planner asks about the leads of a campaign, a few thousand at a time."""
+"""Active enrolments: all that planning asks about the leads of a campaign, a few thousand at a time."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Row, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
@@ -13,11 +13,12 @@ from models.address import Address
 from models.bulk_upsert import share
 from models.contact import Contact
 from models.enrolment import ACTIVE, TABLE, Enrolment
-from models.message import LEDGER, Message, State, plain
+from models.message import LEDGER, Message, State
 from models.opportunity import Opportunity, OpportunityOutcome
 from models.segment import Segment
 from models.types import Moment
 
+K = TypeVar("K")
 T = TABLE.c
 M = Message.__table__.c  # type: ignore[attr-defined]
 
@@ -30,50 +31,96 @@ class Deals(NamedTuple):
     won_at: datetime | None = None
 
 
+class Candidate(NamedTuple):
+    """One enrolled lead as the database knows them: the first fields of an EnrolledLead (nurture.rules.eligibility)."""
+
+    enrolment_id: int
+    contact_id: int
+    address: str
+    account_id: int | None
+    entered_at: datetime
+    role: str | None
+    title_role: str | None
+    stage: str
+    consent: str
+    suppressed_why: str | None
+    account_stopped_why: str | None
+    country: str | None
+    time_zone: str | None
+
+
+class LetterRow(NamedTuple):
+    """A letter already decided or on its way. `at`: when it was accepted, else when it was decided."""
+
+    letter: str
+    state: str
+    at: datetime
+    reason: str | None
+
+
+class BookedLetter(NamedTuple):
+    """A letter that somebody at an account gets or got, and where they live."""
+
+    account_id: int
+    at: datetime
+    country: str | None
+    time_zone: str | None
+
+
+class Shard(NamedTuple):
+    """One of `of` equal parts of the leads, counted from 0."""
+
+    number: int = 0
+    of: int = 1
+
+
+WHOLE = Shard()
+
+
 def groups(
-    session: Session, slug: str, version_id: int, shard: int = 0, shards: int = 1, many: int = 5_000
-) -> Iterator[list[dict[str, Any]]]:
+    session: Session, slug: str, version_id: int, part: Shard = WHOLE, many: int = 5_000
+) -> Iterator[list[Candidate]]:
     """The leads under way in a version, whole accounts at a time, a few thousand plain rows; then those without one.
 
     Each part is a question of its own, which begins where the last one ended on `enrolment_active`: memory stays flat,
     no question sees a long row of others, and a part sees what was planned for the part before it.
     """
-    first, last = share(session, Account, shard, shards)
+    first, last = share(session, Account, part.number, part.of)
     mine = (slug, version_id)
     while first <= last:
         edge = session.execute(
-            _under_way(*mine, T.account_id).where(T.account_id.between(first, last)).order_by(T.account_id, T.id)
+            _active(*mine, T.account_id).where(T.account_id.between(first, last)).order_by(T.account_id, T.id)
             .offset(many).limit(1)
         ).scalar()  # fmt: skip
         until = last if edge is None else max(edge - 1, first)
-        if rows := plain(session.execute(_members(*mine).where(T.account_id.between(first, until))
-                                         .order_by(T.account_id, T.id))):  # fmt: skip
-            yield rows
+        mates = _candidates(*mine).where(T.account_id.between(first, until)).order_by(T.account_id, T.id)
+        if rows := session.execute(mates).all():
+            yield list(map(Candidate._make, rows))
         first = until + 1
-    first, last = share(session, Enrolment, shard, shards)
+    first, last = share(session, Enrolment, part.number, part.of)
     while first <= last:
-        rows = plain(session.execute(_members(*mine).where(T.account_id.is_(None), T.id.between(first, last))
-                                     .order_by(T.id).limit(many)))  # fmt: skip
+        alone = _candidates(*mine).where(T.account_id.is_(None), T.id.between(first, last)).order_by(T.id).limit(many)
+        rows = session.execute(alone).all()
         if not rows:
             return
-        yield rows
-        first = rows[-1]["enrolment_id"] + 1
+        yield list(map(Candidate._make, rows))
+        first = rows[-1][0] + 1
 
 
-def one(session: Session, enrolment_id: int) -> dict[str, Any]:
-    """One lead's row as the planner sees it, whether under way or not."""
-    return plain(session.execute(_member_columns().where(T.id == enrolment_id)))[0]
+def one(session: Session, enrolment_id: int) -> Candidate:
+    """One lead as planning sees them, whether their enrolment is active or has ended."""
+    return Candidate._make(session.execute(_candidate_columns().where(T.id == enrolment_id)).one())
 
 
-def _under_way(slug: str, version_id: int, *columns: Any) -> Select[Any]:
+def _active(slug: str, version_id: int, *columns: Any) -> Select[Any]:
     return select(*columns).where(T.campaign == slug, T.version_id == version_id, T.state == ACTIVE)
 
 
-def _members(slug: str, version_id: int) -> Select[Any]:
-    return _member_columns().where(T.campaign == slug, T.version_id == version_id, T.state == ACTIVE)
+def _candidates(slug: str, version_id: int) -> Select[Any]:
+    return _candidate_columns().where(T.campaign == slug, T.version_id == version_id, T.state == ACTIVE)
 
 
-def _member_columns() -> Select[Any]:
+def _candidate_columns() -> Select[Any]:
     return (
         select(
             T.id.label("enrolment_id"),
@@ -97,9 +144,9 @@ def _member_columns() -> Select[Any]:
     )
 
 
-def enrolled(slug: str, version_id: int) -> Any:
-    """The contacts under way in a version, as a subquery."""
-    return _under_way(slug, version_id, T.contact_id)
+def enrolled(slug: str, version_id: int) -> Select[tuple[int]]:
+    """The contacts with an active enrolment in a version, as a subquery."""
+    return _active(slug, version_id, T.contact_id)
 
 
 def deals(session: Session, first: int, last: int, now: datetime) -> dict[int, Deals]:
@@ -120,8 +167,8 @@ def deals(session: Session, first: int, last: int, now: datetime) -> dict[int, D
     return {row[0]: Deals(int(row[1]), row[2], row[3]) for row in rows}
 
 
-def letters_had(session: Session, slug: str, addresses: Sequence[str]) -> dict[str, list[Row[Any]]]:
-    """Every letter of the campaign already decided or on its way, by address: address, letter, state, at, reason.
+def letters_had(session: Session, slug: str, addresses: Sequence[str]) -> dict[str, list[LetterRow]]:
+    """Every letter of the campaign already decided or on its way, by address.
 
     By `message_address`: a lead has a few dozen letters.
     """
@@ -130,13 +177,15 @@ def letters_had(session: Session, slug: str, addresses: Sequence[str]) -> dict[s
             M.address, M.letter, M.state, func.coalesce(M.accepted_at, M.planned_at, type_=Moment).label("at"), M.reason
         ).where(M.address.in_(addresses), M.campaign == slug)
     )
-    had: dict[str, list[Row[Any]]] = {}
-    for row in rows.all():
-        had.setdefault(row[0], []).append(row)
+    had: dict[str, list[LetterRow]] = {}
+    for address, letter, state, at, reason in rows.all():
+        had.setdefault(address, []).append(LetterRow(letter, state, at, reason))
     return had
 
 
-def seen(session: Session, slug: str, first: int, last: int, now: datetime) -> dict[int, set[tuple[str, str | None]]]:
+def outcomes(
+    session: Session, slug: str, first: int, last: int, now: datetime
+) -> dict[int, set[tuple[str, str | None]]]:
     """What people of which role did with this campaign's letters, by account: {7: {("specifier", "clicked")}}.
 
     None stands for a letter that was sent and not, or not yet, answered. By the index on the message's account.
@@ -153,7 +202,7 @@ def seen(session: Session, slug: str, first: int, last: int, now: datetime) -> d
     return found
 
 
-def rivals(session: Session, slugs: Sequence[str], first: int, last: int) -> dict[int, dict[str, datetime]]:
+def rivals(session: Session, slugs: Sequence[str], first: int, last: int) -> dict[int | str, dict[str, datetime]]:
     """Which of these campaigns have somebody under way at the accounts `first` to `last`, and since when."""
     rows = session.execute(
         select(T.account_id, T.campaign, func.min(T.entered_at, type_=Moment))
@@ -163,7 +212,9 @@ def rivals(session: Session, slugs: Sequence[str], first: int, last: int) -> dic
     return _by_key(rows)
 
 
-def personal_rivals(session: Session, slugs: Sequence[str], addresses: Sequence[str]) -> dict[str, dict[str, datetime]]:
+def personal_rivals(
+    session: Session, slugs: Sequence[str], addresses: Sequence[str]
+) -> dict[int | str, dict[str, datetime]]:
     """The same for people without an account. By the unique key."""
     rows = session.execute(
         select(T.address, T.campaign, T.entered_at)
@@ -174,9 +225,9 @@ def personal_rivals(session: Session, slugs: Sequence[str], addresses: Sequence[
 
 def begun(
     session: Session, slugs: Sequence[str], accounts: Sequence[int], addresses: Sequence[str]
-) -> dict[Any, dict[str, datetime]]:
+) -> dict[int | str, dict[str, datetime]]:
     """When each of these campaigns planned its first letter to these accounts, or these people, of the present runs."""
-    found: dict[Any, dict[str, datetime]] = {}
+    found: dict[int | str, dict[str, datetime]] = {}
     for key, wanted in ((M.account_id, accounts), (M.address, addresses)):
         if wanted:
             rows = session.execute(
@@ -190,33 +241,35 @@ def begun(
     return found
 
 
-def _by_key(rows: Iterable[Any]) -> dict[Any, dict[str, datetime]]:
-    found: dict[Any, dict[str, datetime]] = {}
+def _by_key(rows: Iterable[Row[tuple[K, str, datetime]]]) -> dict[K, dict[str, datetime]]:
+    found: dict[K, dict[str, datetime]] = {}
     for key, slug, at in rows:
         found.setdefault(key, {})[slug] = at
     return found
 
 
-def booked(session: Session, first: int, last: int, now: datetime) -> list[Row[Any]]:
-    """When each of the accounts `first` to `last` gets or got mail, since two days ago: account_id, at, country,
-    time_zone."""
+def booked(session: Session, first: int, last: int, now: datetime) -> list[BookedLetter]:
+    """When each of the accounts `first` to `last` gets or got mail, since two days ago."""
     groups = [state for state, group in LEDGER.items() if group in ("waiting", "unknown")]
     moment = func.coalesce(M.accepted_at, M.not_before, type_=Moment)
     return list(
-        session.execute(
-            select(
-                M.account_id,
-                moment.label("at"),
-                func.coalesce(Contact.country, Account.country).label("country"),
-                col(Contact.time_zone),
-            )
-            .join(Contact, col(Contact.id) == M.contact_id)
-            .outerjoin(Account, col(Account.id) == M.account_id)
-            .where(
-                M.account_id.between(first, last),
-                M.state.in_([*groups, State.ACCEPTED]),
-                M.handoff_id.is_(None),
-                moment > now - timedelta(days=2),
-            )
+        map(
+            BookedLetter._make,
+            session.execute(
+                select(
+                    M.account_id,
+                    moment.label("at"),
+                    func.coalesce(Contact.country, Account.country).label("country"),
+                    col(Contact.time_zone),
+                )
+                .join(Contact, col(Contact.id) == M.contact_id)
+                .outerjoin(Account, col(Account.id) == M.account_id)
+                .where(
+                    M.account_id.between(first, last),
+                    M.state.in_([*groups, State.ACCEPTED]),
+                    M.handoff_id.is_(None),
+                    moment > now - timedelta(days=2),
+                )
+            ),
         )
     )

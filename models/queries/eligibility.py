@@ -2,40 +2,62 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, Table, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from models.bulk_upsert import among
 from models.campaign import CampaignVersion
-from models.message import ACCOUNT, ADDRESS, CLAIMED_IN, CONTACT, SALES, TABLE, TAKEN_UP, WORKING_DAY, State, plain
+from models.message import ACCOUNT, ADDRESS, CLAIMED_IN, CONTACT, SALES, TABLE, TAKEN_UP, WORKING_DAY, State
 from models.types import Moment
 
 
-def facts_by_group(session: Session, attempt_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """All that could forbid the claimed messages of some attempts: a row for all who stand alike, with the earliest
-    end of their letters. A thousand readers are three or four rows. Primary keys and `message_attempt`."""
-    return plain(session.execute(FACTS_BY_GROUP, {"attempts": attempt_ids}))
+class EligibilityRow(NamedTuple):
+    """One message with all that could forbid it, but for caps and pauses."""
+
+    message_id: int
+    address: str
+    account_id: int | None
+    suppressed_why: str | None
+    consent: str | None
+    account_stopped_why: str | None
+    country: str | None
+    time_zone: str | None
+    not_after: datetime
 
 
-def facts_by_message(session: Session, attempt_ids: Sequence[str]) -> list[dict[str, Any]]:
+class EligibilityGroup(NamedTuple):
+    """What messages have in common that could forbid them, with the earliest of their ends."""
+
+    suppressed_why: str | None
+    consent: str | None
+    account_stopped_why: str | None
+    country: str | None
+    time_zone: str | None
+    not_after: datetime
+
+
+def facts_by_group(session: Session, attempt_ids: Sequence[str]) -> list[EligibilityGroup]:
+    """All that could forbid the claimed messages of some attempts: a row for all for whom it is the same.
+
+    A thousand readers are three or four rows. Primary keys and `message_attempt`.
+    """
+    return list(map(EligibilityGroup._make, session.execute(FACTS_BY_GROUP, {"attempts": attempt_ids}).all()))
+
+
+def facts_by_message(session: Session, attempt_ids: Sequence[str]) -> list[EligibilityRow]:
     """The same for each message by itself, in the order of their ids."""
-    return plain(session.execute(FACTS_BY_MESSAGE, {"attempts": attempt_ids}))
+    return list(map(EligibilityRow._make, session.execute(FACTS_BY_MESSAGE, {"attempts": attempt_ids}).all()))
 
 
 def messages_with_facts() -> Select[Any]:
     """Messages with all that could forbid them, but for caps."""
     t, a, c, k = TABLE.c, ADDRESS.c, CONTACT.c, ACCOUNT.c
-    return (
-        select(
-            t.id, t.campaign, t.version_id, t.letter, t.address, t.contact_id, t.account_id, t.handoff_id, t.state,
-            t.reason, t.not_after, a.suppressed_why, c.consent, c.time_zone,
-            func.coalesce(c.country, k.country).label("country"), k.stopped_why.label("account_stopped_why"),
-        )
-        .join(ADDRESS, a.address == t.address)
-        .outerjoin(CONTACT, c.id == t.contact_id)
-        .outerjoin(ACCOUNT, k.id == t.account_id)
+    return _select(
+        t.id, t.campaign, t.version_id, t.letter, t.address, t.contact_id, t.account_id, t.handoff_id, t.state,
+        t.reason, t.not_after, a.suppressed_why, c.consent, c.time_zone,
+        func.coalesce(c.country, k.country).label("country"), k.stopped_why.label("account_stopped_why"),
     )  # fmt: skip
 
 
@@ -56,7 +78,7 @@ def letters_lately() -> ColumnElement[int]:
 
 def skipped_or_refused(
     session: Session, version_id: int, step: int, reasons: Iterable[str], after: int, most: int
-) -> list[dict[str, Any]]:
+) -> list[EligibilityRow]:
     """Messages of a step that were skipped or refused for these reasons, after an id. Reads `message_ledger`."""
     t = TABLE.c
     which = (
@@ -67,11 +89,12 @@ def skipped_or_refused(
         t.reason.in_(list(reasons)),
         t.id > after,
     )
-    return plain(session.execute(messages_with_facts().where(*which).order_by(t.id).limit(most)))
+    found = session.execute(_select(*ROW).where(*which).order_by(t.id).limit(most))
+    return list(map(EligibilityRow._make, found.all()))
 
 
 def addresses_mailed_today(session: Session, accounts: Iterable[int], now: datetime) -> dict[int, set[str]]:
-    """Whom at these accounts we have written to, or taken up, today: each account's messages are looked at once."""
+    """Whom at these accounts we have written to, or taken up, today: each account's messages are read once."""
     found: dict[int, set[str]] = {}
     wanted = {"accounts": sorted(accounts), "morning": now - WORKING_DAY}
     for account_id, address in session.execute(TODAY, wanted) if wanted["accounts"] else ():
@@ -79,20 +102,31 @@ def addresses_mailed_today(session: Session, accounts: Iterable[int], now: datet
     return found
 
 
+def _select(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Columns of messages, and of their readers' addresses, contacts and accounts."""
+    t = TABLE.c
+    return (
+        select(*columns)
+        .select_from(TABLE)
+        .join(ADDRESS, ADDRESS.c.address == t.address)
+        .outerjoin(CONTACT, CONTACT.c.id == t.contact_id)
+        .outerjoin(ACCOUNT, ACCOUNT.c.id == t.account_id)
+    )
+
+
 VERSION: Table = CampaignVersion.__table__  # type: ignore[attr-defined]
 OTHER = TABLE.alias("other")  # made once: an alias copies all columns
+FORBID = (
+    ADDRESS.c.suppressed_why, CONTACT.c.consent, ACCOUNT.c.stopped_why,
+    func.coalesce(CONTACT.c.country, ACCOUNT.c.country).label("country"), CONTACT.c.time_zone,
+)  # fmt: skip
+ROW = (TABLE.c.id, TABLE.c.address, TABLE.c.account_id, *FORBID, TABLE.c.not_after)  # of an EligibilityRow
 
 # Made ready once: to put a statement together takes longer than to run it.
-FACTS_BY_MESSAGE = messages_with_facts().where(*CLAIMED_IN).order_by(TABLE.c.id)
+FACTS_BY_MESSAGE = _select(*ROW).where(*CLAIMED_IN).order_by(TABLE.c.id)
 FACTS_BY_GROUP = (
-    FACTS_BY_MESSAGE.with_only_columns(
-        ADDRESS.c.suppressed_why, CONTACT.c.consent, CONTACT.c.time_zone,
-        func.coalesce(CONTACT.c.country, ACCOUNT.c.country).label("country"),
-        ACCOUNT.c.stopped_why.label("account_stopped_why"),
-        func.min(TABLE.c.not_after, type_=Moment).label("not_after"),
-        maintain_column_froms=True,
-    )
-    .order_by(None)
+    _select(*FORBID, func.min(TABLE.c.not_after, type_=Moment).label("not_after"))
+    .where(*CLAIMED_IN)
     .group_by(
         ADDRESS.c.suppressed_why, CONTACT.c.consent, CONTACT.c.time_zone, CONTACT.c.country, ACCOUNT.c.country,
         ACCOUNT.c.stopped_why,

@@ -22,13 +22,8 @@ from models.enrolment import Enrolment
 from models.message import SALES, Message
 from models.message import TABLE as MESSAGE
 
-ACCOUNT_STOPPED = "account_stopped"  # these are Reasons of nurture.rules.reasons; a test holds the two together
-REASON_OF = {  # why an address is suppressed → the reason its letters are skipped for
-    SuppressedBy.UNSUBSCRIBE: "unsubscribed",
-    SuppressedBy.COMPLAINT: "complained",
-    SuppressedBy.BOUNCE: "bounced",
-    SuppressedBy.PERSON: "stopped_by_person",
-}
+ACCOUNT_STOPPED = "account_stopped"  # a Reason of nurture.rules.reasons; a test holds the two together
+REASON_OF = {by: by.skip_reason for by in SuppressedBy}  # why an address is suppressed → why its letters are skipped
 CHUNK = 1_000
 
 T = TypeVar("T")

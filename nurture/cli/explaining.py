@@ -80,7 +80,7 @@ def _show(done: "LedgerReport") -> None:
 
 def _reasons(done: "LedgerReport", json: bool) -> None:
     """How many letters were not sent for each reason, and where."""
-    from nurture.rules.reasons import SENTENCES, Reason
+    from nurture.rules.reasons import sentence_of
     from nurture.rules.reporting.ledger import campaign_title, count_reasons
 
     counted = count_reasons(done.lines)
@@ -90,7 +90,7 @@ def _reasons(done: "LedgerReport", json: bool) -> None:
     print_table(
         ("reason", "in words", "#letters", "where"),
         [
-            (why, SENTENCES[Reason(why)] if why in set(Reason) else "", sum(where.values()),
+            (why, sentence_of(why), sum(where.values()),
              ", ".join(f"{campaign_title(slug)} {n:,}" for slug, n in sorted(where.items())))
             for why, where in counted.items()
         ],

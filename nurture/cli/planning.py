@@ -53,12 +53,10 @@ def _foresee(engine: "Engine", now: "datetime", templates: "Path", slug: str) ->
 
     from models import campaign as kept
     from models import enrolment as enrolments
-    from nurture.config import audience_predicate, campaigns
+    from nurture.config import campaigns
     from nurture.config.version_diff import changes
-    from nurture.rules.planning.promotions import next_offer
-    from nurture.rules.planning.sequences import next_letter
     from nurture.runtime import database
-    from tasks.planning.enrolments import foresee, may_return, roles_wanted
+    from tasks.planning.enrolments import entry_of, foresee, may_return
 
     with database.reading(engine) as session:
         runs = next((row for row in kept.published(session) if row["slug"] == slug), None)
@@ -73,17 +71,16 @@ def _foresee(engine: "Engine", now: "datetime", templates: "Path", slug: str) ->
             "terms": what.terms,
             "warnings": what.warnings,
             "problems": [asdict(problem) for problem in what.problems],
-            "inside": [dict(row) for row in enrolments.inside(session, slug)],
+            "inside": [row._asdict() for row in enrolments.counts(session, slug)],
         }
         if terms:
             version = (runs["version_id"] if runs else 0) + (what.status == "changed") * 1_000_000_000  # not yet there
             n, first = enrolments.newcomers(
-                session, slug, terms.market, audience_predicate.condition(terms.audience, session),
-                roles_wanted(terms), now, may_return(terms, version, now), MOST_NAMED,
-            )  # fmt: skip
-            told["enter"] = {"n": n, "first": [dict(row) for row in first]}
+                session, entry_of(session, terms, version), may_return(terms, version, now), now, MOST_NAMED
+            )
+            told["enter"] = {"n": n, "first": [row._asdict() for row in first]}
     if terms and runs:
-        next_run = foresee(engine, now, slug, next_offer if terms.market == "b2c" else next_letter, MOST_NAMED)
+        next_run = foresee(engine, now, slug, MOST_NAMED)
         told["next_run"] = {
             "sends": dict(next_run.sends),
             "skips": [{"letter": letter, "reason": why, "n": n} for (letter, why), n in next_run.skips.items()],

@@ -10,8 +10,18 @@ from models.segment import ROLES
 from nurture.config import audience_predicate
 from nurture.config.toml_file import FileError, Problem, TomlTable, duration, parse_toml
 from nurture.rules.delivery.scheduled_send import LONGEST, SHORTEST
-from nurture.rules.planning.campaign import AccountPolicy, After, Campaign, Hours, Offer, Reentry, Sender, Span, Step
-from nurture.rules.planning.sequences import DID
+from nurture.rules.planning.campaign import (
+    COLLEAGUES_DID,
+    AccountPolicy,
+    After,
+    Campaign,
+    Hours,
+    Offer,
+    Reentry,
+    Sender,
+    Span,
+    Step,
+)
 
 USUAL = Campaign("", "", "b2b", "", "", ())  # what a file that says nothing gets
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -116,7 +126,7 @@ def _after(table: TomlTable) -> After:
     table.expect_only(("roles", "did"))
     roles = table.choices("roles", ROLES, "the role")
     did = table.get("did", str, "clicked")
-    table.choice(did, None, DID, "what they did,")
+    table.choice(did, None, COLLEAGUES_DID, "what they did,")
     if not table.values.get("roles"):
         table.wrong(None, "after names no role", 'write after = { roles = ["specifier"], did = "clicked" }')
     return After(roles, did)

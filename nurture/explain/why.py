@@ -1,31 +1,27 @@
 """Why did this person get this letter, or why not, or not yet? One sentence, from the same rules that decided."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, func, select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from models import campaign as campaigns_kept
-from models.account import Account
-from models.address import Address
-from models.contact import Contact
-from models.enrolment import Enrolment, EnrolmentState
-from models.message import Message, State
-from models.queries import active_enrolments
+from models.enrolment import EnrolmentState
+from models.message import State
+from models.queries import active_enrolments, lead_history
+from models.queries.lead_history import EnrolmentAt, KnownContact, LetterAt
 from models.queries.lifecycle import stage_at
-from models.score import Score
 from nurture.config import audience_predicate
-from nurture.explain.planning_input import edition, members, scene_of_one
+from nurture.planning.load import input_of_one, lead_of, published_terms
+from nurture.rules.eligibility.facts import EnrolledLead, PastLetter
 from nurture.rules.intake.addresses import normalise
 from nurture.rules.intake.names import full_name
 from nurture.rules.planning.campaign import Campaign
 from nurture.rules.planning.hours import zone_of
-from nurture.rules.planning.promotions import next_offer
-from nurture.rules.planning.sequences import Member, Past, next_letter
-from nurture.rules.reasons import SENTENCES, Exit, Reason, Send, Skip, Wait
+from nurture.rules.planning.sequences import next_letter
+from nurture.rules.reasons import Decision, Exit, Reason, Send, Skip, Wait, sentence_of
 
 
 class NotKnown(LookupError):
@@ -33,220 +29,195 @@ class NotKnown(LookupError):
 
 
 @dataclass(frozen=True, slots=True)
-class Because:
-    """`status`: sent, waiting, held_back, refused, unknown, left, not_yet or never_qualified."""
+class Explanation:
+    """`status`: sent, waiting, held_back, refused, unknown, left, not_yet or never_qualified.
+
+    `next`: what the next run would decide about somebody whose enrolment is active; None for everybody else.
+    """
 
     status: str
     sentence: str
-    facts: dict[str, Any]
+    facts: dict[str, Any] = field(default_factory=dict)  # for --json
+    next: Decision | None = None
 
 
-def why(session: Session, now: datetime, address: str, slug: str) -> Because:
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Who is asked about, in which campaign, and when."""
+
+    session: Session
+    now: datetime
+    campaign: Campaign
+    person: KnownContact
+
+    @property
+    def name(self) -> str:
+        return full_name(self.person.first_name, self.person.last_name) or self.person.address
+
+    def day(self, moment: datetime) -> str:
+        """A moment's date where the person lives."""
+        return f"{moment.astimezone(zone_of(self.person.country, self.person.time_zone)):%-d %B %Y}"
+
+
+def why(session: Session, now: datetime, address: str, slug: str) -> Explanation:
     """What happened, or will happen, between one person and one campaign, at `now`.
 
     `now` may lie in the past: what came later is left out as far as the records tell when it came. Scores, segments and
-    consent are kept as they are today only; `facts["as_of_today"]` names them then.
+    consent are kept as they are today only; `facts["as_of_today"]` names them then. Raises NotKnown.
     """
     published = {row["slug"]: row for row in campaigns_kept.published(session)}
     if slug not in published:
         known = ", ".join(sorted(published)) or "none yet: nurture apply"
         raise NotKnown(f"there is no published campaign {slug!r} (published: {known})")
-    version = published[slug]["version_id"]
-    campaign = edition(session, slug, version)
-    person = _person(session, address, campaign.market)
-    letters = _letters(session, slug, person["address"], now)
-    entered = _entered(session, slug, person["address"], now)
-    name = full_name(person["first_name"], person["last_name"]) or person["address"]
-    if entered is None:
-        return _outside(session, now, campaign, person, name)
-    if entered["version_id"] != version:
-        campaign = edition(session, slug, entered["version_id"])
-    parts = [_told(row, name, person) for row in letters]
-    status, sentence = _now(session, now, campaign, entered, letters, name)
-    last = _status(letters[-1]) if letters else status
-    told = "; ".join([*parts, sentence]) if sentence else "; ".join(parts)
-    return Because(
-        last,
-        f"{told}.",
-        {
-            "address": person["address"],
-            "campaign": slug,
-            "version": entered["version_id"],
-            "enrolment": entered["state"],
-            "letters": letters,
-            **_only_today(session, person["id"], now),
-        },
-    )
+    version: int = published[slug]["version_id"]
+    campaign = published_terms(session, slug, version)
+    asked = _Question(session, now, campaign, _person(session, address, campaign.market))
+    enrolment = lead_history.enrolment_at(session, slug, asked.person.address, now)
+    if enrolment is None:
+        return _outside(asked)
+    if enrolment.version_id != version:
+        campaign = published_terms(session, slug, enrolment.version_id)
+        asked = _Question(session, now, campaign, asked.person)
+    letters = lead_history.letters_at(session, slug, asked.person.address, now)
+    decision = _decision(asked, enrolment, letters)
+    status, sentence = _what_comes(asked, enrolment, letters, decision)
+    told = [_told(asked, letter) for letter in letters] + ([sentence] if sentence else [])
+    facts = {
+        "address": asked.person.address,
+        "campaign": slug,
+        "version": enrolment.version_id,
+        "enrolment": enrolment.state,
+        "letters": [letter._asdict() for letter in letters],
+        **_only_today(asked),
+    }
+    return Explanation(_status(letters[-1]) if letters else status, f"{'; '.join(told)}.", facts, decision)
 
 
-def why_everywhere(session: Session, now: datetime, address: str) -> list[tuple[str, Because]]:
+def why_everywhere(session: Session, now: datetime, address: str) -> list[tuple[str, Explanation]]:
     """The same for every published campaign of the person's market, or markets: (campaign, answer)."""
     person = _person(session, address, "")
-    rows = session.execute(select(col(Contact.market)).where(col(Contact.address) == person["address"])).scalars()
-    markets = set(rows)
+    markets = {one.market for one in lead_history.contacts_at(session, person.address)}
     slugs = [row["slug"] for row in campaigns_kept.published(session) if row["market"] in markets]
     return [(slug, why(session, now, address, slug)) for slug in slugs]
 
 
-def _entered(session: Session, slug: str, address: str, now: datetime) -> dict[str, Any] | None:
-    """The person's enrolment as it stood at `now`."""
-    e = Enrolment.__table__.c  # type: ignore[attr-defined]
-    row = session.execute(select(*e).where(e.campaign == slug, e.address == address)).mappings().first()
-    if row is None or row["entered_at"] > now:
-        return None
-    if row["ended_at"] and row["ended_at"] > now:
-        return {**row, "state": EnrolmentState.ACTIVE.value, "why": None, "ended_at": None}
-    return dict(row)
-
-
-def _only_today(session: Session, contact_id: int, now: datetime) -> dict[str, Any]:
-    scored = session.execute(select(col(Score.scored_at)).where(col(Score.contact_id) == contact_id)).scalar()
-    return {"as_of_today": ["score", "segment", "consent"]} if scored and scored > now else {}
-
-
-def _person(session: Session, address: str, market: str) -> RowMapping:
-    normal = normalise(address)
-    rows = session.execute(select(*Contact.__table__.c).where(col(Contact.address) == normal)).mappings().all()  # type: ignore[attr-defined]
-    if not rows:
+def _person(session: Session, address: str, market: str) -> KnownContact:
+    """The contact record of a market, else any. Raises NotKnown."""
+    found = lead_history.contacts_at(session, normalise(address) or "")
+    if not found:
         raise NotKnown(f"nobody with the address {address!r} is known: check the spelling, or import them first")
-    return next((row for row in rows if row["market"] == market), rows[0])
+    return next((one for one in found if one.market == market), found[0])
 
 
-def _letters(session: Session, slug: str, address: str, now: datetime) -> list[dict[str, Any]]:
-    """The campaign's letters to somebody, as far as they were planned by `now`."""
-    m = Message.__table__.c  # type: ignore[attr-defined]
-    rows = session.execute(
-        select(m.letter, m.step, m.state, m.reason, m.detail, m.planned_at, m.not_before, m.accepted_at, m.outcome,
-               m.outcome_at)
-        .where(m.campaign == slug, m.address == address, m.planned_at <= now)
-        .order_by(func.coalesce(m.accepted_at, m.planned_at), m.step)
-    ).mappings()  # fmt: skip
-    found = []
-    for row in rows:
-        letter = dict(row)
-        if letter["accepted_at"] and letter["accepted_at"] > now:
-            letter |= {"state": State.WAITING, "accepted_at": None, "reason": None, "detail": None}
-        if (letter.pop("outcome_at") or now) > now:
-            letter["outcome"] = None
-        found.append(letter)
-    return found
-
-
-def _day(moment: datetime, person: Mapping[Any, Any]) -> str:
-    return f"{moment.astimezone(zone_of(person['country'], person['time_zone'])):%-d %B %Y}"
-
-
-def _because(row: Mapping[Any, Any]) -> str:
-    return row["detail"] or (SENTENCES[Reason(row["reason"])] if row["reason"] else "no reason was kept")
+def _only_today(asked: _Question) -> dict[str, list[str]]:
+    scored = lead_history.scored_at(asked.session, asked.person.id)
+    return {"as_of_today": ["score", "segment", "consent"]} if scored and scored > asked.now else {}
 
 
 STATUS = {State.ACCEPTED: "sent", State.SKIPPED: "held_back", State.REFUSED: "refused", State.UNKNOWN: "unknown"}
 
 
-def _status(row: Mapping[Any, Any]) -> str:
-    return STATUS.get(row["state"], "waiting")
+def _status(letter: LetterAt) -> str:
+    return STATUS.get(State(letter.state), "waiting")
 
 
-def _told(row: Mapping[Any, Any], name: str, person: Mapping[Any, Any]) -> str:
-    letter = f"{row['letter']!r}"
-    match row["state"]:
+def _reason(letter: LetterAt) -> str:
+    return letter.detail or sentence_of(letter.reason)
+
+
+def _told(asked: _Question, row: LetterAt) -> str:
+    """One letter's story in words."""
+    letter, name = f"{row.letter!r}", asked.name
+    match row.state:
         case State.ACCEPTED:
-            then = f" ({row['outcome']})" if row["outcome"] else ""
-            return f"{name} was sent {letter} on {_day(row['accepted_at'], person)}{then}"
+            then = f" ({row.outcome})" if row.outcome else ""
+            return f"{name} was sent {letter} on {asked.day(row.accepted_at or row.planned_at)}{then}"
         case State.SKIPPED:
-            return f"{name} was not sent {letter} on {_day(row['planned_at'], person)}: {_because(row)}"
+            return f"{name} was not sent {letter} on {asked.day(row.planned_at)}: {_reason(row)}"
         case State.REFUSED:
-            return f"the provider refused {letter} to {name}: {_because(row)}"
+            return f"the provider refused {letter} to {name}: {_reason(row)}"
         case State.SCHEDULED:
-            return f"the provider holds {letter} to {name} until its time; a stop still calls it back"
+            return f"the provider holds {letter} to {name} until its time; a stop still cancels it"
         case State.UNKNOWN | State.ARMED:
             return f"nobody knows yet whether {letter} to {name} left; it is held until there is proof"
         case _:
-            waits = f" ({_because(row)})" if row["reason"] else ""
-            return f"{letter} to {name} waits for {_day(row['not_before'], person)}{waits}"
+            waits = f" ({_reason(row)})" if row.reason else ""
+            return f"{letter} to {name} waits for {asked.day(row.not_before)}{waits}"
 
 
-def _now(
-    session: Session,
-    now: datetime,
-    campaign: Campaign,
-    entered: Mapping[Any, Any],
-    letters: list[dict[str, Any]],
-    name: str,
+def _decision(asked: _Question, enrolment: EnrolmentAt, letters: Sequence[LetterAt]) -> Decision | None:
+    """What the next run would decide; None for somebody who has left."""
+    if enrolment.state != EnrolmentState.ACTIVE:
+        return None
+    return next_letter(_lead(asked, enrolment, letters), asked.campaign, asked.now)
+
+
+def _what_comes(
+    asked: _Question, enrolment: EnrolmentAt, letters: Sequence[LetterAt], decision: Decision | None
 ) -> tuple[str, str]:
-    if entered["state"] != EnrolmentState.ACTIVE:
-        if entered["why"] == SENTENCES[Reason.FINISHED] or (letters and letters[-1]["state"] == State.SKIPPED):
-            return "left", ""
-        return "left", f"{'then ' if letters else name + ' '}left the campaign: {entered['why']}"
-    member = _member(session, now, campaign, entered, letters)
-    said = (next_offer if campaign.market == "b2c" else next_letter)(member, campaign, now)
-    match said:
+    """Status and words of what comes next; no words where the letters have said all."""
+    name = asked.name
+    match decision:
         case Send():
-            return "waiting", f"{said.letter!r} is planned for {name} at the next run"
+            return "waiting", f"{decision.letter!r} is planned for {name} at the next run"
         case Skip():
-            return "held_back", f"{said.letter!r} will not be sent to {name}: {said.sentence()}"
+            return "held_back", f"{decision.letter!r} will not be sent to {name}: {decision.sentence()}"
         case Exit():
-            return (
-                "left",
-                "" if letters and said.reason is Reason.FINISHED else f"{name} leaves the campaign: {said.sentence()}",
-            )
+            finished = letters and decision.reason is Reason.FINISHED
+            return "left", "" if finished else f"{name} leaves the campaign: {decision.sentence()}"
         case Wait(reason=Reason.EARLIER_LETTER_OPEN):
             return "waiting", ""
         case Wait():
-            return "not_yet", f"the next letter to {name} waits: {said.sentence()}"
+            return "not_yet", f"the next letter to {name} waits: {decision.sentence()}"
+        case None:
+            said = enrolment.why == Reason.FINISHED.sentence or (letters and letters[-1].state == State.SKIPPED)
+            left = f"{'then ' if letters else name + ' '}left the campaign: {sentence_of(enrolment.why)}"
+            return "left", "" if said else left
 
 
-def _member(
-    session: Session, now: datetime, campaign: Campaign, entered: Mapping[Any, Any], letters: list[dict[str, Any]]
-) -> Member:
-    """The lead as the planner would see them at `now`."""
-    row = active_enrolments.one(session, entered["id"])
-    stops = session.execute(
-        select(col(Address.suppressed_at), col(Account.stopped_at))
-        .select_from(Address)
-        .outerjoin(Account, col(Account.id) == row["account_id"])
-        .where(col(Address.address) == row["address"])
-    ).one()
-    if stops.suppressed_at and stops.suppressed_at > now:
-        row["suppressed_why"] = None
-    if stops.stopped_at and stops.stopped_at > now:
-        row["account_stopped_why"] = None
-    row["stage"] = stage_at(session, row["contact_id"], now) or row["stage"]
-    row["entered_at"] = entered["entered_at"]
-    [member] = members(session, scene_of_one(session, campaign, row["contact_id"], now), [row])
-    past = (
-        Past(one["letter"], one["state"], one["accepted_at"] or one["planned_at"], one["reason"]) for one in letters
+def _lead(asked: _Question, enrolment: EnrolmentAt, letters: Sequence[LetterAt]) -> EnrolledLead:
+    """The lead as planning would see them at `now`."""
+    session, now = asked.session, asked.now
+    row = active_enrolments.one(session, enrolment.id)
+    suppressed_at, stopped_at = lead_history.stopped_since(session, row.address, row.account_id)
+    row = row._replace(
+        entered_at=enrolment.entered_at,
+        stage=stage_at(session, row.contact_id, now) or row.stage,
+        suppressed_why=None if suppressed_at and suppressed_at > now else row.suppressed_why,
+        account_stopped_why=None if stopped_at and stopped_at > now else row.account_stopped_why,
     )
-    return replace(member, past=tuple(past))
+    past = [PastLetter(one.letter, one.state, one.accepted_at or one.planned_at, one.reason) for one in letters]
+    return lead_of(input_of_one(session, asked.campaign, enrolment.version_id, row.contact_id, now), row, past)
 
 
-def _outside(session: Session, now: datetime, campaign: Campaign, person: RowMapping, name: str) -> Because:
-    facts: dict[str, Any] = {"address": person["address"], "campaign": campaign.slug}
-    if person["market"] != campaign.market:
-        return Because(
+def _outside(asked: _Question) -> Explanation:
+    """Why somebody who never entered did not, or that they will."""
+    name, campaign, person = asked.name, asked.campaign, asked.person
+    facts: dict[str, Any] = {"address": person.address, "campaign": campaign.slug}
+    if person.market != campaign.market:
+        return Explanation(
             "never_qualified",
             f"{name} never qualified: {campaign.slug} is for {campaign.market}, "
-            f"and {name} is known as a {person['market']} lead only.",
+            f"and {name} is known as a {person.market} lead only.",
             facts,
         )
-    missing = audience_predicate.failing(session, now, campaign.audience, person["id"])
+    missing = audience_predicate.failing(asked.session, asked.now, campaign.audience, person.id)
     if missing:
         said = "; ".join(
             f"{_values(values)} (the audience wants {text})" if values else text for text, values in missing
         )
-        return Because(
-            "never_qualified", f"{name} never qualified: {said}.", facts | {"missing": [text for text, _ in missing]}
-        )
+        facts["missing"] = [text for text, _ in missing]
+        return Explanation("never_qualified", f"{name} never qualified: {said}.", facts)
     roles = {role for step in campaign.steps for role in step.roles}
-    row = session.execute(
-        audience_predicate.matching(session, now, f"contact_id = {person['id']}", "role", "title_role")
+    row = asked.session.execute(
+        audience_predicate.matching(asked.session, asked.now, f"contact_id = {person.id}", "role", "title_role")
     ).one()
     if all(step.roles for step in campaign.steps) and not roles & set(row):
         whom = f"the role {row.role}" if row.role else "somebody of unknown role"
         sentence = f"{name} never qualified: no letter of {campaign.slug} is meant for {whom}."
-        return Because("never_qualified", sentence, facts)
-    return Because("not_yet", f"{name} qualifies and enters {campaign.slug} at its next run.", facts)
+        return Explanation("never_qualified", sentence, facts)
+    return Explanation("not_yet", f"{name} qualifies and enters {campaign.slug} at its next run.", facts)
 
 
-def _values(values: Mapping[Any, Any]) -> str:
+def _values(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} is {'unknown' if value is None else value}" for name, value in values.items())

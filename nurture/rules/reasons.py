@@ -1,92 +1,205 @@
-"""Why not: every reason a letter is held back, skipped or refused, with the sentence a person reads."""
+"""Why not: the one ordered table of policies, from which plan, claim, arming, resend and `why` all work.
+
+docs/reasons.md is made from it. A new reason is a row here, and the function that asks (eligibility/objections.py).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import Flag, StrEnum, auto
+
+from models.address import SuppressedBy
+from nurture.rules.eligibility import objections as o
+from nurture.rules.eligibility.facts import LeadsTurn
+from nurture.rules.eligibility.objections import LeadCheck, MessageCheck, Objection, PersonCheck, Then
+from nurture.rules.planning.campaign import Campaign
+
+WAIT, SKIP, LEAVE, EXIT = Then.WAIT, Then.SKIP, Then.LEAVE, Then.EXIT
+
+
+class Asked(Flag):
+    """When a policy is asked. All are asked in the order of the table each time; the first objection counts."""
+
+    PLANNING = auto()  # of every enrolled lead, each morning
+    CLAIM = auto()  # of every message that is due, when a worker claims it
+    ARMING = auto()  # of every claimed message, in the transaction just before the request
+    AFTERWARDS = auto()  # not asked: the provider's answer, or the letter that could not be written, says it
+
+
+PLANNING, CLAIM, ARMING, AFTERWARDS = Asked.PLANNING, Asked.CLAIM, Asked.ARMING, Asked.AFTERWARDS
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What may hold a letter back: in which words, what follows, from which facts it is decided, and when."""
+
+    sentence: str
+    then: Then
+    asked: Asked
+    of_lead: LeadCheck | None = None  # asked at planning
+    of_message: MessageCheck | None = None  # asked at the claim and the arming
+    facts: tuple[str, ...] = ()  # the fields of EnrolledLead or MessageFacts that it reads
+    to_sales: bool = False  # asked of mails to our own salespeople, too
+    follows: str = ""  # what follows, in words, where `then` does not say all
+
+    @property
+    def final(self) -> bool:
+        """Whether an objection decides about the letter for good; else it is asked again."""
+        return self.then is not WAIT
+
+
+def _of_person(sentence: str, then: Then, check: PersonCheck, *facts: str, to_sales: bool = False,
+               follows: str = "") -> Policy:  # fmt: skip
+    """A policy about the person or the account, asked at planning, claim and arming alike."""
+
+    def of_lead(turn: LeadsTurn, campaign: Campaign) -> Objection | None:
+        return check(turn.lead, campaign, turn.now)
+
+    return Policy(sentence, then, PLANNING | CLAIM | ARMING, of_lead, check, facts, to_sales, follows)
+
+
+def _of_lead(sentence: str, then: Then, check: LeadCheck, *facts: str, follows: str = "") -> Policy:
+    return Policy(sentence, then, PLANNING, of_lead=check, facts=facts, follows=follows)
+
+
+def _of_message(sentence: str, then: Then, asked: Asked, check: MessageCheck, *facts: str, to_sales: bool = False) -> (
+    Policy
+):  # fmt: skip
+    return Policy(sentence, then, asked, of_message=check, facts=facts, to_sales=to_sales)
+
+
+def _afterwards(sentence: str, then: Then, follows: str = "") -> Policy:
+    return Policy(sentence, then, AFTERWARDS, follows=follows)
 
 
 class Reason(StrEnum):
-    """The closed list. A skip, a wait or a refusal has exactly one of these; `docs/reasons.md` shows them all."""
+    """The closed list, and the order in which is asked: first what ends a lead's run, then what is final about the
+    person, then what is final about the letter, then what only has to wait. Every skip, wait and exit has one."""
 
+    policy: Policy
+
+    def __new__(cls, code: str, policy: Policy = Policy("", WAIT, AFTERWARDS)) -> "Reason":
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.policy = policy
+        return member
+
+    # fmt: off
+    # the lead, or the account, has moved on
+    GOAL_REACHED = "goal_reached", _of_lead(
+        "the campaign's goal is reached", EXIT, o.goal_reached, "conditions_met", "goal_at", "entered_at")
+    EXIT_CONDITION = "exit_condition", _of_lead(
+        "the campaign's exit condition is true", EXIT, o.exit_condition, "conditions_met")
+    ACCOUNT_STOPPED = "account_stopped", Policy(
+        "the account's sequence was stopped", EXIT, PLANNING | CLAIM | ARMING, o.account_moved_on, o.account_stopped,
+        ("account_stopped_why", "open_opportunities", "contract_at", "entered_at"))
+    ALREADY_CUSTOMER = "already_customer", _of_lead(
+        "is a customer already", EXIT, o.already_customer, "stage")
     # the person said no, or never said yes
-    UNSUBSCRIBED = "unsubscribed"
-    COMPLAINED = "complained"
-    BOUNCED = "bounced"
-    STOPPED_BY_PERSON = "stopped_by_person"
-    NO_CONSENT = "no_consent"
-    # the account or the person has moved on
-    ACCOUNT_STOPPED = "account_stopped"
-    ALREADY_CUSTOMER = "already_customer"
-    WITH_SALES = "with_sales"
-    GOAL_REACHED = "goal_reached"
-    EXIT_CONDITION = "exit_condition"
-    AWAY = "away"
-    ACCOUNT_PAUSED = "account_paused"
-    OUTRANKED = "outranked"
-    # the campaign's own terms
-    NOT_IN_AUDIENCE = "not_in_audience"
-    NO_STEP_FOR_ROLE = "no_step_for_role"
-    CONDITION_NOT_MET = "condition_not_met"
-    NO_PIECE_LEFT = "no_piece_left"
-    HAD_ELSEWHERE = "had_elsewhere"
-    HOLDOUT = "holdout"
-    EXPIRED = "expired"
-    FINISHED = "finished"
+    UNSUBSCRIBED = "unsubscribed", _of_person(
+        "unsubscribed", LEAVE, o.suppressed(SuppressedBy.UNSUBSCRIBE), "suppressed_why", to_sales=True)
+    COMPLAINED = "complained", _of_person(
+        "marked a letter as spam", LEAVE, o.suppressed(SuppressedBy.COMPLAINT), "suppressed_why", to_sales=True)
+    BOUNCED = "bounced", _of_person(
+        "the mailbox does not exist", LEAVE, o.suppressed(SuppressedBy.BOUNCE), "suppressed_why", to_sales=True)
+    STOPPED_BY_PERSON = "stopped_by_person", _of_person(
+        "was put on the do-not-mail list by one of us", LEAVE, o.suppressed_by_us, "suppressed_why", to_sales=True)
+    NO_CONSENT = "no_consent", _of_person(
+        "has not agreed to be mailed", LEAVE, o.no_consent, "consent")
+    # the letter can no longer leave
+    EXPIRED = "expired", Policy(
+        "the offer was over before the letter could leave", LEAVE, PLANNING | CLAIM | ARMING, o.offer_is_over,
+        o.time_is_over, ("not_after", "country", "time_zone"), to_sales=True)
+    HAD_ELSEWHERE = "had_elsewhere", _of_message(
+        "has had this letter at another address of theirs", SKIP, CLAIM, o.had_elsewhere, "had_at")
     # not now
-    WAIT_NOT_OVER = "wait_not_over"
-    EARLIER_LETTER_OPEN = "earlier_letter_open"
-    FREQUENCY_CAP = "frequency_cap"
-    ACCOUNT_CAP = "account_cap"
-    OUTSIDE_HOURS = "outside_hours"
-    PAUSED = "paused"
-    PROVIDER_BUSY = "provider_busy"
-    # the provider's word
-    REFUSED_BY_PROVIDER = "refused_by_provider"
-    NOT_RENDERED = "not_rendered"
-    SANDBOX = "sandbox"
+    PAUSED = "paused", _of_message(
+        "sending is paused", WAIT, CLAIM | ARMING, o.sending_is_paused, "send_pause", to_sales=True)
+    WITH_SALES = "with_sales", _of_lead(
+        "is with sales now", WAIT, o.with_sales, "stage")
+    EARLIER_LETTER_OPEN = "earlier_letter_open", _of_lead(
+        "an earlier letter is still on its way", WAIT, o.earlier_letter_open, "past")
+    FINISHED = "finished", _of_lead(
+        "has had every letter", EXIT, o.no_step_left, follows="the lead leaves the campaign")
+    WAIT_NOT_OVER = "wait_not_over", _of_lead(
+        "the wait after the last letter is not over", WAIT, o.wait_not_over, "past", "entered_at", "country",
+        "time_zone")
+    AWAY = "away", _of_person(
+        "is out of office", WAIT, o.away, "pause", "country", "time_zone",
+        follows="it waits until the day their automatic reply names, else a week")
+    ACCOUNT_PAUSED = "account_paused", _of_person(
+        "the account's owner has paused it", WAIT, o.account_paused, "pause", "country", "time_zone",
+        follows="it waits until the pause is over")
+    # the campaign's own terms
+    OUTRANKED = "outranked", _of_lead(
+        "another sequence has the account", EXIT, o.outranked, "outranked_by",
+        follows="it is asked again at the next run, or the lead leaves (`outranked`)")
+    CONDITION_NOT_MET = "condition_not_met", _of_lead(
+        "the step's condition was never met", SKIP, o.condition_not_met, "conditions_met", "colleagues_did", "past",
+        "entered_at", "pause", "country", "time_zone",
+        follows="it is asked again at the next run; after the step's `patience` this letter is never sent to them")
+    HOLDOUT = "holdout", _of_lead(
+        "is in the holdout, kept unmailed on purpose", LEAVE, o.in_holdout, "address")
+    NO_CONTENT_LEFT = "no_content_left", _of_lead(
+        "has had every content asset that this letter could bring", SKIP, o.no_content_left, "content")
+    # not at this hour
+    OUTSIDE_HOURS = "outside_hours", _of_message(
+        "it is outside the hours of the recipient", WAIT, CLAIM | ARMING, o.outside_hours, "country", "time_zone")
+    FREQUENCY_CAP = "frequency_cap", _of_message(
+        "has had enough mail lately", WAIT, CLAIM, o.person_cap, "letters_lately", "country", "time_zone")
+    ACCOUNT_CAP = "account_cap", _of_message(
+        "enough colleagues are written to that day", WAIT, CLAIM, o.account_cap, "colleagues_today", "country",
+        "time_zone")
+    # known only afterwards
+    PROVIDER_BUSY = "provider_busy", _afterwards("the provider was busy", WAIT)
+    REFUSED_BY_PROVIDER = "refused_by_provider", _afterwards("the provider refused the address", LEAVE)
+    NOT_RENDERED = "not_rendered", _afterwards("the letter could not be written", SKIP)
+    SANDBOX = "sandbox", _afterwards(
+        "was only tried out in the provider's sandbox; nothing was sent", SKIP,
+        "it can be planned again when the sandbox is off")
+    # fmt: on
+
+    @property
+    def sentence(self) -> str:
+        """What a person reads."""
+        return self.policy.sentence
 
 
-SENTENCES = {
-    Reason.UNSUBSCRIBED: "unsubscribed",
-    Reason.COMPLAINED: "marked a letter as spam",
-    Reason.BOUNCED: "the mailbox does not exist",
-    Reason.STOPPED_BY_PERSON: "was put on the do-not-mail list by one of us",
-    Reason.NO_CONSENT: "has not agreed to be mailed",
-    Reason.ACCOUNT_STOPPED: "the account's sequence was stopped",
-    Reason.ALREADY_CUSTOMER: "is a customer already",
-    Reason.WITH_SALES: "is with sales now",
-    Reason.GOAL_REACHED: "the campaign's goal is reached",
-    Reason.EXIT_CONDITION: "the campaign's exit condition is true",
-    Reason.AWAY: "is out of office",
-    Reason.ACCOUNT_PAUSED: "the account's owner has paused it",
-    Reason.OUTRANKED: "another sequence has the account",
-    Reason.NOT_IN_AUDIENCE: "is not in the campaign's audience",
-    Reason.NO_STEP_FOR_ROLE: "no letter is meant for this role",
-    Reason.CONDITION_NOT_MET: "the step's condition was never met",
-    Reason.NO_PIECE_LEFT: "has had every piece that this letter could bring",
-    Reason.HAD_ELSEWHERE: "has had this letter at another address of theirs",
-    Reason.HOLDOUT: "is in the holdout, kept unmailed on purpose",
-    Reason.EXPIRED: "the offer was over before the letter could leave",
-    Reason.FINISHED: "has had every letter",
-    Reason.WAIT_NOT_OVER: "the wait after the last letter is not over",
-    Reason.EARLIER_LETTER_OPEN: "an earlier letter is still on its way",
-    Reason.FREQUENCY_CAP: "has had enough mail lately",
-    Reason.ACCOUNT_CAP: "enough colleagues are written to that day",
-    Reason.OUTSIDE_HOURS: "it is outside the hours of the recipient",
-    Reason.PAUSED: "sending is paused",
-    Reason.PROVIDER_BUSY: "the provider was busy",
-    Reason.REFUSED_BY_PROVIDER: "the provider refused the address",
-    Reason.NOT_RENDERED: "the letter could not be written",
-    Reason.SANDBOX: "was only tried out in the provider's sandbox; nothing was sent",
+RETIRED = {  # reasons that older versions wrote, and that stored rows may still have
+    "not_in_audience": "is not in the campaign's audience",
+    "no_step_for_role": "no letter is meant for this role",
+    "no_piece_left": "has had every content asset that this letter could bring",
 }
+SENTENCES: Mapping[str, str] = {reason.value: reason.sentence for reason in Reason}
+ALL_SENTENCES: Mapping[str, str] = {**RETIRED, **SENTENCES}
+SUPPRESSED = {by: Reason(by.skip_reason) for by in SuppressedBy}  # what an address row says → why a letter is skipped
+ENDS_RUN = frozenset(r for r in Reason if r.policy.then in (LEAVE, EXIT))  # after it no later letter is planned
+ASK_ANEW = tuple(r for r in Reason if r.policy.final and r.policy.asked & (ARMING | AFTERWARDS))  # by a resend
 
-SUPPRESSED = {  # what an address row says → why a letter to it is skipped
-    "unsubscribe": Reason.UNSUBSCRIBED,
-    "complaint": Reason.COMPLAINED,
-    "bounce": Reason.BOUNCED,
-    "person": Reason.STOPPED_BY_PERSON,
-}
+
+def sentence_of(code: str | None) -> str:
+    """What a stored reason says, also one that only older versions knew. An unknown one is told as it is."""
+    return ALL_SENTENCES.get(code, code) if code else "no reason was kept"
+
+
+def asked_of_lead() -> tuple[tuple[Reason, Then, LeadCheck], ...]:
+    """The policies of planning, in their order."""
+    return tuple((r, r.policy.then, check) for r in Reason if (check := r.policy.of_lead))
+
+
+def asked_of_message(
+    when: Asked, *, to_sales: bool = False, only_final: bool = False
+) -> tuple[tuple[Reason, Then, MessageCheck], ...]:
+    """The policies of the claim or the arming, in their order.
+
+    `to_sales`: those of mails to our salespeople. `only_final`: those that decide for good.
+    """
+    return tuple(
+        (r, r.policy.then, check)
+        for r in Reason
+        if (check := r.policy.of_message) and when & r.policy.asked
+        and (r.policy.to_sales or not to_sales) and (r.policy.final or not only_final)
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +210,7 @@ class Send:
     step: int
     not_before: datetime
     not_after: datetime
-    pieces: Mapping[str, str] | None = None  # kind asked for → piece of the library; None: the letter asks for none
+    content: Mapping[str, str] | None = None  # kind asked for → content asset; None: the letter asks for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +223,8 @@ class Skip:
     step: int | None = None
 
     def sentence(self) -> str:
-        return self.detail or SENTENCES[self.reason]
+        """The decision in words: its own, else those of its reason."""
+        return self.detail or self.reason.sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +236,8 @@ class Wait:
     until: datetime | None = None
 
     def sentence(self) -> str:
-        return self.detail or SENTENCES[self.reason]
+        """The decision in words: its own, else those of its reason."""
+        return self.detail or self.reason.sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,4 +248,8 @@ class Exit:
     detail: str = ""
 
     def sentence(self) -> str:
-        return self.detail or SENTENCES[self.reason]
+        """The decision in words: its own, else those of its reason."""
+        return self.detail or self.reason.sentence
+
+
+Decision = Send | Skip | Wait | Exit  # about a lead's next letter

@@ -21,7 +21,8 @@ from models.queries.request_steps import NewAttempt
 from models.send_pause import ScopeKind, send_pauses
 from nurture.channels.base import Channel, RequestBatch, ScheduledSend
 from nurture.rendering.composer import Composer, PublishedVersion
-from nurture.rules.delivery.states import CLAIM_LEASE, Answer, Sorted, batch_size
+from nurture.rules.delivery.states import CLAIM_LEASE, Answer, batch_size
+from nurture.rules.eligibility.messages import CheckedBatch
 from nurture.rules.reasons import Reason, Skip
 from nurture.runtime import database, log
 from nurture.runtime.clock import Clock
@@ -109,8 +110,8 @@ def claim(
         rows = recipients(session, ids, now, days=days, caps=caps)
         if persons:
             person.count_together(session, rows, now - timedelta(days=days))
-        aside = eligibility.look(session, rows, published, now, caps=True)
-        readers = [row for row in rows if row["goes"]]
+        may_leave, aside = eligibility.check_claim(session, rows, published, now)
+        readers = [row for row in rows if row["id"] in may_leave]
         parts = {
             new_id(): those[n : n + channel.limits.per_request]
             for those in composer.by_variant(published, readers)
@@ -162,7 +163,7 @@ def _split(
     parts = {load.attempt_id: [e.message_id for e in load.batch.emails] for load in loads}
     with database.writing(engine) as session:
         aside = eligibility.put_aside(
-            session, Sorted([], {i: Skip(Reason.NOT_RENDERED, why) for i, why in failures.items()}, {})
+            session, CheckedBatch(skip={i: Skip(Reason.NOT_RENDERED, why) for i, why in failures.items()})
         )
         if not steps.split_attempt(session, attempt_id, owner, now, now + CLAIM_LEASE, parts):
             session.rollback()

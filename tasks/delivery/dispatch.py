@@ -100,7 +100,7 @@ def arm_together(
         for load in ours:
             if isinstance(load.hold, ScheduledSend):
                 steps.note_send_time(session, load.attempt_id, load.hold.batch_id, load.hold.send_at)
-        done = eligibility.last_look(session, [load.attempt_id for load in ours], ours[0].published, now)
+        done = eligibility.check_arming(session, [load.attempt_id for load in ours], ours[0].published, now)
         going = steps.arm_messages(session, {load.attempt_id: len(load.batch.emails) for load in ours})
     for load in ours:
         leave = going[load.attempt_id]

@@ -1,6 +1,6 @@
-"""May these messages leave? The rule is asked about many at once; who may not is put aside with the reason."""
+"""May these messages leave? The policies are asked about many at once; what may not is put aside with the reason."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 from models import account_pause as pauses
 from models.account_pause import LaterExpiry
 from models.delivery_states import State, Trigger
-from models.queries import eligibility as facts
+from models.queries import eligibility as queries
 from models.queries import outbox
 from models.queries.outbox import NotNow
 from models.send_pause import send_pauses
 from nurture.rendering.composer import PublishedVersion
-from nurture.rules.delivery.states import Sorted, objection, sort_out
-from nurture.rules.reasons import Skip, Wait
+from nurture.rules.eligibility.facts import MessageFacts
+from nurture.rules.eligibility.messages import CheckedBatch, check_batch, objection
+from nurture.rules.reasons import Asked, Skip, Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,57 +43,60 @@ class Delivered:
 COUNTED = tuple(field.name for field in fields(Delivered) if field.name != "stopped")
 
 
-def look(
-    session: Session, rows: list[dict[str, Any]], published: PublishedVersion, now: datetime, *, caps: bool
-) -> Delivered:
-    """Ask the rule about messages picked (`caps`) or claimed; those that may not leave are put aside with their reason.
+def check_claim(
+    session: Session, rows: Sequence[Mapping[str, Any]], published: PublishedVersion, now: datetime
+) -> tuple[frozenset[int], Delivered]:
+    """Ask the policies about messages that are about to be claimed, caps included. Returns the ids of those that may
+    leave; the others are put aside with their reason."""
+    return _check(session, [facts_of(row) for row in rows], published, now, Asked.CLAIM)
 
-    Each row learns whether it `goes`.
-    """
-    rested = _resting(session, rows, now) if published.campaign else []
-    result = sort_out(
-        _braked(session, published, rows), published.campaign, now, caps=caps and published.campaign is not None
-    )
-    going = set(result.go)
-    for row in rows:
-        row["goes"] = row["id"] in going
+
+def check_arming(session: Session, attempt_ids: Sequence[str], published: PublishedVersion, now: datetime) -> Delivered:
+    """Ask the policies once more, in the transaction just before the request: about groups of messages for which all is
+    the same, and about each message where a policy objects to a group."""
+    outbox.lock_addresses_to_arm(session, attempt_ids)
+    if not (published.campaign and pauses.any_paused(session, attempt_ids, now)):
+        paused = send_pauses(session).why(published.slug, published.domain)
+        groups = [MessageFacts(0, "", None, *row, send_pause=paused) for row in
+                  queries.facts_by_group(session, attempt_ids)]  # fmt: skip
+        if not any(objection(group, published.campaign, now, Asked.ARMING) for group in groups):
+            return Delivered()
+    claimed = [MessageFacts(*row) for row in queries.facts_by_message(session, attempt_ids)]
+    return _check(session, claimed, published, now, Asked.ARMING)[1]
+
+
+def facts_of(row: Mapping[str, Any]) -> MessageFacts:
+    """The facts of a recipient's row, with the caps' counts where it has them."""
+    return MessageFacts(
+        row["id"], row["address"], row["account_id"], row["suppressed_why"], row["consent"], row["account_stopped_why"],
+        row["country"], row["time_zone"], row["not_after"], person=row.get("person"), had_at=row.get("elsewhere"),
+        letters_lately=row.get("person_lately", 0), colleagues_today=row.get("account_today", 0),
+    )  # fmt: skip
+
+
+def _check(
+    session: Session, facts: Sequence[MessageFacts], published: PublishedVersion, now: datetime, when: Asked
+) -> tuple[frozenset[int], Delivered]:
+    """Ask about each message, and put aside what may not leave. What waits for a pause lives as much longer."""
+    paused, asked = send_pauses(session).why(published.slug, published.domain), list[MessageFacts]()
+    in_force = pauses.active_pauses(session, now) if published.campaign else None
+    for message in facts:
+        pause = in_force.of(message.account_id, message.address) if in_force else None
+        pause = pause if pause and pause.until > now else None
+        asked.append(message._replace(send_pause=paused, pause=pause) if pause or paused else message)
+    result = check_batch(asked, published.campaign, now, when)
     later = [
-        LaterExpiry(row["id"], row["not_after"] + (row["rest"].until - now))
-        for row in rested
-        if row["id"] in result.wait
+        LaterExpiry(one.message_id, one.not_after + (one.pause.until - now))
+        for one in asked
+        if one.pause and one.message_id in result.wait
     ]
     pauses.extend_expiry(session, later)
-    return put_aside(session, result, State.WAITING if caps else State.CLAIMED)
+    aside = put_aside(session, result, State.WAITING if when is Asked.CLAIM else State.CLAIMED)
+    return frozenset(result.go), aside
 
 
-def last_look(session: Session, attempt_ids: Sequence[str], published: PublishedVersion, now: datetime) -> Delivered:
-    """About each kind of reader first, and where the rule objects about each of them: a thousand are a few kinds."""
-    outbox.lock_addresses_to_arm(session, attempt_ids)
-    if published.campaign and pauses.any_paused(session, attempt_ids, now):
-        return look(session, facts.facts_by_message(session, attempt_ids), published, now, caps=False)
-    kinds = _braked(session, published, facts.facts_by_group(session, attempt_ids))
-    if not any(objection(kind, published.campaign, now, caps=False) for kind in kinds):
-        return Delivered()
-    return look(session, facts.facts_by_message(session, attempt_ids), published, now, caps=False)
-
-
-def _resting(session: Session, rows: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
-    """The rows whose account is paused or whose reader is away; each row learns its `rest`."""
-    rests = pauses.active_pauses(session, now)
-    for row in rows:
-        rest = rests.of(row["account_id"], row["address"])
-        row["rest"] = rest if rest and rest.until > now else None
-    return [row for row in rows if row["rest"]]
-
-
-def _braked(session: Session, published: PublishedVersion, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    brake = send_pauses(session).why(published.slug, published.domain)
-    for row in rows:
-        row["brake"] = brake
-    return rows
-
-
-def put_aside(session: Session, result: Sorted, held: State = State.CLAIMED) -> Delivered:
+def put_aside(session: Session, result: CheckedBatch, held: State = State.CLAIMED) -> Delivered:
+    """Write down which messages are skipped and which wait. `held`: their state until now."""
     rows = [_not_now(i, Trigger.FORBID, no) for i, no in result.skip.items()]
     rows += [_not_now(i, Trigger.POSTPONE, later) for i, later in result.wait.items()]
     outbox.put_aside(session, rows, held)

@@ -5,10 +5,13 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
+from models import campaign as campaigns_kept
 from models import message as messages
 from models.queries import eligibility
 from nurture.rendering.composer import Composer
-from nurture.rules.delivery.states import AGAIN, second_chance
+from nurture.rules.eligibility.facts import MessageFacts
+from nurture.rules.eligibility.messages import may_leave_until
+from nurture.rules.reasons import ASK_ANEW
 from nurture.runtime import database
 from tasks.task import task
 
@@ -32,14 +35,14 @@ def missing(engine: Engine, now: datetime, composer: Composer, version_id: int, 
     waiting = still_out = last = 0
     while True:
         with database.writing(engine) as session:
-            rows = eligibility.skipped_or_refused(session, version_id, step, AGAIN, last, AT_A_TIME)
+            rows = eligibility.skipped_or_refused(session, version_id, step, ASK_ANEW, last, AT_A_TIME)
             if not rows:
                 return Replanned(waiting, still_out)
-            published = composer.published_version(session, rows[0]["campaign"], version_id)
-            chances = {
-                row["id"]: second_chance(row, published.campaign, now) if published.campaign else None for row in rows
-            }
-            again = [{"id": i, "not_after": until} for i, until in chances.items() if until]
+            slug = campaigns_kept.version(session, version_id)["campaign"]
+            campaign = composer.published_version(session, slug, version_id).campaign
+            until = {row.message_id: may_leave_until(MessageFacts(*row), campaign, now) if campaign else None
+                     for row in rows}  # fmt: skip
+            again = [{"id": i, "not_after": moment} for i, moment in until.items() if moment]
             waiting += messages.wait_again(session, again, now)
             still_out += len(rows) - len(again)
-            last = rows[-1]["id"]
+            last = rows[-1].message_id

@@ -16,10 +16,10 @@ from models.send_pause import send_pauses
 from nurture.channels.base import Cancellation, Channel, ScheduledSends
 from nurture.rendering.composer import Composer
 from nurture.rules.delivery.scheduled_send import in_time, over
-from nurture.rules.delivery.states import objection
-from nurture.rules.reasons import Skip
+from nurture.rules.eligibility.messages import final_objection
 from nurture.runtime import database
 from nurture.runtime.clock import Clock
+from tasks.delivery.eligibility import facts_of
 from tasks.task import task
 
 CALLED_BACK, TOO_LATE = "called back: ", "the call came too late"
@@ -81,8 +81,8 @@ def _to_call_back(session: Session, rows: list[dict[str, Any]], composer: Compos
             found[attempt_id] = "somebody in it is away, or their account is paused"
     for letter in scheduled_send.stopped(session, list(by_id)) if by_id else ():
         published = composer.published_version(session, letter["campaign"], letter["version_id"])
-        no = objection({**letter, "not_after": FOR_EVER, "brake": None}, published.campaign, now, caps=False)
-        if isinstance(no, Skip):
+        no = final_objection(facts_of(letter)._replace(not_after=FOR_EVER), published.campaign, now)
+        if no:
             found.setdefault(letter["attempt_id"], f"somebody in it may not be written to: {no.sentence()}")
     return found
 

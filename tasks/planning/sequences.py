@@ -6,9 +6,9 @@ from sqlalchemy import Engine
 
 from models import account_pause as pauses
 from models.account_pause import NotedAbsence
+from models.queries.active_enrolments import Shard
 from nurture.rules.feedback.out_of_office import back
 from nurture.rules.planning.hours import zone_of
-from nurture.rules.planning.sequences import next_letter
 from nurture.runtime import database
 from tasks.planning.enrolments import Planned, decide_all, enter
 from tasks.task import task
@@ -18,13 +18,15 @@ LATELY = timedelta(days=30)  # automatic replies older than that are not read an
 
 @task(run_name="enter {slug}")
 def enrol(engine: Engine, now: datetime, slug: str, version_id: int) -> Planned:
+    """The audience enters, after absences are noted; whoever may return, returns."""
     note_absences(engine, now)
     return enter(engine, now, slug, version_id)
 
 
 @task(run_name="plan {slug}, shard {shard} of {shards}")
 def plan(engine: Engine, now: datetime, slug: str, shard: int = 0, shards: int = 1) -> Planned:
-    return decide_all(engine, now, slug, next_letter, shard, shards)
+    """Decide about every lead's next letter, and write down what was decided."""
+    return decide_all(engine, now, slug, Shard(shard, shards))
 
 
 @task(run_name="read automatic replies")

@@ -24,9 +24,11 @@ def test_every_lead_is_in_one_part_and_colleagues_are_never_apart(
     sequences.enrol(engine, now, "pumps", version)
     with database.reading(engine) as session:
         parts = [
-            [(row["address"].partition("@")[0], row["account_id"]) for row in part]
+            [(one.address.partition("@")[0], one.account_id) for one in part]
             for shard in range(shards)
-            for part in active_enrolments.groups(session, "pumps", version, shard, shards, many)
+            for part in active_enrolments.groups(
+                session, "pumps", version, active_enrolments.Shard(shard, shards), many
+            )
         ]
     assert sorted(name for part in parts for name, _ in part) == sorted(PEOPLE)
     for account in (1, 2, 3, 7):

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
 from nurture.rules.planning.campaign import Campaign, Hours, Offer, Step
-from nurture.rules.planning.promotions import held_out, next_offer
+from nurture.rules.planning.holdout import held_out
+from nurture.rules.planning.sequences import next_letter
 from nurture.rules.reasons import Reason, Send, Skip
 from tests.rules.test_sequences import ZOE
 
@@ -12,21 +13,21 @@ SALE = Campaign(
     slug="spring-sale", name="Spring", market="b2c", goal="order", audience="1 = 1", steps=(Step("offer"),),
     hours=Hours(time(18), time(21), (1, 2, 3, 4, 5, 6, 7)), offer=Offer("SPRING15", date(2026, 3, 20), 15),
 )  # fmt: skip
-ANA = replace(ZOE, account_id=None, role=None, stage="aware", country="RO")
+ANA = ZOE._replace(account_id=None, role=None, stage="aware", country="RO")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 def test_the_offer_leaves_in_the_evening_where_she_lives() -> None:
-    send = next_offer(ANA, SALE, NOON)
+    send = next_letter(ANA, SALE, NOON)
     assert isinstance(send, Send)
     assert send.not_before == datetime(2026, 3, 2, 16, tzinfo=UTC)  # 18:00 in Bucharest
 
 
 def test_it_never_leaves_after_its_last_day_there() -> None:
-    last = next_offer(ANA, SALE, datetime(2026, 3, 20, 17, tzinfo=UTC))
+    last = next_letter(ANA, SALE, datetime(2026, 3, 20, 17, tzinfo=UTC))
     assert isinstance(last, Send)
     assert last.not_after == datetime(2026, 3, 20, 21, 59, 59, tzinfo=UTC)  # midnight in Bucharest
-    late = next_offer(ANA, SALE, datetime(2026, 3, 20, 20, tzinfo=UTC))
+    late = next_letter(ANA, SALE, datetime(2026, 3, 20, 20, tzinfo=UTC))
     assert late == Skip(Reason.EXPIRED, "the offer ended on 20 March", "offer", 0)
 
 
@@ -42,8 +43,8 @@ def test_the_holdout_is_the_same_people_every_time_and_about_its_share() -> None
 
 def test_the_held_out_are_planned_and_skipped_so_that_the_ledger_can_name_them() -> None:
     whole = replace(SALE, holdout=1.0)
-    assert next_offer(ANA, whole, NOON) == Skip(Reason.HOLDOUT, "", "offer", 0)
-    gone = next_offer(replace(ANA, suppressed_why="unsubscribe"), whole, NOON)
+    assert next_letter(ANA, whole, NOON) == Skip(Reason.HOLDOUT, "", "offer", 0)
+    gone = next_letter(ANA._replace(suppressed_why="unsubscribe"), whole, NOON)
     assert gone == Skip(
         Reason.UNSUBSCRIBED, "", "offer", 0
     )  # whoever could not be mailed anyway is not part of the comparison

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.account_pause import AUTOMATIC, ActivePause
 from models.message import State
+from nurture.rules.eligibility.facts import EnrolledLead, PastLetter
 from nurture.rules.planning.campaign import AccountPolicy, Campaign, Span, Step
-from nurture.rules.planning.sequences import Member, Past, next_letter, stagger
+from nurture.rules.planning.sequences import next_letter, stagger
 from nurture.rules.reasons import Exit, Reason, Send, Skip, Wait
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -26,12 +28,13 @@ PUMPS = Campaign(
         Step("next-step", (), Span(time=timedelta(days=3))),
     ),
 )
-ZOE = Member(
+ZOE = EnrolledLead(
     enrolment_id=1,
     contact_id=1,
     address="zoe@foo.example",
     account_id=7,
     role="specifier",
+    title_role=None,
     stage="lead",
     consent="granted",
     suppressed_why=None,
@@ -41,7 +44,7 @@ ZOE = Member(
     time_zone=None,
     entered_at=NOW,
 )
-HAD_WHY = replace(ZOE, past=(Past("why-now", State.ACCEPTED, NOW),))
+HAD_WHY = ZOE._replace(past=(PastLetter("why-now", State.ACCEPTED, NOW),))
 
 
 def test_the_first_letter_goes_at_once_when_it_is_her_hour() -> None:
@@ -54,18 +57,18 @@ def test_in_the_night_it_is_planned_for_the_morning() -> None:
 
 
 def test_a_letter_meant_for_other_roles_is_passed_over() -> None:
-    assert next_letter(replace(ZOE, role="purchaser"), PUMPS, NOW + timedelta(days=3)).letter == "next-step"
+    assert next_letter(ZOE._replace(role="purchaser"), PUMPS, NOW + timedelta(days=3)).letter == "next-step"
 
 
 def test_a_champion_still_gets_what_is_meant_for_her_title() -> None:
-    champion = replace(ZOE, role="champion", title_role="specifier")
+    champion = ZOE._replace(role="champion", title_role="specifier")
     assert next_letter(champion, PUMPS, NOW).letter == "why-now"
 
 
 def test_the_second_letter_waits_for_the_first() -> None:
-    on_its_way = replace(ZOE, past=(Past("why-now", State.WAITING, NOW),))
+    on_its_way = ZOE._replace(past=(PastLetter("why-now", State.WAITING, NOW),))
     assert next_letter(on_its_way, PUMPS, NOW + timedelta(days=30)) == Wait(Reason.EARLIER_LETTER_OPEN)
-    nobody_knows = replace(ZOE, past=(Past("why-now", State.UNKNOWN, NOW),))
+    nobody_knows = ZOE._replace(past=(PastLetter("why-now", State.UNKNOWN, NOW),))
     assert next_letter(nobody_knows, PUMPS, NOW + timedelta(days=30)) == Wait(Reason.EARLIER_LETTER_OPEN)
 
 
@@ -73,7 +76,7 @@ def test_the_wait_is_counted_in_her_business_days() -> None:
     wait = next_letter(HAD_WHY, PUMPS, NOW + timedelta(days=3))
     assert (wait.reason, wait.until) == (Reason.WAIT_NOT_OVER, datetime(2026, 3, 5, 23, tzinfo=UTC))  # Friday begins
     assert (
-        next_letter(replace(HAD_WHY, holds=frozenset({"roi-case"})), PUMPS, NOW + timedelta(days=4)).letter
+        next_letter(HAD_WHY._replace(conditions_met=frozenset({"roi-case"})), PUMPS, NOW + timedelta(days=4)).letter
         == "roi-case"
     )
 
@@ -99,64 +102,64 @@ def test_a_condition_is_waited_for_with_patience_and_then_passed_over_for_good()
         ({"contract_at": NOW - timedelta(days=1)}, Send("why-now", 0, NOW, NOW + PUMPS.expires_after)),
         ({"contract_at": NOW}, Exit(Reason.ACCOUNT_STOPPED, "the account has signed a contract on 2 March")),
         (
-            {"rests_until": NOW + timedelta(days=2), "rests_why": "tender (Sam)", "account_rests": True},
+            {"pause": ActivePause(NOW + timedelta(days=2), "tender", "Sam")},
             Wait(Reason.ACCOUNT_PAUSED, "tender (Sam), until 4 March", NOW + timedelta(days=2)),
         ),
         (
-            {"rests_until": NOW + timedelta(days=2), "rests_why": "is out of office"},
-            Wait(Reason.AWAY, "is out of office, until 4 March", NOW + timedelta(days=2)),
+            {"pause": ActivePause(NOW + timedelta(days=2), "is out of office", AUTOMATIC)},
+            Wait(Reason.AWAY, "is out of office (automatic reply), until 4 March", NOW + timedelta(days=2)),
         ),
         (
-            {"rival": "b has the account: it began there first"},
+            {"outranked_by": "b has the account: it began there first"},
             Wait(Reason.OUTRANKED, "b has the account: it began there first"),
         ),
         ({"goal_at": NOW}, Exit(Reason.GOAL_REACHED, "the goal is reached: an opportunity was opened on 2 March")),
-        ({"holds": frozenset({":exit"})}, Exit(Reason.EXIT_CONDITION, "the exit condition is true: None")),
+        ({"conditions_met": frozenset({":exit"})}, Exit(Reason.EXIT_CONDITION, "the exit condition is true: None")),
         ({"open_opportunities": 1}, Exit(Reason.ACCOUNT_STOPPED, "the account has an open opportunity")),
     ],
 )
 def test_what_holds_a_letter_back(change: dict, decision: object) -> None:
-    assert next_letter(replace(ZOE, **change), PUMPS, NOW) == decision
+    assert next_letter(ZOE._replace(**change), PUMPS, NOW) == decision
 
 
-def test_a_pause_uses_up_nobodys_patience() -> None:
-    rested = replace(HAD_WHY, rests_until=NOW + timedelta(days=35))
-    assert next_letter(rested, PUMPS, NOW + timedelta(days=40)).reason is Reason.CONDITION_NOT_MET
-    assert isinstance(next_letter(rested, PUMPS, NOW + timedelta(days=40)), Wait)
+def test_a_pause_adds_to_the_steps_patience() -> None:
+    paused = HAD_WHY._replace(pause=ActivePause(NOW + timedelta(days=35), "tender", "Sam"))
+    assert next_letter(paused, PUMPS, NOW + timedelta(days=40)).reason is Reason.CONDITION_NOT_MET
+    assert isinstance(next_letter(paused, PUMPS, NOW + timedelta(days=40)), Wait)
     assert isinstance(next_letter(HAD_WHY, PUMPS, NOW + timedelta(days=40)), Skip)
 
 
 def test_what_was_before_a_second_run_does_not_end_it() -> None:
-    before = Past("next-step", State.SKIPPED, NOW - timedelta(days=9), "expired")
-    again = replace(ZOE, past=(before,))
+    before = PastLetter("next-step", State.SKIPPED, NOW - timedelta(days=9), "expired")
+    again = ZOE._replace(past=(before,))
     assert next_letter(again, PUMPS, NOW).letter == "why-now"
 
 
 def test_an_account_that_stopped_for_something_the_campaign_does_not_mind_goes_on() -> None:
     patient = replace(PUMPS, account=AccountPolicy(stop_all_on=("meeting_booked",)))
-    assert isinstance(next_letter(replace(ZOE, account_stopped_why="reply", open_opportunities=1), patient, NOW), Send)
+    assert isinstance(next_letter(ZOE._replace(account_stopped_why="reply", open_opportunities=1), patient, NOW), Send)
 
 
 @pytest.mark.parametrize("reason", ["unsubscribed", "no_consent", "account_stopped", "holdout", "expired"])
 def test_after_a_goodbye_the_enrolment_ends(reason: str) -> None:
-    gone = replace(ZOE, past=(Past("why-now", State.SKIPPED, NOW, reason),))
+    gone = ZOE._replace(past=(PastLetter("why-now", State.SKIPPED, NOW, reason),))
     assert next_letter(gone, PUMPS, NOW) == Exit(Reason(reason))
 
 
 def test_whoever_has_had_everything_is_finished() -> None:
-    done = tuple(Past(step.letter, State.ACCEPTED, NOW) for step in PUMPS.steps)
-    assert next_letter(replace(ZOE, past=done), PUMPS, NOW) == Exit(Reason.FINISHED)
+    done = tuple(PastLetter(step.letter, State.ACCEPTED, NOW) for step in PUMPS.steps)
+    assert next_letter(ZOE._replace(past=done), PUMPS, NOW) == Exit(Reason.FINISHED)
 
 
 def test_colleagues_are_not_written_to_on_one_morning() -> None:
-    group = [(replace(ZOE, contact_id=i, address=f"{i}@foo.example"), next_letter(ZOE, PUMPS, NOW)) for i in range(5)]
+    group = [(ZOE._replace(contact_id=i, address=f"{i}@foo.example"), next_letter(ZOE, PUMPS, NOW)) for i in range(5)]
     days = [send.not_before.date() for _, send in stagger(group, {(7, date(2026, 3, 2)): 1}, PUMPS)]
     assert days == [date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 3), date(2026, 3, 4), date(2026, 3, 4)]
 
 
 PASTS = st.lists(
     st.builds(
-        Past,
+        PastLetter,
         letter=st.sampled_from(["why-now", "roi-case", "next-step"]),
         state=st.sampled_from(list(State)),
         at=st.datetimes(datetime(2026, 1, 1), datetime(2026, 6, 1), timezones=st.just(UTC)),
@@ -174,10 +177,10 @@ PASTS = st.lists(
     now=st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 1), timezones=st.just(UTC)),
 )
 def test_whatever_happened_no_letter_twice_none_out_of_order_none_to_the_suppressed(
-    past: list[Past], holds: frozenset[str], role: str | None, suppressed: str | None, now: datetime
+    past: list[PastLetter], holds: frozenset[str], role: str | None, suppressed: str | None, now: datetime
 ) -> None:
-    member = replace(ZOE, past=tuple(past), holds=holds, role=role, suppressed_why=suppressed)
-    decision = next_letter(member, PUMPS, now)
+    lead = ZOE._replace(past=tuple(past), conditions_met=holds, role=role, suppressed_why=suppressed)
+    decision = next_letter(lead, PUMPS, now)
     if isinstance(decision, Send):
         had = {p.letter for p in past}
         assert suppressed is None

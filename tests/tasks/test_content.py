@@ -194,7 +194,7 @@ def test_nobody_gets_a_piece_twice_and_who_has_had_all_is_told_why(engine: Engin
             .order_by(Message.address, Message.id)
         ).all()
     assert [tuple(row)[1:] for row in rows if row.address == RUTH] == [
-        ("two", "accepted", None, {"case study": "second"}), ("three", "skipped", "no_piece_left", None),
+        ("two", "accepted", None, {"case study": "second"}), ("three", "skipped", "no_content_left", None),
     ]  # fmt: skip
 
 

@@ -17,9 +17,10 @@ from nurture.channels.base import Cancellation
 from nurture.channels.sendgrid.channel import SendGrid
 from nurture.channels.sendgrid.events import read_events
 from nurture.config.campaign_file import parse
-from nurture.rules.delivery.states import objection
+from nurture.rules.eligibility.facts import MessageFacts
+from nurture.rules.eligibility.messages import objection
 from nurture.rules.planning.campaign import Campaign, Hours
-from nurture.rules.reasons import Reason, Skip, Wait
+from nurture.rules.reasons import Asked, Reason, Skip, Wait
 from nurture.runtime import database
 from nurture.runtime.settings import Settings
 from tasks.delivery import outbox as delivery
@@ -367,13 +368,12 @@ def test_a_carrier_that_holds_nothing_sends_at_once(engine: Engine, now: datetim
 
 def test_hours_and_expiry_are_those_of_the_moment_it_leaves(now: datetime) -> None:
     held = Campaign("a", "A", "b2c", "", "", (), hours=Hours(), hold_for=timedelta(hours=1))
-    row = {"suppressed_why": None, "not_after": now + timedelta(days=1), "brake": None, "consent": "granted",
-           "account_stopped_why": None, "country": "GB", "time_zone": None}  # fmt: skip
+    row = MessageFacts(1, "zoe@foo.example", None, None, "granted", None, "GB", None, now + timedelta(days=1))
     at = now.replace(hour=8)
-    assert objection(row, held, at, caps=False) is None
-    assert objection(row, held, at - timedelta(minutes=30), caps=False) == Wait(Reason.OUTSIDE_HOURS, until=at)
-    assert isinstance(objection(row, held, now.replace(hour=16, minute=30), caps=False), Wait)
-    assert objection(row | {"not_after": at + timedelta(minutes=59)}, held, at, caps=False) == Skip(Reason.EXPIRED)
+    assert objection(row, held, at, Asked.ARMING) is None
+    assert objection(row, held, at - timedelta(minutes=30), Asked.ARMING) == Wait(Reason.OUTSIDE_HOURS, until=at)
+    assert isinstance(objection(row, held, now.replace(hour=16, minute=30), Asked.ARMING), Wait)
+    assert objection(row._replace(not_after=at + timedelta(minutes=59)), held, at, Asked.ARMING) == Skip(Reason.EXPIRED)
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from models.account_pause import ActivePause
 from models.message import WORKING_DAY, State
-from nurture.rules.delivery.states import sort_out
+from nurture.rules.eligibility.facts import EnrolledLead, MessageFacts, PastLetter
+from nurture.rules.eligibility.messages import check_batch
 from nurture.rules.planning.campaign import AccountPolicy, After, Campaign, Hours, Span, Step
 from nurture.rules.planning.hours import is_business_day, zone_of
-from nurture.rules.planning.sequences import Member, Past, next_letter, stagger
-from nurture.rules.reasons import Exit, Send, Skip
+from nurture.rules.planning.sequences import next_letter, stagger
+from nurture.rules.reasons import Asked, Exit, Send, Skip
 
 START = datetime(2026, 3, 25, 7, tzinfo=UTC)  # a few days before Europe changes its clocks
 CAP = 2
@@ -58,17 +59,17 @@ class Account:
     rest: ActivePause | None = None
     clicked: set[int] = field(default_factory=set)
 
-    def member(self, n: int) -> Member:
+    def lead(self, n: int) -> EnrolledLead:
         _, role, country = GROUP[n]
         seen = {(GROUP[x.member][1], did) for x in self.letters if x.state is State.ACCEPTED
                 for did in (("sent", "clicked") if x.outcome else ("sent",))}  # fmt: skip
-        return Member(
-            n, n, GROUP[n][0], 1, role, "lead", "granted", "unsubscribe" if n in self.gone else None, self.stopped, 0,
-            country, None, START,
-            past=tuple(Past(x.letter, x.state, x.at, x.reason) for x in self.letters if x.member == n),
-            holds=frozenset({"last"} if n in self.clicked else ()),
-            rests_until=self.rest.until if self.rest else None, rests_why="paused", account_rests=True,
-            seen=frozenset(seen),
+        return EnrolledLead(
+            n, n, GROUP[n][0], 1, START, role, None, "lead", "granted", "unsubscribe" if n in self.gone else None,
+            self.stopped, country, None,
+            past=tuple(PastLetter(x.letter, x.state, x.at, x.reason) for x in self.letters if x.member == n),
+            conditions_met=frozenset({"last"} if n in self.clicked else ()),
+            pause=self.rest,
+            colleagues_did=frozenset(seen),
         )  # fmt: skip
 
     def plan(self) -> None:
@@ -76,7 +77,7 @@ class Account:
         for n in range(len(GROUP)):
             if n in self.left:
                 continue
-            member = self.member(n)
+            member = self.lead(n)
             said = next_letter(member, PUMPS, self.now)
             if isinstance(said, Send):
                 assert said.not_before >= self.now
@@ -98,7 +99,7 @@ class Account:
     def deliver(self) -> None:
         due = [x for x in self.letters if x.state is State.WAITING and x.not_before <= self.now]
         rows = [self.row(i, x) for i, x in enumerate(due)]
-        result = sort_out(rows, PUMPS, self.now)
+        result = check_batch(rows, PUMPS, self.now, Asked.CLAIM)
         for i in result.go:
             due[i].state, due[i].at = State.ACCEPTED, self.now
         for i, no in result.skip.items():
@@ -108,23 +109,23 @@ class Account:
             if self.rest:
                 due[i].not_after += max(self.rest.until - self.now, timedelta(0))
 
-    def row(self, i: int, x: Letter) -> dict[str, Any]:
+    def row(self, i: int, x: Letter) -> MessageFacts:
         n, sent = x.member, [y for y in self.letters if y.state is State.ACCEPTED]
         today = {y.member for y in sent if y.at > self.now - WORKING_DAY} - {n}
         lately = sum(y.member == n and y.at > self.now - timedelta(days=7) for y in sent)
         resting = self.rest if self.rest and self.rest.until > self.now else None
-        return {"id": i, "address": GROUP[n][0], "account_id": 1, "not_after": x.not_after, "consent": "granted",
-                "suppressed_why": "unsubscribe" if n in self.gone else None, "account_stopped_why": self.stopped,
-                "country": GROUP[n][2], "time_zone": None, "brake": None, "rest": resting,
-                "person_lately": lately, "account_today": len(today)}  # fmt: skip
+        return MessageFacts(
+            i, GROUP[n][0], 1, "unsubscribe" if n in self.gone else None, "granted", self.stopped, GROUP[n][2], None,
+            x.not_after, pause=resting, letters_lately=lately, colleagues_today=len(today),
+        )  # fmt: skip
 
     def zone(self, x: Letter) -> Any:
         return zone_of(GROUP[x.member][2])
 
 
-def in_window(moment: datetime, member: Member) -> bool:
-    there = moment.astimezone(zone_of(member.country))
-    return PUMPS.hours.start <= there.time() < PUMPS.hours.end and is_business_day(there.date(), member.country)
+def in_window(moment: datetime, lead: EnrolledLead) -> bool:
+    there = moment.astimezone(zone_of(lead.country))
+    return PUMPS.hours.start <= there.time() < PUMPS.hours.end and is_business_day(there.date(), lead.country)
 
 
 EVENTS = st.lists(
@@ -162,7 +163,7 @@ def test_whatever_happens_letters_leave_in_order_in_their_hours_and_never_too_ma
         account.deliver()
         new = [x for x in account.letters if x.state is State.ACCEPTED and x.at == account.now and x not in before]
         for x in new:
-            assert in_window(x.at, account.member(x.member))
+            assert in_window(x.at, account.lead(x.member))
             assert x.member not in account.gone
             assert not account.stopped
             assert not (account.rest and account.rest.until > account.now)

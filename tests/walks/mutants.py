@@ -93,12 +93,7 @@ def arms_without_fence(patch: Patch) -> None:
 
 def arms_without_looking(patch: Patch) -> None:
     """No look at suppressions between claiming and the request."""
-    real = eligibility.look
-
-    def look(session: Any, attempt_id: str, published: Any, now: datetime, *, caps: bool) -> Any:
-        return real(session, attempt_id, published, now, caps=caps) if caps else eligibility.Delivered()
-
-    patch.setattr(eligibility, "look", look)
+    patch.setattr(eligibility, "check_arming", lambda *_: eligibility.Delivered())
 
 
 def finishes_whatever_the_state(patch: Patch) -> None:

@@ -511,7 +511,7 @@ class World:
         rows = rows_to_plan(self.stage.raw, slug, letter, version, self.now, 90 if self.ear else 7)
         some = self.chance.sample(rows, self.chance.randint(1, len(rows)))
         self.tell(f"{letter} is planned for {len(some)}")
-        self._write(lambda session: message.plan(session, some))
+        self._write(lambda session: message.plan(session, [message.PlannedMessage(**row) for row in some]))
         self.witness.planned(some)
 
     # --- the end

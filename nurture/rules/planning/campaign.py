@@ -12,6 +12,9 @@ class Span:
     time: timedelta = timedelta(0)
 
 
+COLLEAGUES_DID = ("sent", "opened", "clicked", "replied")  # what a step may wait for; each means those before
+
+
 @dataclass(frozen=True, slots=True)
 class After:
     """A thread that waits for another one: a colleague in one of these roles has been sent, or has opened, clicked or

@@ -1,184 +1,133 @@
-"""Account-based letters: which letter does this member of a buying group get next, and when?"""
+"""Planning: which letter does an enrolled lead get next, and when? For sequences and promotions alike."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 
-from models.contact import Consent, Market, Stage
-from models.message import LEDGER, State
-from nurture.rules.planning.campaign import After, Campaign, Step
-from nurture.rules.planning.hours import at, next_in_hours, wait_over, zone_of
-from nurture.rules.reasons import SUPPRESSED, Exit, Reason, Send, Skip, Wait
+from models.contact import Market
+from models.message import State
+from nurture.rules.eligibility.facts import EnrolledLead, LeadsTurn
+from nurture.rules.eligibility.objections import Then, calendar_of, leaves_at
+from nurture.rules.planning.campaign import Campaign, Step
+from nurture.rules.planning.hours import at, end_of, next_in_hours, zone_of
+from nurture.rules.reasons import ENDS_RUN, Decision, Exit, Reason, Send, Skip, Wait, asked_of_lead
 
-OPEN = frozenset(state for state, group in LEDGER.items() if group in ("waiting", "unknown"))  # the next waits for it
-GOODBYE = {  # after a letter was skipped for one of these, no later letter is planned
-    *SUPPRESSED.values(),
-    Reason.NO_CONSENT,
-    Reason.HOLDOUT,
-    Reason.REFUSED_BY_PROVIDER,
-    Reason.ACCOUNT_STOPPED,
-    Reason.GOAL_REACHED,
-    Reason.EXIT_CONDITION,
-    Reason.OUTRANKED,
-    Reason.EXPIRED,
-}
-WITH_SALES = frozenset({Stage.MQL, Stage.SAL, Stage.SQL})
-EXIT_WHEN, GOAL_WHEN = ":exit", ":goal"  # stand in Member.holds beside the letters whose `when` is true
-DID = ("sent", "opened", "clicked", "replied")  # what a thread may wait for; who did a later one did those before it
+POLICIES = asked_of_lead()
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """A letter already decided or on its way. `at`: when it was accepted, else when it was decided."""
-
-    letter: str
-    state: str
-    at: datetime
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One enrolled lead as the rules see it. `holds` names the letters whose `when` is true for them now."""
-
-    enrolment_id: int
-    contact_id: int
-    address: str
-    account_id: int | None
-    role: str | None
-    stage: str
-    consent: str
-    suppressed_why: str | None
-    account_stopped_why: str | None
-    open_opportunities: int
-    country: str | None
-    time_zone: str | None
-    entered_at: datetime
-    title_role: str | None = None  # what the title alone says: a champion is still a specifier
-    past: tuple[Past, ...] = ()
-    holds: frozenset[str] = frozenset()
-    goal_at: datetime | None = None  # the account's last deal not lost, or the person's last order
-    contract_at: datetime | None = None  # the account's last deal won
-    rests_until: datetime | None = None  # the end of a pause or an absence, also one that is over
-    rests_why: str = ""
-    account_rests: bool = False  # it is the account that is paused, not the person who is away
-    rival: str | None = None  # in words: which sequence has the account instead, and why
-    seen: frozenset[tuple[str, str]] = frozenset()  # (role, what its people at the account did) in this campaign
-
-
-def next_letter(member: Member, campaign: Campaign, now: datetime) -> Send | Skip | Wait | Exit:
+def next_letter(lead: EnrolledLead, campaign: Campaign, now: datetime) -> Decision:
     """What happens to this lead now. Asked every morning, and by dry run, replay and `why` with other clocks."""
-    over = _over(member, campaign)
-    if over:
-        return over
-    if campaign.market == Market.B2B and member.stage in WITH_SALES:
-        return Wait(Reason.WITH_SALES)
-    decided = {past.letter for past in member.past}
+    if ended := _ended_by_letter(lead):
+        return ended
+    number, step = next_step(lead, campaign)
+    turn = LeadsTurn(lead, number, step, now)
+    return _objection(turn, campaign) or _send(turn, campaign)
+
+
+def letter_wanted(lead: EnrolledLead, campaign: Campaign, now: datetime) -> str | None:
+    """The letter that the lead would get now if the content it asks for can be had; None: no letter.
+
+    Asked of leads whose content is not loaded yet: it says for whom it has to be.
+    """
+    number, step = next_step(lead, campaign)
+    if step is None or _ended_by_letter(lead):
+        return None
+    return step.letter if _objection(LeadsTurn(lead, number, step, now), campaign) is None else None
+
+
+def next_step(lead: EnrolledLead, campaign: Campaign) -> tuple[int, Step] | tuple[None, None]:
+    """The first step for the lead's roles whose letter is not decided, with its number; (None, None): none is left."""
+    decided = {past.letter for past in lead.past}
     for number, step in enumerate(campaign.steps):
-        if step.letter in decided or not _meant_for(step, member):
-            continue
-        if any(past.state in OPEN for past in member.past):
-            return Wait(Reason.EARLIER_LETTER_OPEN)
-        return _due(member, campaign, number, step, now)
-    if any(past.state in OPEN for past in member.past):
-        return Wait(Reason.EARLIER_LETTER_OPEN)
-    return Exit(Reason.FINISHED)
+        if step.letter not in decided and is_meant_for(step, lead):
+            return number, step
+    return None, None
 
 
-def _over(member: Member, campaign: Campaign) -> Exit | None:
-    """What ends an enrolment early. What was before the lead entered (again) does not."""
-    for past in member.past:
-        if past.at < member.entered_at:
+def is_meant_for(step: Step, lead: EnrolledLead) -> bool:
+    """Whether the step's letter is for somebody in the lead's role, or in the one their title says."""
+    return not step.roles or lead.role in step.roles or lead.title_role in step.roles
+
+
+def last_moment(leaves: datetime, lead: EnrolledLead, campaign: Campaign) -> datetime:
+    """Until when a letter planned for a moment may leave: before it expires, and before the offer ends."""
+    until = leaves + campaign.expires_after
+    if campaign.offer:
+        until = min(until, end_of(campaign.offer.ends_on, zone_of(lead.country, lead.time_zone)))
+    return until
+
+
+def _ended_by_letter(lead: EnrolledLead) -> Exit | None:
+    """Whether an earlier letter of this run ended it. What was before the lead entered (again) does not."""
+    for past in lead.past:
+        if past.at < lead.entered_at:
             continue
         if past.state == State.REFUSED:
             return Exit(Reason.REFUSED_BY_PROVIDER)
-        if past.state == State.SKIPPED and past.reason in GOODBYE:
+        if past.state == State.SKIPPED and past.reason in ENDS_RUN:
             return Exit(Reason(past.reason))
-    if GOAL_WHEN in member.holds:
-        return Exit(Reason.GOAL_REACHED, f"the goal is reached: {campaign.goal_when}")
-    if member.goal_at and member.goal_at >= member.entered_at:
-        did = "an opportunity was opened" if campaign.market == Market.B2B else "they bought"
-        return Exit(Reason.GOAL_REACHED, f"the goal is reached: {did} on {member.goal_at:%-d %B}")
-    if EXIT_WHEN in member.holds:
-        return Exit(Reason.EXIT_CONDITION, f"the exit condition is true: {campaign.exit_when}")
+    return None
+
+
+def _objection(turn: LeadsTurn, campaign: Campaign) -> Skip | Wait | Exit | None:
+    """What the first policy says that objects. Without a step left there is no letter that could be skipped."""
+    for reason, usually, check in POLICIES:
+        if no := check(turn, campaign):
+            match no.then or usually:
+                case Then.EXIT:
+                    return Exit(reason, no.detail)
+                case Then.WAIT:
+                    return Wait(reason, no.detail, no.until)
+                case Then.SKIP | Then.LEAVE if turn.step is not None:
+                    return Skip(reason, no.detail, turn.step.letter, turn.number)
+    return None
+
+
+def _send(turn: LeadsTurn, campaign: Campaign) -> Send:
+    if turn.step is None or turn.number is None:
+        raise ValueError("a letter without a step: Reason.FINISHED is no longer asked")
+    leaves = leaves_at(turn, campaign)
+    until = last_moment(leaves, turn.lead, campaign)
+    return Send(turn.step.letter, turn.number, leaves, until, turn.lead.content.assets)
+
+
+class Decided(NamedTuple):
+    """A lead and what was decided about their next letter."""
+
+    lead: EnrolledLead
+    said: Decision
+
+
+def decide(
+    leads: Sequence[EnrolledLead], booked: Mapping[tuple[int, date], int], campaign: Campaign, now: datetime
+) -> list[Decided]:
+    """One morning's decisions about some leads, whole accounts at a time. `booked` as for `stagger`."""
+    said = [next_letter(lead, campaign, now) for lead in leads]
     if campaign.market == Market.B2B:
-        stops = campaign.account.stop_all_on
-        if member.account_stopped_why in (*stops, "owner"):
-            return Exit(
-                Reason.ACCOUNT_STOPPED, f"the account's sequence was stopped ({_words(member.account_stopped_why)})"
-            )
-        if "opportunity_open" in stops and member.open_opportunities:
-            return Exit(Reason.ACCOUNT_STOPPED, "the account has an open opportunity")
-        if "contract" in stops and member.contract_at and member.contract_at >= member.entered_at:
-            return Exit(Reason.ACCOUNT_STOPPED, f"the account has signed a contract on {member.contract_at:%-d %B}")
-        if member.stage == Stage.CUSTOMER and campaign.goal == "opportunity":
-            return Exit(Reason.ALREADY_CUSTOMER)
-    return None
-
-
-def _words(why: str | None) -> str:
-    return (why or "").replace("_", " ")
-
-
-def _meant_for(step: Step, member: Member) -> bool:
-    return not step.roles or member.role in step.roles or member.title_role in step.roles
-
-
-def _due(member: Member, campaign: Campaign, number: int, step: Step, now: datetime) -> Send | Skip | Wait | Exit:
-    zone = zone_of(member.country, member.time_zone)
-    country = (member.country or "") if campaign.market == Market.B2B else None
-    since = max((past.at for past in member.past), default=member.entered_at)
-    ready = wait_over(max(since, member.entered_at), step.wait, zone, country)
-    if ready > now:
-        return Wait(Reason.WAIT_NOT_OVER, f"the letter {step.letter} is due on {ready.astimezone(zone):%-d %B}", ready)
-    if rest := member.rests_until:
-        if rest > now:
-            reason = Reason.ACCOUNT_PAUSED if member.account_rests else Reason.AWAY
-            return Wait(reason, f"{member.rests_why}, until {rest.astimezone(zone):%-d %B}", rest)
-        ready = max(ready, rest)  # a pause uses up nobody's patience
-    if member.rival:
-        return (Exit if campaign.account.outranked == "leave" else Wait)(Reason.OUTRANKED, member.rival)
-    if waits_for := _not_met(step, member):
-        if now < ready + step.patience:
-            return Wait(Reason.CONDITION_NOT_MET, f"waits until: {waits_for}")
-        return Skip(Reason.CONDITION_NOT_MET, f"never in {step.patience.days} days: {waits_for}", step.letter, number)
-    if member.suppressed_why:
-        return Skip(SUPPRESSED.get(member.suppressed_why, Reason.STOPPED_BY_PERSON), "", step.letter, number)
-    if member.consent != Consent.GRANTED:
-        return Skip(Reason.NO_CONSENT, "", step.letter, number)
-    leaves = next_in_hours(now, campaign.hours, zone, country)
-    return Send(step.letter, number, leaves, leaves + campaign.expires_after)
-
-
-def _not_met(step: Step, member: Member) -> str | None:
-    """What the step still waits for, in words."""
-    if step.when and step.letter not in member.holds:
-        return step.when
-    if step.after and not any((role, step.after.did) in member.seen for role in step.after.roles):
-        return waits_for(step.after)
-    return None
-
-
-def waits_for(after: After) -> str:
-    """ "a specifier or user there has clicked"."""
-    did = {"sent": "been sent a letter", "opened": "opened one", "clicked": "clicked", "replied": "replied"}
-    return f"a {' or '.join(after.roles)} there has {did[after.did]}"
+        places = [n for n, one in enumerate(said) if isinstance(one, Send)]
+        sends = [(lead, one) for lead, one in zip(leads, said, strict=True) if isinstance(one, Send)]
+        for n, (_, send) in zip(places, stagger(sends, booked, campaign), strict=True):
+            said[n] = send
+    return list(map(Decided, leads, said))
 
 
 def stagger(
-    sends: Iterable[tuple[Member, Send]], booked: Mapping[tuple[int, date], int], campaign: Campaign
-) -> list[tuple[Member, Send]]:
-    """Colleagues are not written to on one morning: at most `max_contacts_per_day` of an account each local day, the
-    others on their next working day. `booked` counts what is planned already, by account and day."""
+    sends: Iterable[tuple[EnrolledLead, Send]], booked: Mapping[tuple[int, date], int], campaign: Campaign
+) -> list[tuple[EnrolledLead, Send]]:
+    """Spreads the letters to colleagues: at most `max_contacts_per_day` of an account each local day, the others on
+    their next working day. `booked` counts what is planned already, by account and day."""
     taken, placed = dict(booked), []
-    for member, send in sends:
-        zone, moment = zone_of(member.country, member.time_zone), send.not_before
-        while member.account_id is not None:
+    for lead, send in sends:
+        zone, moment = zone_of(lead.country, lead.time_zone), send.not_before
+        while lead.account_id is not None:
             day = moment.astimezone(zone).date()
-            if taken.get((member.account_id, day), 0) < campaign.account.max_contacts_per_day:
-                taken[member.account_id, day] = taken.get((member.account_id, day), 0) + 1
+            if taken.get((lead.account_id, day), 0) < campaign.account.max_contacts_per_day:
+                taken[lead.account_id, day] = taken.get((lead.account_id, day), 0) + 1
                 break
             tomorrow = at(day + timedelta(days=1), time(0), zone)
-            moment = next_in_hours(tomorrow, campaign.hours, zone, member.country or "")
-        placed.append((member, replace(send, not_before=moment, not_after=moment + campaign.expires_after)))
+            moment = next_in_hours(tomorrow, campaign.hours, zone, calendar_of(lead.country, campaign))
+        if moment != send.not_before:
+            send = replace(send, not_before=moment, not_after=last_moment(moment, lead, campaign))
+        placed.append((lead, send))
     return placed

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from models.message import LEDGER, SALES, State
 from models.queries.ledger import FunnelCount, MessageCount
-from nurture.rules.reasons import SENTENCES
+from nurture.rules.reasons import ALL_SENTENCES
 
 GROUPS = ("accepted", "skipped", "refused", "unknown", "waiting")
 FUNNEL = ("entered", "mailed", "delivered", "opened", "clicked", "replied", "unsubscribed", "handed_over", "taken",
@@ -128,7 +128,7 @@ def campaign_title(campaign: str) -> str:
 
 def describe_reasons(reasons: Mapping[str, int]) -> str:
     """The reasons of a line in words, most frequent first: "120 × has not agreed to be mailed"."""
-    words: Mapping[str, str] = {reason.value: said for reason, said in SENTENCES.items()}
+    words: Mapping[str, str] = ALL_SENTENCES
     ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{n:,} × {words.get(reason, reason)}" for reason, n in ranked)
 
@@ -145,7 +145,7 @@ def count_reasons(lines: Iterable[LedgerLine]) -> dict[str, dict[str, int]]:
 
 def reasons_page(lines: Sequence[LedgerLine]) -> str:
     """The same as a Markdown page: every letter that was not sent counts under exactly one reason."""
-    words: Mapping[str, str] = {reason.value: said for reason, said in SENTENCES.items()}
+    words: Mapping[str, str] = ALL_SENTENCES
     page = ["| reason | in words | letters | where |", "|---|---|--:|---|"]
     for reason, where in count_reasons(lines).items():
         places = ", ".join(f"{campaign_title(campaign)} {n:,}" for campaign, n in sorted(where.items()))

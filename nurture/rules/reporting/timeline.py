@@ -23,7 +23,7 @@ from models.queries.account_timeline import (
 from models.queries.lifecycle import LoggedMove
 from models.role_change import RoleChangeRow
 from nurture.rules.feedback.reactions import NOT_A_FIT, NOT_NOW
-from nurture.rules.reasons import SENTENCES, Reason
+from nurture.rules.reasons import sentence_of
 
 ACTIVITY_WORDS = {  # kind of activity → what one says once, and several times
     "page_view": ("visited our site", "visited {n} of our pages"),
@@ -139,8 +139,7 @@ def letter_entries(letters: Iterable[TimelineLetter], names: TimelineNames) -> l
 
 
 def _reason(letter: TimelineLetter | PlannedLetter) -> str:
-    known = SENTENCES[Reason(letter.reason)] if letter.reason in set(Reason) else letter.reason
-    return letter.detail or known or "no reason was kept"
+    return letter.detail or sentence_of(letter.reason)
 
 
 def activity_entries(activities: Iterable[ContactActivity], names: TimelineNames) -> list[TimelineEntry]:
@@ -197,7 +196,7 @@ def enrolment_entries(enrolments: Iterable[TimelineEnrolment], names: TimelineNa
         entries.append(TimelineEntry(min(row.entered_at for row in some), "campaign", sentence, who))
     for group, some in ended.items():
         who = tuple(sorted(names.person(row.contact_id) for row in some))
-        said = SENTENCES[Reason(group.label)] if group.label in set(Reason) else group.label
+        said = sentence_of(str(group.label))
         sentence = f"The sequence {names.campaign(group.campaign)} ends for {listed(who)}: {said}"
         last = max(row.ended_at for row in some if row.ended_at)
         entries.append(TimelineEntry(last, "campaign", sentence, who))

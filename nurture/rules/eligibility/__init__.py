@@ -1,0 +1,1 @@
+"""Decides whether a letter may go. The table of all policies is nurture/rules/reasons.py."""
