@@ -42,9 +42,7 @@ PUMPS = Campaign(
 )  # fmt: skip
 SALE = Campaign("sale", "Sale", "b2c", "order", "1 = 1", (Step("offer"),), hours=Hours(days=(1, 2, 3, 4, 5, 6, 7)))
 ZOE = "zoe@foo.example"
-LEAD = EnrolledLead(
-    1, 1, ZOE, 7, NOW - 9 * DAY, "user", "user", "lead", "granted", None, None, "GB", None
-)
+LEAD = EnrolledLead(1, 1, ZOE, 7, NOW - 9 * DAY, "user", "user", "lead", "granted", None, None, "GB", None)
 MESSAGE = MessageFacts(1, ZOE, 7, None, "granted", None, "GB", None, NOW + DAY)
 HAD_WHY = (PastLetter("why", State.ACCEPTED, NOW - 2 * DAY),)
 OVER = replace(SALE, offer=Offer("X", date(2026, 3, 1)))
