@@ -76,7 +76,8 @@ def input_of_version(
     whom = active_enrolments.enrolled(campaign.slug, version_id)
     found = {name: audience_predicate.marks(session, now, text, whom, most) for name, text in asked.items()}
     return PlanningInput(
-        session, campaign, version_id, now, sets or TemplateSets(session), pauses.active_pauses(session, now, PAUSES_COUNT),
+        session, campaign, version_id, now, sets or TemplateSets(session),
+        pauses.active_pauses(session, now, PAUSES_COUNT),
         rivals(session, campaign), asked,
         lambda name, contact_id: contact_id <= most and bool(found[name][contact_id]),
     )  # fmt: skip

@@ -156,7 +156,7 @@ def _message(slug: str, version_id: int, one: Decided, now: datetime) -> Planned
         case Send():
             return PlannedMessage(
                 slug, version_id, said.step, said.letter, lead.address, lead.contact_id, lead.account_id, State.WAITING,
-                now, said.not_before, said.not_after, content_assets=None if said.content is None else dict(said.content),
+                now, said.not_before, said.not_after, content_assets=said.content,
             )  # fmt: skip
         case Skip(letter=str(letter), step=int(step)):
             return PlannedMessage(
