@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
 from nurture.rules.planning.campaign import Campaign, Hours, Offer, Step
-from nurture.rules.planning.holdout import held_out
+from nurture.rules.planning.promotions import held_out
 from nurture.rules.planning.sequences import next_letter
 from nurture.rules.reasons import Reason, Send, Skip
 from tests.rules.test_sequences import ZOE

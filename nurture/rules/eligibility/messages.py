@@ -7,7 +7,7 @@ from datetime import datetime
 from nurture.rules.eligibility.facts import MessageFacts
 from nurture.rules.eligibility.objections import BUSY_WAIT
 from nurture.rules.planning.campaign import Campaign
-from nurture.rules.planning.hours import end_of, zone_of
+from nurture.rules.planning.promotions import offer_ends_at
 from nurture.rules.reasons import Asked, Skip, Wait, asked_of_message
 
 TO_SALES = Campaign(slug="", name="", market="", goal="", audience="", steps=())  # the terms of mails to salespeople
@@ -45,8 +45,7 @@ def may_leave_until(message: MessageFacts, campaign: Campaign, now: datetime) ->
     Whoever asks for this does so knowingly, so an expired letter counts anew; but nobody gets an offer that is over.
     """
     until = now + campaign.expires_after
-    if campaign.offer:
-        until = min(until, end_of(campaign.offer.ends_on, zone_of(message.country, message.time_zone)))
+    until = min(until, offer_ends_at(campaign, message.country, message.time_zone) or until)
     if until <= now or final_objection(message._replace(not_after=until), campaign, now):
         return None
     return until

@@ -13,8 +13,8 @@ from models.contact import Consent, Market, Stage
 from models.message import LEDGER
 from nurture.rules.eligibility.facts import EXIT_WHEN, GOAL_WHEN, EnrolledLead, LeadsTurn, MessageFacts, PersonFacts
 from nurture.rules.planning.campaign import After, Campaign, Hours, Step
-from nurture.rules.planning.holdout import held_out
-from nurture.rules.planning.hours import end_of, next_in_hours, wait_over, zone_of
+from nurture.rules.planning.hours import next_in_hours, wait_over, zone_of
+from nurture.rules.planning.promotions import held_out, offer_ends_at
 
 ON_ITS_WAY = frozenset(state for state, group in LEDGER.items() if group in ("waiting", "unknown"))
 BUSY_WAIT = timedelta(minutes=1)  # sending is paused, or the provider is busy and did not say until when
@@ -138,8 +138,8 @@ def offer_is_over(turn: LeadsTurn, campaign: Campaign) -> Objection | None:
     if campaign.offer is None:
         return None
     lead = turn.lead
-    last = end_of(campaign.offer.ends_on, zone_of(lead.country, lead.time_zone))
-    if leaves_at(turn, campaign) <= last:
+    last = offer_ends_at(campaign, lead.country, lead.time_zone)
+    if last is None or leaves_at(turn, campaign) <= last:
         return None
     return Objection(f"the offer ended on {campaign.offer.ends_on:%-d %B}")
 

@@ -10,7 +10,8 @@ from models.message import State
 from nurture.rules.eligibility.facts import EnrolledLead, LeadsTurn
 from nurture.rules.eligibility.objections import Then, calendar_of, leaves_at
 from nurture.rules.planning.campaign import Campaign, Step
-from nurture.rules.planning.hours import at, end_of, next_in_hours, zone_of
+from nurture.rules.planning.hours import at, next_in_hours, zone_of
+from nurture.rules.planning.promotions import offer_ends_at
 from nurture.rules.reasons import ENDS_RUN, Decision, Exit, Reason, Send, Skip, Wait, asked_of_lead
 
 POLICIES = asked_of_lead()
@@ -53,9 +54,7 @@ def is_meant_for(step: Step, lead: EnrolledLead) -> bool:
 def last_moment(leaves: datetime, lead: EnrolledLead, campaign: Campaign) -> datetime:
     """Until when a letter planned for a moment may leave: before it expires, and before the offer ends."""
     until = leaves + campaign.expires_after
-    if campaign.offer:
-        until = min(until, end_of(campaign.offer.ends_on, zone_of(lead.country, lead.time_zone)))
-    return until
+    return min(until, offer_ends_at(campaign, lead.country, lead.time_zone) or until)
 
 
 def _ended_by_letter(lead: EnrolledLead) -> Exit | None:
