@@ -1,4 +1,4 @@
-"""Sets, not loops: insert what is new, or insert and update, many rows at once, in either database's words."""
+"""Write many typed rows at once, in either database: insert what is new, or insert and update."""
 
 import dataclasses
 import json
@@ -7,11 +7,13 @@ from typing import Any, ClassVar, Protocol, cast
 
 from sqlalchemy import Boolean, ColumnElement, Dialect, Text, bindparam, func, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import SQLModel
+
+from models.types import write_sql_function
 
 
 class NamedRow(Protocol):
@@ -100,7 +102,7 @@ def upsert(
 
 def share(session: Session, model: type[SQLModel], shard: int, shards: int) -> tuple[int, int]:
     """The first and the last id of one shard: equal stretches of the primary key, so that each shard reads its own part
-    of every index that begins with it. Empty when the first is greater than the last."""
+    of every index that begins with it. `shard`: 0 to `shards` - 1. Empty when the first is greater than the last."""
     identifier = inspect(model, raiseerr=True).primary_key[0]
     lowest, highest = session.execute(select(func.min(identifier), func.max(identifier))).one()
     if lowest is None:
@@ -109,7 +111,7 @@ def share(session: Session, model: type[SQLModel], shard: int, shards: int) -> t
     return lowest + span * shard // shards, lowest + span * (shard + 1) // shards - 1
 
 
-class Many(TypeDecorator[Sequence[Any]]):
+class Many(TypeDecorator[Sequence[int | str]]):
     """A list as one value: an array, or JSON where there are none."""
 
     impl = Text
@@ -120,9 +122,11 @@ class Many(TypeDecorator[Sequence[Any]]):
         self.of = of
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """An array on PostgreSQL, text on SQLite."""
         return postgresql.ARRAY(self.of) if dialect.name == "postgresql" else Text()
 
-    def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> Any:
+    def process_bind_param(self, value: Sequence[int | str] | None, dialect: Dialect) -> list[int | str] | str:
+        """The list as it is, or as JSON; None is an empty one."""
         return list(value or ()) if dialect.name == "postgresql" else json.dumps(list(value or ()))
 
 
@@ -136,17 +140,13 @@ class among(FunctionElement[bool]):
     def __init__(self, column: ColumnElement[Any], name: str) -> None:
         super().__init__(column, bindparam(name, type_=Many(column.type)))
 
-    def self_group(self, against: Any = None) -> "among":
+    def self_group(self, against: OperatorType | None = None) -> "among":
+        """No brackets and no comparison around it."""
         return self  # a condition as it is: "… = 1" would keep SQLite from its index
 
 
-@compiles(among, "sqlite")
-def _sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    column, many = (compiler.process(c, **kw) for c in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({many}))"  # noqa: S608  names and placeholders, no values
-
-
-@compiles(among)
-def _postgresql(element: Any, compiler: Any, **kw: Any) -> str:
-    column, many = (compiler.process(c, **kw) for c in element.clauses)
-    return f"{column} = ANY({many})"
+write_sql_function(
+    among,
+    sqlite=lambda column, many: f"{column} IN (SELECT value FROM json_each({many}))",  # noqa: S608  names and placeholders, no values
+    postgresql=lambda column, many: f"{column} = ANY({many})",
+)

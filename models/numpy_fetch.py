@@ -1,31 +1,28 @@
-"""Columns, not rows: many whole numbers out of the database at once, without a Python object for each."""
+"""Fetch columns of whole numbers as a NumPy array, without a Python object for each."""
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import BigInteger, Select, func, literal, select
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import Session
 
+from models.types import write_sql_function
+
 
 class seconds(FunctionElement[int]):
-    """seconds(moment): whole seconds since 1970, either database; what stands behind the comma is cut off."""
+    """seconds(datetime): whole seconds since 1970, either database; fractions are cut off."""
 
     type = BigInteger()
     inherit_cache = True
 
 
-@compiles(seconds, "sqlite")
-def _sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    moment = compiler.process(element.clauses, **kw)  # julianday knows milliseconds, and is faster than strftime
-    return f"CAST((julianday({moment}) - 2440587.5) * 86400.0 + 0.0004 AS INTEGER)"
-
-
-@compiles(seconds)
-def _postgresql(element: Any, compiler: Any, **kw: Any) -> str:
-    return f"CAST(FLOOR(EXTRACT(EPOCH FROM {compiler.process(element.clauses, **kw)})) AS BIGINT)"
+write_sql_function(
+    seconds,  # julianday knows milliseconds, and is faster than strftime
+    sqlite=lambda moment: f"CAST((julianday({moment}) - 2440587.5) * 86400.0 + 0.0004 AS INTEGER)",
+    postgresql=lambda moment: f"CAST(FLOOR(EXTRACT(EPOCH FROM {moment})) AS BIGINT)",
+)
 
 
 def numbers(session: Session, query: Select[Any]) -> npt.NDArray[np.int64]:
@@ -49,7 +46,7 @@ def numbers(session: Session, query: Select[Any]) -> npt.NDArray[np.int64]:
 
 
 def _copied(session: Session, query: Select[Any]) -> bytes:
-    """Through COPY, the lines made one line of commas."""
+    """The query's result through COPY, all lines joined by commas."""
     connection: Any = session.connection()
     compiled = query.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
     with (

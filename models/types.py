@@ -1,10 +1,12 @@
-"""Moments and identifiers: the column types every table shares."""
+"""The column types every table shares, and how a function of ours is written for either database."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Float, Integer
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import JSON, TypeDecorator
 
@@ -14,12 +16,13 @@ MaybeJson = JSON(none_as_null=True)  # nothing is NULL, not the word null
 
 
 class Moment(TypeDecorator[datetime]):
-    """An aware UTC moment, whatever the database keeps. A naive datetime is refused: whose noon would it be?"""
+    """An aware datetime in UTC, whatever the database keeps. A naive one is refused: whose noon would it be?"""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """What is written: UTC, which SQLite keeps without saying so. Raises ValueError for a naive datetime."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -27,11 +30,26 @@ class Moment(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """What is read: an aware datetime in UTC."""
         if value is None:
             return None
-        moment: datetime = value
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def write_sql_function(
+    function: type[FunctionElement[Any]], *, sqlite: Callable[..., str], postgresql: Callable[..., str]
+) -> None:
+    """Say how each database writes a function of ours: the SQL of its arguments in, its own SQL out."""
+
+    def compiled(written: Callable[..., str]) -> Callable[..., str]:
+        def compile_(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
+            return written(*(compiler.process(argument, **options) for argument in element.clauses))
+
+        return compile_
+
+    compiles(function, "sqlite")(compiled(sqlite))
+    compiles(function)(compiled(postgresql))
 
 
 class days_between(FunctionElement[float]):
@@ -41,13 +59,8 @@ class days_between(FunctionElement[float]):
     inherit_cache = True
 
 
-@compiles(days_between, "sqlite")
-def _sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    earlier, later = (compiler.process(c, **kw) for c in element.clauses)
-    return f"(julianday({later}) - julianday({earlier}))"
-
-
-@compiles(days_between)
-def _postgresql(element: Any, compiler: Any, **kw: Any) -> str:
-    earlier, later = (compiler.process(c, **kw) for c in element.clauses)
-    return f"(EXTRACT(EPOCH FROM ({later}) - ({earlier})) / 86400.0)"
+write_sql_function(
+    days_between,
+    sqlite=lambda earlier, later: f"(julianday({later}) - julianday({earlier}))",
+    postgresql=lambda earlier, later: f"(EXTRACT(EPOCH FROM ({later}) - ({earlier})) / 86400.0)",
+)

@@ -15,6 +15,7 @@ FileName = Annotated[Path, typer.Argument(help="CSV (also .gz) or Parquet.", exi
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add these commands to the program."""
     """Add these commands to the command line."""
     app.command("import")(import_)
     app.command()(score)

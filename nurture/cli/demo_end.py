@@ -45,7 +45,7 @@ WORDS = {
 }
 
 
-class OfferedLead(NamedTuple):
+class DemoHandoff(NamedTuple):
     """A lead that sales got, and what they said. The fields are those of `nurture demo --json`."""
 
     id: int
@@ -84,7 +84,7 @@ class Ending:
 
     report: LedgerReport
     lift: HoldoutLift
-    handoffs: list[OfferedLead]
+    handoffs: list[DemoHandoff]
     why: list[WhyAnswer]
     addresses: dict[str, str]
     scored_by: str
@@ -130,7 +130,7 @@ def _in_charge(session: Session) -> str:
     return f"Scored by the learned model {', '.join(learned)}" if learned else "Scored by the rules of scoring.toml"
 
 
-def _handoffs(session: Session) -> list[OfferedLead]:
+def _handoffs(session: Session) -> list[DemoHandoff]:
     """Every handoff with its lead, the best first."""
     rows = session.execute(
         select(Handoff, Contact, col(Account.name), col(Account.owner_name))
@@ -139,7 +139,7 @@ def _handoffs(session: Session) -> list[OfferedLead]:
         .order_by(col(Handoff.score).desc(), col(Handoff.id))
     ).tuples()
     return [
-        OfferedLead(
+        DemoHandoff(
             offer.id or 0, offer.grade, contact.title, account, offer.owner_email, owner_name,
             full_name(contact.first_name, contact.last_name), round(offer.score),
             [reason["text"] for reason in offer.reasons], offer.offered_at, offer.due_at,
@@ -220,7 +220,7 @@ def _funnel(screen: Screen, found: LedgerReport) -> None:
         screen.line(f"  {name.replace('_', ' '):<13}{figures}")
 
 
-def _answered(handoffs: list[OfferedLead]) -> str:
+def _answered(handoffs: list[DemoHandoff]) -> str:
     """ "9 accepted, 2 not now, 1 no answer yet; 2 answered late"."""
     counts = Counter(one.decision for one in handoffs)
     late = sum(one.late for one in handoffs)
@@ -228,7 +228,7 @@ def _answered(handoffs: list[OfferedLead]) -> str:
     return said + (f"; {late} answered late" if late else "")
 
 
-def _handoff(screen: Screen, one: OfferedLead, zone: ZoneInfo) -> None:
+def _handoff(screen: Screen, one: DemoHandoff, zone: ZoneInfo) -> None:
     """A lead, its salesperson with their answer, and the reasons: three lines."""
 
     def moment(at: datetime) -> str:

@@ -25,7 +25,7 @@ Columns = Annotated[list[str] | None, typer.Option(help="Repeat for several.", s
 
 
 def add_to(app: typer.Typer) -> None:
-    """Puts the commands train and models on the command line."""
+    """Add these commands to the program."""
     app.command()(train)
     models = typer.Typer(help="Versions of learned scores: list, show, promote, rollback.", no_args_is_help=True)
     for command in (list_, show, promote, rollback):

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, RowMapping
 
     from nurture.rendering.composer import Composer
+    from nurture.rendering.template_set import RenderedLetter
+    from tasks.delivery.eligibility import Delivered
+    from tasks.planning.enrolments import Planned
 
 Slug = Annotated[
     str | None, typer.Argument(help="A campaign's folder below templates/. [default: all]", show_default=False)
@@ -20,6 +23,7 @@ Slug = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add these commands to the program."""
     for command in (check, preview, apply, send):
         app.command()(command)
 
@@ -82,44 +86,31 @@ def preview(
     ours = settings()
     terms = campaigns.read(ours.templates, campaign)
     templates = TemplateSet(campaigns.files(ours.templates, campaign))
-    written = []
+    company = {"name": ours.company, "postal_address": ours.postal_address}
+    written: list[tuple[str, RenderedLetter]] = []
     for step in terms.steps:
         if letter in (None, step.letter):
-            reader = role or (step.roles[0] if step.roles else None)
-            values = samples.values(terms, samples.ZOE | {"role": reader, "locale": locale}) | {
-                "company": {"name": ours.company, "postal_address": ours.postal_address}
-            }
-            written.append((step.letter, templates.render(campaign, step.letter, reader, locale, values)))
+            recipient_role = role or (step.roles[0] if step.roles else None)
+            sample = samples.ZOE | {"role": recipient_role, "locale": locale}
+            values = samples.values(terms, sample) | {"company": company}
+            written.append((step.letter, templates.render(campaign, step.letter, recipient_role, locale, values)))
     if not written:
         raise typer.BadParameter(f"{campaign} has the letters {', '.join(step.letter for step in terms.steps)}")
     if json:
-        print_json(
-            [
-                {
-                    "letter": name,
-                    "subject": r.subject,
-                    "language": r.language,
-                    "variant": r.variant,
-                    "text": r.text,
-                    "html": r.html,
-                }
-                for name, r in written
-            ]
-        )
+        print_json([{"letter": name} | {part: getattr(rendered, part) for part in PARTS} for name, rendered in written])
         return
     for name, rendered in written:
         out.rule(f"{name} ({rendered.variant}, {rendered.language})")
         out.print(f"[bold]{escaped(rendered.subject)}[/]\n")
         out.print(escaped(rendered.text))
         if html:
+            file = html / f"{campaign}.{name}.{f'{role}.' if role else ''}{rendered.language}.html"
             html.mkdir(parents=True, exist_ok=True)
-            file = html / f"{campaign}.{name}.{reader_name(role)}{rendered.language}.html"
             file.write_text(rendered.html, "utf-8")
             out.print(f"[dim]{file}[/]")
 
 
-def reader_name(role: str | None) -> str:
-    return f"{role}." if role else ""
+PARTS = ("subject", "language", "variant", "text", "html")  # of a rendered letter, as preview's JSON has them
 
 
 def apply(
@@ -153,30 +144,21 @@ def send(
 
     Exit code 1 when the provider stopped us or a message's fate is unknown.
     """
-    from dataclasses import asdict
-
-    from models import campaign as kept
+    from models.campaign import published
     from nurture.channels import registry
     from nurture.rendering.composer import Composer
     from nurture.runtime import database, log
     from nurture.runtime.restore_guard import restore_mark_file
     from tasks.delivery import outbox
     from tasks.delivery.scheduled_send import recall
-    from tasks.planning import promotions, sequences
 
     settings, engine, now = here(at)
     with database.reading(engine) as session:
-        published = [row for row in kept.published(session) if campaign in (None, row["slug"])]
-    if not published:
+        campaigns = [row for row in published(session) if campaign in (None, row["slug"])]
+    if not campaigns:
         nothing = f"{campaign} is not published" if campaign else "nothing is published yet"
         raise typer.BadParameter(f"{nothing}: nurture apply {campaign or ''}".strip())
-    plans = {}
-    for row in published:
-        noun = promotions if row["market"] == "b2c" else sequences
-        plans[row["slug"]] = noun.enrol(engine, now, row["slug"], row["version_id"]) + noun.plan(
-            engine, now, row["slug"]
-        )
-    planned = sum(plan.planned for plan in plans.values())
+    plans = _plan(engine, now, campaigns)
     if not json:
         print_table(
             ("campaign", "#entered", "#planned", "#skipped", "#waiting", "#ended"),
@@ -184,30 +166,44 @@ def send(
         )
     log.configure(settings.log)
     channel, composer = registry.channel(settings), Composer(settings)
-    again = _again(engine, now, composer, published, missing) if missing else 0
+    again = _again(engine, now, composer, campaigns, missing) if missing else 0
     if again and not json:
         out.print(f"{again:,} who were left out get {missing!r} after all")
     if not yes and channel.name != "mailbox":
+        new = sum(plan.planned for plan in plans.values()) + again
         typer.confirm(
-            f"{planned + again:,} new letters are planned. Let the outbox leave through {channel.name}?",
-            abort=True,
-            err=True,
+            f"{new:,} new letters are planned. Let the outbox leave through {channel.name}?", abort=True, err=True
         )
     clock = (lambda: now) if at else settings.clock
     recall(engine, clock, channel, composer)
     done = outbox.deliver(engine, clock, channel, composer, outside=restore_mark_file(settings))
     if json:
-        print_json(
-            {"plans": {slug: asdict(plan) for slug, plan in plans.items()}, "again": again, "delivered": asdict(done)}
-        )
+        print_json({"plans": plans, "again": again, "delivered": done})
     else:
-        out.print(
-            f"{done.accepted:,} accepted by the {channel.name}, {done.skipped:,} skipped, {done.refused:,} refused, "
-            f"{done.unknown:,} unknown, {done.put_off:,} put off to a better hour"
-        )
-        if done.stopped:
-            err.print(f"[red]stopped:[/] {escaped(done.stopped)}")
+        _show_delivered(done, channel.name)
     raise typer.Exit(1 if done.stopped or done.unknown else 0)
+
+
+def _plan(engine: "Engine", now: "datetime", campaigns: "list[RowMapping]") -> "dict[str, Planned]":
+    """Enrol and plan each campaign; what came of it, by its folder's name."""
+    from tasks.planning import promotions, sequences
+
+    plans = {}
+    for row in campaigns:
+        noun = promotions if row["market"] == "b2c" else sequences
+        slug = row["slug"]
+        plans[slug] = noun.enrol(engine, now, slug, row["version_id"]) + noun.plan(engine, now, slug)
+    return plans
+
+
+def _show_delivered(done: "Delivered", channel: str) -> None:
+    """What left the outbox, and why it stopped if it did."""
+    out.print(
+        f"{done.accepted:,} accepted by the {channel}, {done.skipped:,} skipped, {done.refused:,} refused, "
+        f"{done.unknown:,} unknown, {done.put_off:,} put off to a better hour"
+    )
+    if done.stopped:
+        err.print(f"[red]stopped:[/] {escaped(done.stopped)}")
 
 
 def _again(engine: "Engine", now: "datetime", composer: "Composer", published: "list[RowMapping]", letter: str) -> int:

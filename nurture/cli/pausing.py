@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add these commands to the program."""
     for command in (pause, resume):
         app.command()(command)
 

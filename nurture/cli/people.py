@@ -8,6 +8,7 @@ from nurture.cli.console import AsJson, here, out, print_json
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add these commands to the program."""
     app.command()(alias)
 
 

@@ -18,6 +18,7 @@ MOST_NAMED = 20
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add these commands to the program."""
     app.command()(plan)
     app.command()(funnel)
     app.command()(timeline)

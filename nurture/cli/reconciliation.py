@@ -9,6 +9,7 @@ from nurture.cli.console import AsJson, here, out, print_json, print_table
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add these commands to the program."""
     unknown = typer.Typer(help="Requests whose end nobody knows: list them, settle one.", no_args_is_help=True)
     unknown.command("list")(list_)
     unknown.command()(settle)

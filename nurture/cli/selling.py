@@ -8,6 +8,7 @@ from nurture.cli.console import AsJson, At, here, out, print_json, print_table
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add these commands to the program."""
     app.command()(threshold)
     app.command()(accounts)
 

@@ -17,6 +17,7 @@ COLUMNS = ("title", "department", "seniority", "role", "persona", "confidence")
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add these commands to the program."""
     app.command()(role)
 
 
