@@ -22,10 +22,10 @@ from models.campaign import published
 from models.message import SALES, State
 from models.queries.holdout_lift import HoldoutArms
 from nurture.channels import registry
-from nurture.cli import demo_days, demo_end, demo_screen, demo_stage
-from nurture.cli.demo_days import FIRST, Day
-from nurture.cli.demo_end import Ending
-from nurture.cli.demo_stage import Occupied, Stage, stage
+from nurture.cli import demo_days, demo_end, demo_folder, demo_screen
+from nurture.cli.demo_days import FIRST, DayFigures
+from nurture.cli.demo_end import DemoSummary
+from nurture.cli.demo_folder import DemoFolder, DemoFolderError, open_demo_folder
 from nurture.config import scoring as scoring_rules
 from nurture.files import mapping
 from nurture.rendering.composer import Composer
@@ -33,8 +33,8 @@ from nurture.rules.reporting.holdout_lift import lift
 from nurture.runtime import database
 from nurture.runtime.settings import Settings, settings
 from nurture.runtime.supervisor import ServiceUrls
-from nurture.simulation.inbox import read
-from nurture.simulation.provider import Provider
+from nurture.simulation.inbox import read_mail
+from nurture.simulation.provider import SimulatedProvider
 from nurture.web import create_app
 from tasks import feedback, handoff, publish, reporting, segmentation
 from tasks.delivery import outbox
@@ -48,38 +48,38 @@ SHOPPERS = 300  # of the example's 2,000: the same work, a sixth of the time
 DAYS = 3
 
 
-def orders_of(place: Stage) -> demo_days.Morning:
-    """What flows.day does, given as plain orders."""
-    rules = scoring_rules.read(place.settings.rules / "scoring.toml")
-    composer, carrier = Composer(place.settings), registry.channel(place.settings)
+def plain_morning(demo: DemoFolder) -> demo_days.RunMorning:
+    """What flows.orchestration.demo_day does, without Prefect."""
+    rules = scoring_rules.read(demo.settings.rules / "scoring.toml")
+    composer, carrier = Composer(demo.settings), registry.channel(demo.settings)
 
     def morning(at: datetime) -> None:
-        for file in sorted(place.inbox.glob("*.csv")):
-            sheet = mapping.read(place.inbox / f"{file.name.split('-')[0]}.toml")
-            done = import_file(place.engine, at, file, sheet, place.folder / "rejects")
+        for file in sorted(demo.inbox.glob("*.csv")):
+            sheet = mapping.read(demo.inbox / f"{file.name.split('-')[0]}.toml")
+            done = import_file(demo.engine, at, file, sheet, demo.folder / "rejects")
             assert not done.rejected, done
             file.unlink()
-        feedback.apply(place.engine, at)
-        segmentation.segment(place.engine, at)
-        scores.score(place.engine, at, rules)
-        scores.score_accounts(place.engine, at, rules)
-        with database.reading(place.engine) as session:
+        feedback.apply(demo.engine, at)
+        segmentation.segment(demo.engine, at)
+        scores.score(demo.engine, at, rules)
+        scores.score_accounts(demo.engine, at, rules)
+        with database.reading(demo.engine) as session:
             running = published(session)
         for row in running:
             noun = promotions if row["market"] == "b2c" else sequences
-            noun.enrol(place.engine, at, row["slug"], row["version_id"])
-            noun.plan(place.engine, at, row["slug"])
-        handoff.offer(place.engine, at)
-        outbox.deliver(place.engine, place.settings.clock, carrier, composer)
+            noun.enrol(demo.engine, at, row["slug"], row["version_id"])
+            noun.plan(demo.engine, at, row["slug"])
+        handoff.offer(demo.engine, at)
+        outbox.deliver(demo.engine, demo.settings.clock, carrier, composer)
 
     return morning
 
 
 @dataclass
 class Played:
-    place: Stage
-    days: list[Day]
-    end: Ending
+    demo: DemoFolder
+    days: list[DayFigures]
+    end: DemoSummary
     now: datetime
 
 
@@ -89,30 +89,30 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     folder = tmp_path_factory.mktemp("demo")
     data = folder / "data"
     fewer(data)
-    provider = Provider(demo_days.SEED)
-    with pytest.MonkeyPatch.context() as patch, stage(provider.public_key, FIRST, folder / "var") as place:
+    provider = SimulatedProvider(demo_days.SEED)
+    with pytest.MonkeyPatch.context() as patch, open_demo_folder(provider.public_key, FIRST, folder / "var") as demo:
         patch.setattr(demo_days, "DATA", data)
         for kind, file in demo_days.files():
-            demo_days.take_in(place, kind, file)
-        publish.publish(place.engine, place.settings.templates, None, "test", FIRST)
-        app = create_app(place.settings, place.engine)
-        with TestClient(app, base_url=place.settings.web_url, follow_redirects=False) as door:
-            town = demo_days.settle(place, provider, door)
-            morning, at, days = orders_of(place), FIRST, []
+            demo_days.import_example_file(demo, kind, file)
+        publish.publish(demo.engine, demo.settings.templates, None, "test", FIRST)
+        app = create_app(demo.settings, demo.engine)
+        with TestClient(app, base_url=demo.settings.web_url, follow_redirects=False) as door:
+            simulator = demo_days.make_simulator(demo, provider, door)
+            morning, at, days = plain_morning(demo), FIRST, []
             for _ in range(DAYS):
-                days.append(demo_days.live(place, town, morning, at, lambda now: None))
+                days.append(demo_days.play_day(demo, simulator, morning, at, lambda now: None))
                 at += timedelta(days=1)
-            demo_days.close(place, town, at)
-        where = ServiceUrls("http://127.0.0.1:1", place.settings.web_url)
-        yield Played(place, days, demo_end.ending(place, where, at), at)
+            demo_days.finish(demo, simulator, at)
+        where = ServiceUrls("http://127.0.0.1:1", demo.settings.web_url)
+        yield Played(demo, days, demo_end.summarise(demo, where, at), at)
 
 
 def fewer(data: Path) -> None:
     """The example's files, with the first shoppers only and what they did."""
     data.mkdir()
     gone: set[str] = set()
-    for kind in demo_stage.ORDER:
-        text = (demo_stage.DATA / f"{kind}.csv").read_text("utf-8")
+    for kind in demo_folder.FILE_ORDER:
+        text = (demo_folder.DATA / f"{kind}.csv").read_text("utf-8")
         rows = list(csv.reader(StringIO(text))) if kind in ("consumers", "orders", "activities") else []
         if kind == "consumers":
             gone = {row[0] for row in rows[SHOPPERS + 1 :]}
@@ -128,8 +128,8 @@ def fewer(data: Path) -> None:
 
 
 def test_the_ledger_adds_up_for_every_step(played: Played) -> None:
-    found = reporting.report(played.place.engine, played.now)
-    with database.reading(played.place.engine) as session:
+    found = reporting.report(played.demo.engine, played.now)
+    with database.reading(played.demo.engine) as session:
         counted = session.execute(
             select(col(Message.campaign), col(Message.step), func.count()).group_by(
                 col(Message.campaign), col(Message.step)
@@ -146,9 +146,9 @@ def test_the_ledger_adds_up_for_every_step(played: Played) -> None:
 
 
 def test_every_letter_left_once_and_lies_in_the_mailbox(played: Played) -> None:
-    mails = [read(file.read_bytes()) for file in (played.place.folder / "mailbox").glob("*/*.eml")]
+    mails = [read_mail(file.read_bytes()) for file in (played.demo.folder / "mailbox").glob("*/*.eml")]
     assert len({mail.message_id for mail in mails}) == len(mails) > SHOPPERS / 2
-    with database.reading(played.place.engine) as session:
+    with database.reading(played.demo.engine) as session:
         rows = session.execute(
             select(col(Message.id), col(Message.campaign), col(Message.letter), col(Message.address))
             .where(col(Message.state) == State.ACCEPTED)
@@ -162,7 +162,7 @@ def test_every_letter_left_once_and_lies_in_the_mailbox(played: Played) -> None:
 
 
 def test_nobody_gets_a_letter_after_a_goodbye_or_a_bounce(played: Played) -> None:
-    with database.reading(played.place.engine) as session:
+    with database.reading(played.demo.engine) as session:
         gone = session.execute(
             select(col(Address.address), col(Address.suppressed_why), col(Address.suppressed_at))
             .where(col(Address.suppressed_at) > FIRST)
@@ -178,7 +178,7 @@ def test_nobody_gets_a_letter_after_a_goodbye_or_a_bounce(played: Played) -> Non
 
 
 def test_machines_are_heard_and_never_scored(played: Played) -> None:
-    with database.reading(played.place.engine) as session:
+    with database.reading(played.demo.engine) as session:
         machines = session.execute(select(func.count()).where(col(Event.machine))).scalar_one()
         people = session.execute(
             select(func.count()).where(~col(Event.machine), col(Event.kind).in_(("opened", "clicked", "replied")),
@@ -194,7 +194,7 @@ def test_machines_are_heard_and_never_scored(played: Played) -> None:
 
 
 def test_sales_got_leads_with_reasons_and_answered_through_their_pages(played: Played) -> None:
-    with database.reading(played.place.engine) as session:
+    with database.reading(played.demo.engine) as session:
         handoffs = session.execute(select(Handoff.__table__)).mappings().all()
     decided = [row for row in handoffs if row["state"] != "offered"]
     assert decided
@@ -205,7 +205,7 @@ def test_sales_got_leads_with_reasons_and_answered_through_their_pages(played: P
 
 
 def test_the_shop_tells_of_orders_with_and_without_the_code(played: Played) -> None:
-    with database.reading(played.place.engine) as session:
+    with database.reading(played.demo.engine) as session:
         codes = session.execute(select(col(Order.code)).where(col(Order.at) > FIRST)).scalars().all()
     assert Counter(code or "" for code in codes)["SPRING15"] > 0
 
@@ -233,8 +233,8 @@ def test_what_is_printed_to_a_file_is_clean_lines(played: Played) -> None:
     screen.heading()
     for day in played.days:
         screen.day(day, played.days[0].letters)
-    demo_end.show(screen, played.end, played.place)
-    demo_end.come_back(screen, played.end, played.place)
+    demo_end.show_summary(screen, played.end, played.demo)
+    demo_end.show_how_to_reopen(screen, played.end, played.demo)
     text = out.getvalue()
     assert "\x1b" not in text
     assert "\r" not in text
@@ -244,7 +244,7 @@ def test_what_is_printed_to_a_file_is_clean_lines(played: Played) -> None:
     assert not any("None" in line for line in lines)
 
 
-# --- the stage ----------------------------------------------
+# --- the demo's folder ----------------------------------------------
 
 
 def test_nothing_outside_can_send_the_demos_mail_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,12 +253,12 @@ def test_nothing_outside_can_send_the_demos_mail_away(tmp_path: Path, monkeypatc
     monkeypatch.setenv("SENDGRID_API_KEY", "SG.real")
     monkeypatch.setenv("NURTURE_CHANNEL", "sendgrid")
     monkeypatch.setenv("NURTURE_DATABASE_URL", "postgresql://mine/mine")
-    with stage("", FIRST, tmp_path / "demo") as place:
-        assert settings() == place.settings
-        assert place.settings.channel == "mailbox"
-        assert place.settings.database == f"sqlite:///{tmp_path / 'demo' / 'nurture.db'}"
-        assert place.settings.sendgrid_api_key.get_secret_value() == ""
-        assert place.settings.clock() == FIRST
+    with open_demo_folder("", FIRST, tmp_path / "demo") as demo:
+        assert settings() == demo.settings
+        assert demo.settings.channel == "mailbox"
+        assert demo.settings.database == f"sqlite:///{tmp_path / 'demo' / 'nurture.db'}"
+        assert demo.settings.sendgrid_api_key.get_secret_value() == ""
+        assert demo.settings.clock() == FIRST
     settings.cache_clear()
     assert Settings().channel == "sendgrid"  # as it was before
     settings.cache_clear()
@@ -266,16 +266,16 @@ def test_nothing_outside_can_send_the_demos_mail_away(tmp_path: Path, monkeypatc
 
 def test_the_demo_empties_its_own_folder_and_no_other(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    with stage("", FIRST, folder) as place:
-        (place.folder / "left over.txt").write_text("from the last time")
-        with pytest.raises(Occupied, match="playing"), stage("", FIRST, folder):
+    with open_demo_folder("", FIRST, folder) as demo:
+        (demo.folder / "left over.txt").write_text("from the last time")
+        with pytest.raises(DemoFolderError, match="running"), open_demo_folder("", FIRST, folder):
             pass
-    with stage("", FIRST, folder):
+    with open_demo_folder("", FIRST, folder):
         assert not (folder / "left over.txt").exists()
     other = tmp_path / "mine"
     other.mkdir()
     (other / "thesis.txt").write_text("ten years of work")
-    with pytest.raises(Occupied, match="not the demo's"), stage("", FIRST, other):
+    with pytest.raises(DemoFolderError, match="not the demo's"), open_demo_folder("", FIRST, other):
         pass
     assert (other / "thesis.txt").read_text() == "ten years of work"
 
@@ -286,18 +286,18 @@ def test_a_taken_port_is_gone_round_and_told(tmp_path: Path) -> None:
         other.listen()
         taken = other.getsockname()[1]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(demo_stage, "WEB_PORT", taken)
-            with stage("", FIRST, tmp_path / "demo") as place:
-                assert place.settings.web_port != taken
-                assert place.settings.web_url == f"http://127.0.0.1:{place.settings.web_port}"
-                assert any(f"the pages are on {place.settings.web_port}" in told for told in place.moved)
+            patch.setattr(demo_folder, "WEB_PORT", taken)
+            with open_demo_folder("", FIRST, tmp_path / "demo") as demo:
+                assert demo.settings.web_port != taken
+                assert demo.settings.web_url == f"http://127.0.0.1:{demo.settings.web_port}"
+                assert any(f"the pages are on {demo.settings.web_port}" in told for told in demo.port_notes)
 
 
 def test_the_clock_is_read_by_everybody_without_a_setting(tmp_path: Path) -> None:
     """`NURTURE_VAR=var/demo nurture why …` speaks of the demo's time."""
-    with stage("", FIRST, tmp_path / "demo") as place:
-        place.turn_clock(FIRST + timedelta(hours=3))
-        assert Settings(var=place.folder, _env_file=None, clock_file=None).clock() == FIRST + timedelta(hours=3)
+    with open_demo_folder("", FIRST, tmp_path / "demo") as demo:
+        demo.set_clock(FIRST + timedelta(hours=3))
+        assert Settings(var=demo.folder, _env_file=None, clock_file=None).clock() == FIRST + timedelta(hours=3)
 
 
 def test_a_bar_shows_something_for_anything() -> None:

@@ -1,4 +1,4 @@
-"""The demo's days: in the morning the nine nouns work, then every two hours the outbox leaves and people react."""
+"""The demo's days: in the morning every noun does its work, then every two hours the outbox leaves and people react."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,30 +16,30 @@ from models.contact import Contact, Market
 from models.enrolment import Enrolment
 from models.score import Score
 from nurture.channels import registry
-from nurture.cli.demo_stage import DATA, MAPPINGS, ORDER, Stage
+from nurture.cli.demo_folder import DATA, FILE_ORDER, MAPPINGS, DemoFolder
 from nurture.files import mapping
 from nurture.rendering.composer import Composer
 from nurture.rules.segmentation.titles import load_tables, read_title
 from nurture.runtime import database
 from nurture.simulation.companies import HOT, WARM
 from nurture.simulation.inbox import SimulatedInbox
-from nurture.simulation.provider import Provider
-from nurture.simulation.recipients import SimulatedPerson, keenness, project
-from nurture.simulation.simulator import Town
+from nurture.simulation.provider import SimulatedProvider
+from nurture.simulation.recipients import SimulatedPerson, keenness, project_start
+from nurture.simulation.simulator import Simulator
 from tasks.delivery.outbox import deliver
 from tasks.feedback import apply
 from tasks.intake import Imported, import_file
 
 FIRST = datetime(2026, 3, 2, 6, tzinfo=UTC)  # a Monday, 7 in the morning where sales work
-TURN = timedelta(hours=2)
-TURNS = 12  # a day
+STEP = timedelta(hours=2)
+STEPS = 12  # a day
 SEED = 2026
 
-Morning = Callable[[datetime], object]  # the nine nouns, once: a flow run, or in tests the orders themselves
+RunMorning = Callable[[datetime], object]  # every noun's work, once: a flow run, or in tests the tasks themselves
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class DayFigures:
     """What one day came to, in counts."""
 
     at: datetime
@@ -61,20 +61,20 @@ class Day:
 
 def files() -> Iterable[tuple[str, Path]]:
     """The example company's files, in the order in which they make sense."""
-    return [(kind, DATA / f"{kind}.csv") for kind in ORDER]
+    return [(kind, DATA / f"{kind}.csv") for kind in FILE_ORDER]
 
 
-def take_in(place: Stage, kind: str, file: Path) -> Imported:
+def import_example_file(demo: DemoFolder, kind: str, file: Path) -> Imported:
     """Import one of the example's files as it was on the first morning."""
     sheet = mapping.read(MAPPINGS / f"{kind}.toml")
-    return import_file(place.engine, FIRST - timedelta(hours=6), file, sheet, place.folder / "rejects")
+    return import_file(demo.engine, FIRST - timedelta(hours=6), file, sheet, demo.folder / "rejects")
 
 
-def settle(place: Stage, provider: Provider, door: httpx.Client) -> Town:
-    """A town of all the people we know, each with a character."""
-    with database.reading(place.engine) as session:
+def make_simulator(demo: DemoFolder, provider: SimulatedProvider, door: httpx.Client) -> Simulator:
+    """A simulator of all the people in the files, each with a character."""
+    with database.reading(demo.engine) as session:
         people = {(who.address, who.market): who for who in _people(session)}
-    return Town(SEED, people, SimulatedInbox(place.folder / "mailbox"), provider, door, place.turn_clock)
+    return Simulator(SEED, people, SimulatedInbox(demo.folder / "mailbox"), provider, door, demo.set_clock)
 
 
 def _people(session: Session) -> Iterable[SimulatedPerson]:
@@ -96,53 +96,57 @@ def _people(session: Session) -> Iterable[SimulatedPerson]:
             role=read_title(row.title or "", tables).role if row.market == Market.B2B else "",
             language=row.locale.partition("-")[0], company=row.account or "", country=row.country or "",
             keen=keenness(SEED, row.market, row.address, heat.get(row.domain or "", 0), ever),
-            wakes=project(SEED, row.account, FIRST.date()) if row.account and row.domain not in heat else None,
+            wakes=project_start(SEED, row.account, FIRST.date()) if row.account and row.domain not in heat else None,
         )  # fmt: skip
 
 
-def live(place: Stage, town: Town, morning: Morning, at: datetime, watch: Callable[[datetime], None]) -> Day:
-    """One day from one morning to the next. `watch` is told the time at every turn."""
+def play_day(
+    demo: DemoFolder, simulator: Simulator, run_morning: RunMorning, at: datetime, watch: Callable[[datetime], None]
+) -> DayFigures:
+    """Play one day, until the next morning. `watch` is called with the time of every step."""
     watch(at)
-    _turn(place, town, at)
-    town.files(place.inbox, f"{at:%Y-%m-%d}")
-    morning(at)
-    town.wake_up(at.date())
-    composer, channel = Composer(place.settings), registry.channel(place.settings)
-    for turn in range(1, TURNS):
-        now = at + turn * TURN
+    _advance(demo, simulator, at)
+    simulator.write_files(demo.inbox, f"{at:%Y-%m-%d}")
+    run_morning(at)
+    simulator.plan_day(at.date())
+    composer, channel = Composer(demo.settings), registry.channel(demo.settings)
+    for step in range(1, STEPS):
+        now = at + step * STEP
         watch(now)
-        _turn(place, town, now)
-        apply(place.engine, now)
-        deliver(place.engine, place.settings.clock, channel, composer)
-    return _counted(place, town, at)
+        _advance(demo, simulator, now)
+        apply(demo.engine, now)
+        deliver(demo.engine, demo.settings.clock, channel, composer)
+    return _figures(demo, simulator, at)
 
 
-def close(place: Stage, town: Town, at: datetime) -> None:
+def finish(demo: DemoFolder, simulator: Simulator, at: datetime) -> None:
     """The morning after the last day: what people did in the night still counts."""
-    _turn(place, town, at)
-    apply(place.engine, at)
+    _advance(demo, simulator, at)
+    apply(demo.engine, at)
 
 
-def _turn(place: Stage, town: Town, now: datetime) -> None:
-    town.live_until(now)  # turns the clock with everything that happens, and to `now` at the end
-    if town.replies:  # there is no door for inbound mail yet: a reply is kept as that door will keep it
-        with database.writing(place.engine) as session:
-            event.keep(session, town.replies)
-        town.replies.clear()
+def _advance(demo: DemoFolder, simulator: Simulator, now: datetime) -> None:
+    """Let everything happen until `now`, and keep the replies as events."""
+    simulator.run_until(now)  # sets the clock for everything that happens, and to `now` at the end
+    if simulator.replies:  # there is no endpoint for inbound mail yet: a reply is kept as it will keep one
+        with database.writing(demo.engine) as session:
+            event.keep(session, simulator.replies)
+        simulator.replies.clear()
 
 
-def _counted(place: Stage, town: Town, at: datetime) -> Day:
-    did = town.happened()
-    threshold = place.settings.mql_score
+def _figures(demo: DemoFolder, simulator: Simulator, at: datetime) -> DayFigures:
+    """What the day came to."""
+    did = simulator.take_counts()
+    threshold = demo.settings.mql_score
     wanted = (col(Score.score) >= threshold) & (col(Contact.market) == Market.B2B)
-    with database.reading(place.engine) as session:
+    with database.reading(demo.engine) as session:
         scored, warm = session.execute(
             select(func.count(), func.count(case((wanted, 1))))
             .join(Contact, col(Contact.id) == Score.contact_id)
             .where(col(Score.scored_at) == at)
         ).one()
         entered = session.execute(select(func.count()).where(col(Enrolment.entered_at) == at)).scalar_one()
-    return Day(
+    return DayFigures(
         at, scored, warm, entered, did["letters"] - did["offers"], did["opened"], did["clicked"], did["replied"],
         did["bounced"], did["unsubscribed"] + did["complained"], did["orders"], did["offers"],
         did["accepted"], did["recycled"], did["rejected"],

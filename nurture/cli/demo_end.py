@@ -22,8 +22,8 @@ from models.message import SALES, Message
 from models.queries.holdout_lift import holdout_arms
 from models.score import Score
 from nurture.cli.console import escaped, print_json
-from nurture.cli.demo_screen import Screen, shown
-from nurture.cli.demo_stage import PREFECT_PORT, WEB_PORT, Stage
+from nurture.cli.demo_folder import PREFECT_PORT, WEB_PORT, DemoFolder
+from nurture.cli.demo_screen import Screen, relative_path
 from nurture.explain import why
 from nurture.rendering.links import links_for
 from nurture.rules.feedback.reactions import NOT_A_FIT, NOT_NOW
@@ -79,7 +79,7 @@ class WhyAnswer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Ending:
+class DemoSummary:
     """Everything the demo came to."""
 
     report: LedgerReport
@@ -90,7 +90,7 @@ class Ending:
     scored_by: str
 
 
-def print_document(end: Ending, days: int, seconds: Mapping[str, float]) -> None:
+def print_document(end: DemoSummary, days: int, seconds: Mapping[str, float]) -> None:
     """The document of `nurture demo --json`. `seconds`: how long each part took."""
     print_json({
         "days": days,
@@ -106,25 +106,25 @@ def print_document(end: Ending, days: int, seconds: Mapping[str, float]) -> None
     })  # fmt: skip
 
 
-def ending(place: Stage, where: ServiceUrls, now: datetime) -> Ending:
+def summarise(demo: DemoFolder, where: ServiceUrls, now: datetime) -> DemoSummary:
     """Ask the demo's database what the days came to. `where`: where the pages are."""
-    found = report(place.engine, now)
-    with database.reading(place.engine) as session:
+    found = report(demo.engine, now)
+    with database.reading(demo.engine) as session:
         earned = lift(holdout_arms(session, PROMOTION))
         best = _handoffs(session)
         answers = list(_answers(session, now))
         in_charge = _in_charge(session)
     pages = {"home": where.web, "mailbox": f"{where.web}/mailbox", "prefect": where.prefect}
-    links = links_for(place.settings)
+    links = links_for(demo.settings)
     if best:
         pages["lead"] = links.handoff(best[0].id, now)
         to_answer = [one for one in best if one.decision == Decision.OFFERED] or best
         pages["sales"] = links.sales(to_answer[0].id, now)
-    return Ending(found, earned, best, answers, pages, in_charge)
+    return DemoSummary(found, earned, best, answers, pages, in_charge)
 
 
 def _in_charge(session: Session) -> str:
-    """Who made the scores: the rules of the file, or a learned model."""
+    """What made the scores: the rules of the file, or a learned model."""
     versions = session.execute(select(col(Score.version)).distinct().order_by(col(Score.version))).scalars()
     learned = [version for version in versions if not version.startswith("rules-")]
     return f"Scored by the learned model {', '.join(learned)}" if learned else "Scored by the rules of scoring.toml"
@@ -150,7 +150,7 @@ def _handoffs(session: Session) -> list[DemoHandoff]:
 
 
 def _answers(session: Session, now: datetime) -> Iterator[WhyAnswer]:
-    """Somebody who got the letters, somebody held back, somebody who never qualified: asked as `nurture why` asks."""
+    """What `nurture why` says of somebody who got letters, somebody held out and somebody who never qualified."""
     wrote = select(col(Message.address)).where(col(Message.campaign) == SEQUENCE)
     clicked = wrote.where(col(Message.outcome).in_(("clicked", "replied"))).order_by(col(Message.outcome_at).desc())
     held = (
@@ -179,9 +179,9 @@ def _answers(session: Session, now: datetime) -> Iterator[WhyAnswer]:
 # --- on the screen -----------------------------------------------------------------------------------------------
 
 
-def show(screen: Screen, end: Ending, place: Stage) -> None:
+def show_summary(screen: Screen, end: DemoSummary, demo: DemoFolder) -> None:
     """The whole ending, on a screen or in a file."""
-    zone = ZoneInfo(place.settings.sales_zone)
+    zone = ZoneInfo(demo.settings.sales_zone)
     _ledger(screen, end.report)
     _funnel(screen, end.report)
     screen.line("\n[bold]What the sale earned[/]")
@@ -189,10 +189,10 @@ def show(screen: Screen, end: Ending, place: Stage) -> None:
     screen.line(f"\n[bold]The best of {len(end.handoffs)} leads that sales got[/]: {_answered(end.handoffs)}")
     for one in end.handoffs[:BEST]:
         _handoff(screen, one, zone)
-    screen.line(f"  [dim]{escaped(end.scored_by)}; what the record would teach: {command(place)} train[/]")
+    screen.line(f"  [dim]{escaped(end.scored_by)}; what the record would teach: {command_line(demo)} train[/]")
     screen.line("\n[bold]Why did they get it, or not?[/]")
     for answer in end.why:
-        screen.line(f"  [dim]$ {command(place)} why {answer.address} {answer.campaign}[/]")
+        screen.line(f"  [dim]$ {command_line(demo)} why {answer.address} {answer.campaign}[/]")
         screen.line(f"  {escaped(answer.sentence)}")
 
 
@@ -248,43 +248,43 @@ def _handoff(screen: Screen, one: DemoHandoff, zone: ZoneInfo) -> None:
     screen.line(f"         {escaped('; '.join(one.reasons[:4]))}")
 
 
-def look_around(screen: Screen, end: Ending, place: Stage) -> None:
-    """While everything is still up."""
+def show_pages(screen: Screen, end: DemoSummary, demo: DemoFolder) -> None:
+    """Where to look while everything is still running."""
     screen.line("[bold]Look around[/]")
     screen.line(f"  The letters    {end.addresses['mailbox']}")
     if "sales" in end.addresses:
         screen.line(f"  A salesperson  {end.addresses['sales']}")
         screen.line(f"  A lead         {end.addresses['lead']}")
     screen.line(f"  Prefect        {end.addresses['prefect']}")
-    screen.line(f"  On the disk    {escaped(str(shown(place.folder)))}\n\nCtrl-C stops everything.")
+    screen.line(f"  On the disk    {escaped(str(relative_path(demo.folder)))}\n\nCtrl-C stops everything.")
 
 
-def come_back(screen: Screen, end: Ending, place: Stage) -> None:
-    """When everything has stopped."""
+def show_how_to_reopen(screen: Screen, end: DemoSummary, demo: DemoFolder) -> None:
+    """How to open it again, when everything has stopped."""
     screen.line("[bold]Look around[/] (everything has stopped)")
-    screen.line(f"  {command(place, ports=True)} up")
+    screen.line(f"  {command_line(demo, ports=True)} up")
     screen.line(
         f"      opens it again: the letters at {end.addresses['mailbox']}, Prefect at {end.addresses['prefect']}"
     )
-    screen.line(f"  {program()} demo --stay\n      plays it again and leaves it open")
-    screen.line(f"  {escaped(str(shown(place.folder)))}\n      has it all: database, mailbox, rejects, logs")
+    screen.line(f"  {program_name()} demo --stay\n      plays it again and leaves it open")
+    screen.line(f"  {escaped(str(relative_path(demo.folder)))}\n      has it all: database, mailbox, rejects, logs")
 
 
-def command(place: Stage, ports: bool = False) -> str:
+def command_line(demo: DemoFolder, ports: bool = False) -> str:
     """How to call nurture about the demo's folder, from here."""
-    ours = place.settings
-    given = [f"NURTURE_VAR={shown(place.folder)}"]
+    ours = demo.settings
+    given = [f"NURTURE_VAR={relative_path(demo.folder)}"]
     if ports and ours.prefect_port != PREFECT_PORT:
         given.append(f"NURTURE_PREFECT_PORT={ours.prefect_port}")
     if ports and ours.web_port != WEB_PORT:
         given.append(f"NURTURE_WEB_PORT={ours.web_port}")
-    return " ".join([*given, program()])
+    return " ".join([*given, program_name()])
 
 
-def program() -> str:
+def program_name() -> str:
     """nurture, as it can be called here: by its name where the shell finds it, else by its path."""
     ours = Path(sys.argv[0]).absolute()
     found = shutil.which("nurture")
     if ours.name != "nurture" or (found and os.path.samefile(found, ours)):
         return "nurture"
-    return str(shown(ours))
+    return str(relative_path(ours))

@@ -14,10 +14,11 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from nurture.simulation.companies import COMPANIES, HOT, LANGUAGE, REPS, WARM, Company
-from nurture.simulation.names import SimulatedName, somebody
+from nurture.simulation.names import SimulatedName, invent_name
 from nurture.simulation.titles import TITLES
 
 SEED = 2026
+Cell = str | int | float
 TODAY = datetime(2026, 3, 2, tzinfo=UTC)  # the demo's first morning; nothing in the files is later
 ZONE = {
     "DE": "Europe/Berlin", "AT": "Europe/Vienna", "CH": "Europe/Zurich", "GB": "Europe/London", "IE": "Europe/Dublin",
@@ -44,6 +45,7 @@ class SimulatedContact:
 
     @property
     def zone(self) -> ZoneInfo:
+        """Where they work: the company's own time zone, else their country's."""
         return ZoneInfo(self.company.zone or ZONE[self.company.country])
 
 
@@ -63,43 +65,43 @@ class Shopper:
 
 
 @dataclass
-class World:
+class ExampleCompany:
     accounts: list[tuple[str, Company, int]] = field(default_factory=list)  # key, company, heat 0–2
     contacts: list[SimulatedContact] = field(default_factory=list)
     shoppers: list[Shopper] = field(default_factory=list)
     mistyped: frozenset[str] = frozenset()  # keys of people whose rows cannot be imported: nothing is heard of them
 
 
-def people_of(seed: int = SEED) -> World:
-    """Everybody there is, before they do anything."""
-    world = World()
-    chance = Random(f"{seed} accounts")
+def make_company(seed: int = SEED) -> ExampleCompany:
+    """Everybody there is, before they do anything. The same seed makes the same people."""
+    example = ExampleCompany()
+    rng = Random(f"{seed} accounts")
     for n, company in enumerate(COMPANIES, 1001):
         heat = 2 if company.domain in HOT else 1 if company.domain in WARM else 0
         key = f"A-{n}"
-        world.accounts.append((key, company, heat))
-        world.contacts += _buying_group(chance, key, company, heat)
-    world.shoppers = _shoppers(Random(f"{seed} shoppers"), world.contacts)
-    lost = [world.contacts[n].key for n in (COMMA, NO_ADDRESS, NO_ANSWER, NOBODY)]
-    world.mistyped = frozenset(lost + [world.shoppers[n].key for n in (TWO_SIGNS, COUPLE[1], UNKNOWN)])
-    return world
+        example.accounts.append((key, company, heat))
+        example.contacts += _buying_group(rng, key, company, heat)
+    example.shoppers = _shoppers(Random(f"{seed} shoppers"), example.contacts)
+    lost = [example.contacts[n].key for n in (COMMA, NO_ADDRESS, NO_ANSWER, NOBODY)]
+    example.mistyped = frozenset(lost + [example.shoppers[n].key for n in (TWO_SIGNS, COUPLE[1], UNKNOWN)])
+    return example
 
 
-def _buying_group(chance: Random, key: str, company: Company, heat: int) -> list[SimulatedContact]:
+def _buying_group(rng: Random, key: str, company: Company, heat: int) -> list[SimulatedContact]:
     language = LANGUAGE[company.country]
-    roles = [*GROUP, *chance.sample(["specifier", "user", "gatekeeper", "authorizer"], chance.choice([0, 1, 1, 2, 2]))]
-    if not heat and chance.random() < 0.5:  # often somebody is still unknown to us
-        roles.remove(chance.choice(["finance", "purchaser", "authorizer"]))
+    roles = [*GROUP, *rng.sample(["specifier", "user", "gatekeeper", "authorizer"], rng.choice([0, 1, 1, 2, 2]))]
+    if not heat and rng.random() < 0.5:  # often somebody is still unknown to us
+        roles.remove(rng.choice(["finance", "purchaser", "authorizer"]))
         roles += ["gatekeeper"] if len(roles) < 5 else []
     group: list[SimulatedContact] = []
     for role in roles:
-        person = somebody(chance, language)
+        person = invent_name(rng, language)
         while any(c.person.mailbox == person.mailbox for c in group):
-            person = somebody(chance, language)
+            person = invent_name(rng, language)
         titles = [t.split("|")[-1 if person.hers else 0] for t in TITLES[language][role]]
-        title = chance.choice([t for t in titles if t not in {c.title for c in group}])
-        consent = chance.choices(["yes", "unknown", "withdrawn"], [90, 6, 4])[0]
-        since = _day(chance, 700, 90)
+        title = rng.choice([t for t in titles if t not in {c.title for c in group}])
+        consent = rng.choices(["yes", "unknown", "withdrawn"], [90, 6, 4])[0]
+        since = _day(rng, 700, 90)
         email = f"{person.mailbox}@{company.domain}"
         number = f"{key}-{len(group) + 1}"
         group.append(SimulatedContact(number, key, company, person, email, title, role, language, consent, since))
@@ -125,20 +127,20 @@ POST = {
 }
 
 
-def _shoppers(chance: Random, contacts: Sequence[SimulatedContact]) -> list[Shopper]:
+def _shoppers(rng: Random, contacts: Sequence[SimulatedContact]) -> list[Shopper]:
     shoppers: list[Shopper] = []
     taken: set[str] = set()
     while len(shoppers) < 2000:
-        language, country, zone, _ = chance.choices(SHOP_COUNTRIES, [c[3] for c in SHOP_COUNTRIES])[0]
-        person = somebody(chance, language)
-        mailbox = person.mailbox if person.mailbox not in taken else f"{person.mailbox}{chance.randrange(50, 100)}"
+        language, country, zone, _ = rng.choices(SHOP_COUNTRIES, [c[3] for c in SHOP_COUNTRIES])[0]
+        person = invent_name(rng, language)
+        mailbox = person.mailbox if person.mailbox not in taken else f"{person.mailbox}{rng.randrange(50, 100)}"
         if mailbox in taken:
             continue
         taken.add(mailbox)
-        habit = chance.choices(["prospect", "once", "regular", "devoted"], [30, 38, 25, 7])[0]
-        newsletter = chance.choices(["yes", "", "no"], [84, 11, 5])[0]
-        since, garden = _day(chance, 720, 20), chance.randrange(20, 900, 10)
-        source = chance.choice(["shop", "garden fair", "friend", "competition", "search"])
+        habit = rng.choices(["prospect", "once", "regular", "devoted"], [30, 38, 25, 7])[0]
+        newsletter = rng.choices(["yes", "", "no"], [84, 11, 5])[0]
+        since, garden = _day(rng, 720, 20), rng.randrange(20, 900, 10)
+        source = rng.choice(["shop", "garden fair", "friend", "competition", "search"])
         key, email = f"S{20000 + len(shoppers)}", f"{mailbox}@{POST[language]}"
         shoppers.append(Shopper(key, person, email, language, country, zone, newsletter, since, habit, garden, source))
     hats = [c for c in contacts if c.role in ("user", "specifier") and c.consent == "yes"]
@@ -151,26 +153,26 @@ def _shoppers(chance: Random, contacts: Sequence[SimulatedContact]) -> list[Shop
     return shoppers
 
 
-def _day(chance: Random, longest: int, shortest: int) -> datetime:
-    return TODAY - timedelta(days=chance.randrange(shortest, longest))
+def _day(rng: Random, longest: int, shortest: int) -> datetime:
+    return TODAY - timedelta(days=rng.randrange(shortest, longest))
 
 
 # the files
 
 
-def write(folder: Path, seed: int = SEED) -> list[Path]:
+def write_files(folder: Path, seed: int = SEED) -> list[Path]:
     """Write every file of the example. The same seed writes the same bytes."""
     from nurture.simulation import histories
 
-    world = people_of(seed)
+    example = make_company(seed)
     folder.mkdir(parents=True, exist_ok=True)
     tables: dict[str, Callable[[], str]] = {
-        "accounts.csv": lambda: _accounts(world, Random(f"{seed} channels")),
-        "contacts.csv": lambda: _contacts(world, Random(f"{seed} phones")),
-        "consumers.csv": lambda: _consumers(world),
-        "activities.csv": lambda: histories.activities(world, Random(f"{seed} activities")),
-        "orders.csv": lambda: histories.orders(world, Random(f"{seed} orders")),
-        "opportunities.csv": lambda: histories.opportunities(world, Random(f"{seed} opportunities")),
+        "accounts.csv": lambda: _accounts(example, Random(f"{seed} channels")),
+        "contacts.csv": lambda: _contacts(example, Random(f"{seed} phones")),
+        "consumers.csv": lambda: _consumers(example),
+        "activities.csv": lambda: histories.activities(example, Random(f"{seed} activities")),
+        "orders.csv": lambda: histories.orders(example, Random(f"{seed} orders")),
+        "opportunities.csv": lambda: histories.opportunities(example, Random(f"{seed} opportunities")),
     }
     paths = []
     for name, made in tables.items():
@@ -180,7 +182,8 @@ def write(folder: Path, seed: int = SEED) -> list[Path]:
     return paths
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[object]], separator: str = ",") -> str:
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Cell]], separator: str = ",") -> str:
+    """A CSV file as text, with Unix line ends."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=separator, lineterminator="\n")
     writer.writerow(header)
@@ -188,41 +191,41 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]], separator: st
     return text.getvalue()
 
 
-def _accounts(world: World, chance: Random) -> str:
+def _accounts(example: ExampleCompany, rng: Random) -> str:
     header = ("Account no", "Company", "Website", "Industry", "Country", "City", "Employees", "Tier", "Channel",
               "Owner", "Owner e-mail", "Pumps installed")  # fmt: skip
     rows = []
-    for key, c, heat in world.accounts:
-        rep = ("", "") if heat == 0 and chance.random() < 0.1 else REPS[c.country]  # a few belong to nobody yet
+    for key, c, heat in example.accounts:
+        rep = ("", "") if heat == 0 and rng.random() < 0.1 else REPS[c.country]  # a few belong to nobody yet
         tier = "A" if c.employees >= 800 or heat == 2 else "B" if c.employees >= 250 else "C"
-        channel = chance.choices(["direct", "distributor", "online"], [5, 3, 1])[0]
-        pumps = chance.randrange(4, 160)
+        channel = rng.choices(["direct", "distributor", "online"], [5, 3, 1])[0]
+        pumps = rng.randrange(4, 160)
         rows.append((key, c.name, c.domain, c.industry, c.country, c.city, c.employees, tier, channel, *rep, pumps))
-    return table(header, rows)
+    return csv_text(header, rows)
 
 
-def _contacts(world: World, chance: Random) -> str:
+def _contacts(example: ExampleCompany, rng: Random) -> str:
     """As the CRM exports it: a mark in front, semicolons, and what people mistyped."""
     header = ("Contact no", "Account no", "First name", "Last name", "E-mail", "Job title", "Language", "Country",
               "Phone", "Time zone", "Mailing", "Created", "Source")  # fmt: skip
-    rows: list[list[object]] = []
-    for c in world.contacts:
+    rows: list[list[Cell]] = []
+    for c in example.contacts:
         country = c.company.country
         abroad = c.language != LANGUAGE[country]
-        phone = f"+{PREFIX[country]} {chance.randrange(10, 99)} {chance.randrange(100000, 9999999)}"
-        source = chance.choice(["trade fair", "web form", "distributor", "phone", "webinar"])
+        phone = f"+{PREFIX[country]} {rng.randrange(10, 99)} {rng.randrange(100000, 9999999)}"
+        source = rng.choice(["trade fair", "web form", "distributor", "phone", "webinar"])
         rows.append([c.key, c.account, c.person.first, c.person.last, c.email, c.title,
                      "en-GB" if abroad else f"{c.language}-{country}", country, phone, c.company.zone, c.consent,
                      f"{c.since:%d.%m.%Y}", source])  # fmt: skip
-    _mistyped(rows)
-    return "\ufeff" + table(header, rows, ";")
+    _add_mistakes(rows)
+    return "\ufeff" + csv_text(header, rows, ";")
 
 
 PREFIX = {"DE": 49, "AT": 43, "CH": 41, "GB": 44, "IE": 353, "US": 1, "ES": 34, "MX": 52, "RO": 40, "CN": 86}
 
 
-def _mistyped(rows: list[list[object]]) -> None:
-    """What nobody noticed for years. The import says where each of them is."""
+def _add_mistakes(rows: list[list[Cell]]) -> None:
+    """Put in what people mistyped; the import names the line of each."""
     number, first, email, country, mailing, created = 0, 2, 4, 7, 10, 11
     rows[COMMA][email] = str(rows[COMMA][email]).replace(".example", ",example")
     rows[NO_ADDRESS][email] = ""
@@ -235,16 +238,16 @@ def _mistyped(rows: list[list[object]]) -> None:
     rows.insert(301, again)
 
 
-def _consumers(world: World) -> str:
+def _consumers(example: ExampleCompany) -> str:
     """As the shop exports it."""
     header = ("customer_id", "email", "first_name", "last_name", "language", "country", "time_zone", "newsletter",
               "registered", "garden_m2", "found_us_by")  # fmt: skip
-    rows: list[list[object]] = [
+    rows: list[list[Cell]] = [
         [s.key, s.email, s.person.first, s.person.last, f"{s.language}-{s.country}", s.country, s.zone, s.newsletter,
          f"{s.since:%Y-%m-%d}", s.garden, s.source]
-        for s in world.shoppers
+        for s in example.shoppers
     ]  # fmt: skip
     rows[TWO_SIGNS][1] = "kein@@post.example"
     rows[COUPLE[1]][1] = rows[COUPLE[0]][1]
     rows[UNKNOWN][1] = "unknown"
-    return table(header, rows)
+    return csv_text(header, rows)

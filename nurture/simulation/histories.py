@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from nurture.simulation.company import TODAY, Shopper, SimulatedContact, World, table
+from nurture.simulation.company import TODAY, Cell, ExampleCompany, Shopper, SimulatedContact, csv_text
 
 Did = tuple[str, str, str, str, str]  # contact, market, kind, at, detail
 
@@ -33,13 +33,14 @@ VISITS = (
 DAYS = 120
 
 
-def activities(world: World, chance: Random) -> str:
-    heat = {key: warmth for key, _, warmth in world.accounts}
+def activities(example: ExampleCompany, rng: Random) -> str:
+    """activities.csv: what everybody looked at, downloaded and attended in 120 days, oldest first."""
+    heat = {key: warmth for key, _, warmth in example.accounts}
     did: list[Did] = []
-    for contact in [c for c in world.contacts if c.key not in world.mistyped]:
-        did += _at_work(chance, contact, heat[contact.account])
-    for shopper in [s for s in world.shoppers if s.key not in world.mistyped]:
-        did += _at_home(chance, shopper)
+    for contact in [c for c in example.contacts if c.key not in example.mistyped]:
+        did += _at_work(rng, contact, heat[contact.account])
+    for shopper in [s for s in example.shoppers if s.key not in example.mistyped]:
+        did += _at_home(rng, shopper)
     did.sort(key=lambda row: (row[3], row[0], row[2], row[4]))
     did[len(did) // 3] = (
         "A-1999-1",
@@ -50,21 +51,21 @@ def activities(world: World, chance: Random) -> str:
     )  # who is that?
     broken = did[len(did) // 2]
     did[len(did) // 2] = (*broken[:3], "2026-02-30T09:00:00Z", broken[4])
-    return table(("contact", "market", "what", "when", "detail"), did)
+    return csv_text(("contact", "market", "what", "when", "detail"), did)
 
 
-def _at_work(chance: Random, contact: SimulatedContact, heat: int) -> list[Did]:
+def _at_work(rng: Random, contact: SimulatedContact, heat: int) -> list[Did]:
     did: list[Did] = []
     habit = HABITS[contact.role]
-    for _ in range(chance.choice(VISITS[heat]) // (3 if contact.role == "gatekeeper" else 1)):
+    for _ in range(rng.choice(VISITS[heat]) // (3 if contact.role == "gatekeeper" else 1)):
         # who decides comes more often towards the end; the quiet ones came once, long ago
-        ago = chance.triangular(0, DAYS, 6 if heat == 2 else 60) if heat else chance.uniform(20, DAYS)
-        at = _working_hour(chance, TODAY - timedelta(days=ago), contact.zone)
-        for kind, page, _ in chance.choices(habit, [w for *_, w in habit], k=chance.choice([1, 2, 2, 3])):
+        ago = rng.triangular(0, DAYS, 6 if heat == 2 else 60) if heat else rng.uniform(20, DAYS)
+        at = _working_hour(rng, TODAY - timedelta(days=ago), contact.zone)
+        for kind, page, _ in rng.choices(habit, [w for *_, w in habit], k=rng.choice([1, 2, 2, 3])):
             did.append((contact.key, "b2b", _careers(kind, page), _iso(at), page))
-            at += timedelta(seconds=chance.randrange(25, 400))
-    if heat == 2 and contact.role in ("authorizer", "specifier") and chance.random() < 0.22:
-        at = _working_hour(chance, TODAY - timedelta(days=chance.uniform(1, 12)), contact.zone)
+            at += timedelta(seconds=rng.randrange(25, 400))
+    if heat == 2 and contact.role in ("authorizer", "specifier") and rng.random() < 0.22:
+        at = _working_hour(rng, TODAY - timedelta(days=rng.uniform(1, 12)), contact.zone)
         did.append((contact.key, "b2b", "demo_request", _iso(at), "pump survey"))
     return did
 
@@ -76,33 +77,33 @@ def _careers(kind: str, page: str) -> str:
 SHOP_PAGES = ("/garden-pumps", "/rain-barrel", "/pond", "/hoses", "/spare-parts", "/pump-finder")
 
 
-def _at_home(chance: Random, shopper: Shopper) -> list[Did]:
+def _at_home(rng: Random, shopper: Shopper) -> list[Did]:
     visits = {"prospect": (0, 0, 0, 1), "once": (0, 0, 0, 1), "regular": (0, 0, 1, 2), "devoted": (1, 1, 2, 4)}[
         shopper.habit
     ]
     did: list[Did] = []
-    for _ in range(chance.choice(visits)):
-        at = _evening(chance, TODAY - timedelta(days=chance.uniform(0, DAYS)), ZoneInfo(shopper.zone))
-        for kind in chance.choice([("page_view",), ("page_view", "page_view"), ("page_view", "pricing_view"),
+    for _ in range(rng.choice(visits)):
+        at = _evening(rng, TODAY - timedelta(days=rng.uniform(0, DAYS)), ZoneInfo(shopper.zone))
+        for kind in rng.choice([("page_view",), ("page_view", "page_view"), ("page_view", "pricing_view"),
                                    ("page_view", "pricing_view", "cart")]):  # fmt: skip
-            did.append((shopper.key, "b2c", kind, _iso(at), chance.choice(SHOP_PAGES)))
-            at += timedelta(seconds=chance.randrange(15, 300))
+            did.append((shopper.key, "b2c", kind, _iso(at), rng.choice(SHOP_PAGES)))
+            at += timedelta(seconds=rng.randrange(15, 300))
     return did
 
 
-def _working_hour(chance: Random, day: datetime, zone: ZoneInfo) -> datetime:
+def _working_hour(rng: Random, day: datetime, zone: ZoneInfo) -> datetime:
     local = day.astimezone(zone).date()
     while local.weekday() > 4:
         local -= timedelta(days=1)
-    return _not_later(_moment(chance, local, zone, 8, 17))
+    return _not_later(_moment(rng, local, zone, 8, 17))
 
 
-def _evening(chance: Random, day: datetime, zone: ZoneInfo) -> datetime:
-    return _not_later(_moment(chance, day.astimezone(zone).date(), zone, 17, 22))
+def _evening(rng: Random, day: datetime, zone: ZoneInfo) -> datetime:
+    return _not_later(_moment(rng, day.astimezone(zone).date(), zone, 17, 22))
 
 
-def _moment(chance: Random, day: date, zone: ZoneInfo, first: int, last: int) -> datetime:
-    return datetime.combine(day, time(chance.randrange(first, last), chance.randrange(60), chance.randrange(60)), zone)
+def _moment(rng: Random, day: date, zone: ZoneInfo, first: int, last: int) -> datetime:
+    return datetime.combine(day, time(rng.randrange(first, last), rng.randrange(60), rng.randrange(60)), zone)
 
 
 def _not_later(at: datetime) -> datetime:
@@ -128,33 +129,33 @@ ORDERS = {"prospect": (0, 0), "once": (1, 1), "regular": (2, 5), "devoted": (5, 
 CODES = ("", "", "", "", "", "WELCOME10", "SUMMER25", "AUTUMN25")
 
 
-def orders(world: World, chance: Random) -> str:
+def orders(example: ExampleCompany, rng: Random) -> str:
     """Two years of the shop, in UTC and without saying so, as the shop writes it."""
     bought: list[tuple[datetime, Shopper, str, float, str]] = []
-    for shopper in [s for s in world.shoppers if s.key not in world.mistyped]:
+    for shopper in [s for s in example.shoppers if s.key not in example.mistyped]:
         fewest, most = ORDERS[shopper.habit]
         known = (TODAY - shopper.since).days
-        for _ in range(chance.randint(fewest, most)):
-            day = _in_season(chance, min(90, known) if shopper.habit == "devoted" and chance.random() < 0.35 else known)
-            at = _evening(chance, day, ZoneInfo(shopper.zone))
-            name, price = chance.choice(GOODS)
-            pieces = chance.choice([1, 1, 1, 1, 2])
-            bought.append((at, shopper, name, float(price * pieces), chance.choice(CODES)))
+        for _ in range(rng.randint(fewest, most)):
+            day = _in_season(rng, min(90, known) if shopper.habit == "devoted" and rng.random() < 0.35 else known)
+            at = _evening(rng, day, ZoneInfo(shopper.zone))
+            name, price = rng.choice(GOODS)
+            pieces = rng.choice([1, 1, 1, 1, 2])
+            bought.append((at, shopper, name, float(price * pieces), rng.choice(CODES)))
     bought.sort(key=lambda row: (row[0], row[1].key, row[2]))
-    rows: list[list[object]] = []
+    rows: list[list[Cell]] = []
     for n, (at, shopper, name, worth, code) in enumerate(bought, 100001):
         unit, rate = CURRENCY.get(shopper.country, ("EUR", 1.0))
         paid = worth * rate * (0.9 if code == "WELCOME10" else 0.85 if code else 1)
         rows.append([f"B{n}", shopper.key, f"{at.astimezone(UTC):%Y-%m-%d %H:%M}", f"{paid:.2f}", unit, name, code])
     rows[333][3] = "see invoice"
     rows[2222][1] = "S99999"
-    return table(("order_no", "customer_id", "ordered", "total", "currency", "product", "voucher"), rows)
+    return csv_text(("order_no", "customer_id", "ordered", "total", "currency", "product", "voucher"), rows)
 
 
-def _in_season(chance: Random, longest: int) -> datetime:
+def _in_season(rng: Random, longest: int) -> datetime:
     while True:
-        day = TODAY - timedelta(days=chance.uniform(1, longest))
-        if chance.random() * 6 < SEASON[day.month - 1]:
+        day = TODAY - timedelta(days=rng.uniform(1, longest))
+        if rng.random() * 6 < SEASON[day.month - 1]:
             return day
 
 
@@ -168,21 +169,21 @@ ON_ITS_WAY = (  # stage, days until the tender's answers are due, days until the
 LOST = ("price", "project postponed", "other maker", "no answer", "no budget")
 
 
-def opportunities(world: World, chance: Random) -> str:
+def opportunities(example: ExampleCompany, rng: Random) -> str:
     """As sales keep them, in a spreadsheet: days before months, a comma for the decimals."""
-    buyers = {c.account: c.key for c in world.contacts if c.role in ("specifier", "authorizer")}
-    cool = [a for a in world.accounts if a[2] < 2]
+    buyers = {c.account: c.key for c in example.contacts if c.role in ("specifier", "authorizer")}
+    cool = [a for a in example.accounts if a[2] < 2]
     outcomes = ["won"] * 14 + ["lost"] * 15 + ["open"] * 5
-    rows: list[list[object]] = []
+    rows: list[list[Cell]] = []
     for n, (outcome, (account, company, _)) in enumerate(
-        zip(outcomes, chance.sample(cool, len(outcomes)), strict=True), 501
+        zip(outcomes, rng.sample(cool, len(outcomes)), strict=True), 501
     ):
-        opened = TODAY - timedelta(days=chance.randrange(25, 90) if outcome == "open" else chance.randrange(150, 700))
-        closed = "" if outcome == "open" else f"{opened + timedelta(days=chance.randrange(30, 140)):%d.%m.%Y}"
-        amount = chance.randrange(60, 1800) * 100 + chance.choice([0, 0, 50])
+        opened = TODAY - timedelta(days=rng.randrange(25, 90) if outcome == "open" else rng.randrange(150, 700))
+        closed = "" if outcome == "open" else f"{opened + timedelta(days=rng.randrange(30, 140)):%d.%m.%Y}"
+        amount = rng.randrange(60, 1800) * 100 + rng.choice([0, 0, 50])
         money = f"{amount:,.2f}".replace(",", " ").replace(".", ",").replace(" ", ".")
-        subject = f"{chance.choice(DEALS)}, {company.city}"
-        why = chance.choice(LOST) if outcome == "lost" else ""
+        subject = f"{rng.choice(DEALS)}, {company.city}"
+        why = rng.choice(LOST) if outcome == "lost" else ""
         buyer = buyers.get(account, "")
         rows.append([f"D-{n}", account, buyer, subject, outcome, money, "EUR", f"{opened:%d.%m.%Y}", closed, why,
                      *_on_its_way(n, subject, outcome)])  # fmt: skip
@@ -199,7 +200,7 @@ def opportunities(world: World, chance: Random) -> str:
         "Lost because",
         *("Deal stage", "Solution", "Tender due", "Decision", "Criteria"),
     )
-    return table(header, rows, ";")
+    return csv_text(header, rows, ";")
 
 
 def _on_its_way(n: int, subject: str, outcome: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A mail as it lies in somebody's inbox: the simulated people go by what stands in the mail, and by nothing else."""
+"""A mail as it lies in somebody's inbox: simulated people react to what the mail says, and to nothing else."""
 
 import html
 import re
@@ -19,7 +19,7 @@ _LANGUAGE = re.compile(r'<html lang="([A-Za-z-]+)"')
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class ReceivedMail:
     """What a reader and their mail server see. `tracked` are the links whose clicks the provider tells us."""
 
     message_id: int
@@ -37,19 +37,19 @@ class Letter:
 
     @property
     def leave_page(self) -> str | None:
-        """The unsubscribe link in the letter itself."""
+        """The unsubscribe link in the mail itself."""
         return next((link for link in self.links if "/u/" in link), None)
 
 
-def read(raw: bytes) -> Letter:
-    """A letter from the bytes of an .eml file."""
+def read_mail(raw: bytes) -> ReceivedMail:
+    """A mail from the bytes of an .eml file."""
     mail = message_from_bytes(raw)
     page, text = _part(mail, "text/html"), _part(mail, "text/plain")
     found = [(html.unescape(link), "clicktracking" in rest) for link, rest in _LINK.findall(page)]
     code = _CODE.search(page)
     language = _LANGUAGE.search(page)
     one_click = mail["List-Unsubscribe"] if mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click" else None
-    return Letter(
+    return ReceivedMail(
         message_id=int(mail["X-Nt-Message"]),
         attempt_id=mail["X-Nt-Attempt"],
         to=normalise(parseaddr(mail["To"])[1]) or mail["To"],
@@ -74,15 +74,15 @@ def _part(mail: Message, kind: str) -> str:
 
 
 class SimulatedInbox:
-    """The folder the letters arrive in. Every letter is handed out once."""
+    """The folder that mails arrive in. Every mail is returned once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._seen: set[str] = set()
 
-    def new(self) -> Iterator[Letter]:
-        """Letters that were not there the last time, in the order of their numbers."""
+    def new(self) -> Iterator[ReceivedMail]:
+        """Mails that were not there the last time, in the order of their numbers."""
         found = {file.stem: file for file in self.folder.glob("*/*.eml") if file.stem not in self._seen}
         for name in sorted(found, key=int):
             self._seen.add(name)
-            yield read(found[name].read_bytes())
+            yield read_mail(found[name].read_bytes())

@@ -64,18 +64,21 @@ LETTERS = str.maketrans(
 )
 
 
-def somebody(chance: Random, language: str) -> SimulatedName:
+def invent_name(rng: Random, language: str) -> SimulatedName:
+    """A person's name in a language (en, de, es, ro, zh), with the local part of their address."""
     if language == "zh":
-        last, family = chance.choice(_pairs(CHINESE_LAST))
-        first, given = chance.choice(_pairs(CHINESE_FIRST))
+        last, family = rng.choice(_pairs(CHINESE_LAST))
+        first, given = rng.choice(_pairs(CHINESE_FIRST))
         return SimulatedName(first, last, f"{given}.{family}")
     given_names = FIRST[language].split()  # the first half are hers, the second half his
-    first, last = chance.choice(given_names), chance.choice(LAST[language].split())
-    return SimulatedName(first, last, f"{latin(first)}.{latin(last)}", given_names.index(first) < len(given_names) // 2)
+    first, last = rng.choice(given_names), rng.choice(LAST[language].split())
+    return SimulatedName(
+        first, last, f"{to_latin(first)}.{to_latin(last)}", given_names.index(first) < len(given_names) // 2
+    )
 
 
-def latin(name: str) -> str:
-    """As it stands in an address: Jörg → joerg, Peña → pena."""
+def to_latin(name: str) -> str:
+    """A name as it is written in an address: Jörg → joerg, Peña → pena."""
     spelled = name.lower().translate(LETTERS)
     return unicodedata.normalize("NFKD", spelled).encode("ascii", "ignore").decode()
 

@@ -1,7 +1,7 @@
 """Simulated recipients: who opens, clicks, replies, leaves, complains and buys, and when. Values in, values out.
 
-Everything is drawn from (seed, address, letter), so a letter meets the same fate in every run. The rates are plausible,
-not measured: keen people are few, most letters are never opened, some opens and clicks are machines'.
+Everything is drawn from (seed, address, mail), so a letter gets the same reaction in every run. The rates are
+plausible, not measured: keen people are few, most letters are never opened, some opens and clicks are machines'.
 """
 
 from collections.abc import Iterator
@@ -11,15 +11,15 @@ from enum import StrEnum
 
 from models.event import Kind
 from nurture.rules.planning.hours import at, zone_of
-from nurture.simulation.inbox import Letter
-from nurture.simulation.seeded_random import Dice
+from nurture.simulation.inbox import ReceivedMail
+from nurture.simulation.seeded_random import SeededRandom
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 SECOND = timedelta(seconds=1)
 
 
-class Deed(StrEnum):
-    """What people do that no mail provider tells: it reaches us as files of the web shop and the site, or over HTTP."""
+class SimulatedAction(StrEnum):
+    """What people do that no mail provider reports: it reaches us as files of the shop and the site, or over HTTP."""
 
     LOOKED = "looked"  # a scanner opens the unsubscribe page: nothing may come of it
     LEFT_BY_HEADER = "left by header"  # the mail program's button, RFC 8058
@@ -55,7 +55,7 @@ class Reaction:
     """One thing somebody did at a moment."""
 
     at: datetime
-    what: Kind | Deed
+    what: Kind | SimulatedAction
     url: str = ""
     machine: bool = False
     detail: str = ""
@@ -87,7 +87,7 @@ AWAKE = 0.85  # … and of one where a project has just begun
 DEAD = {"b2b": 0.03, "b2c": 0.012}  # addresses that bounce, for good
 PROXY = {"b2b": 0.12, "b2c": 0.30}  # readers whose mail program opens everything for them
 SCANNED = 0.15  # companies whose firewall follows every link
-WRONG_LANGUAGE = 0.5  # how much is left of the interest in a letter one can hardly read
+WRONG_LANGUAGE = 0.5  # how much is left of the interest in a mail one can hardly read
 REPLIES = {
     "en": "Thank you, this is timely. Could you call me next week?",
     "de": "Danke, das kommt gerade recht. Können Sie mich nächste Woche anrufen?",
@@ -108,133 +108,139 @@ GOODS = {"Regentonne 4": 14900, "Brise 12": 21900, "Tief 30": 38900, "Filter set
 def keenness(seed: int, market: str, address: str, heat: int = 0, orders: int = 0) -> float:
     """How much somebody wants what we sell. `heat`: 2 for a company in the middle of a decision, 1 for one that begins
     to look; `orders`: what a shopper has bought before."""
-    own = Dice(seed, address, "keen")
+    own = SeededRandom(seed, address, "keen")
     if market == "b2b":
         return HEAT[heat] * own.between("own", 0.6, 1.2)
     return 0.75 * own.roll("own") ** 2 + 0.25 * min(1.0, orders / 5)
 
 
-def project(seed: int, company: str, first: date) -> date | None:
+def project_start(seed: int, company: str, first: date) -> date | None:
     """When a cold company's project begins: for a quarter of them within three weeks."""
-    dice = Dice(seed, company, "project")
-    return first + timedelta(days=int(dice.between("begins", 2, 16))) if dice.happens("begins at all", 0.25) else None
+    random = SeededRandom(seed, company, "project")
+    return (
+        first + timedelta(days=int(random.between("begins", 2, 16))) if random.happens("begins at all", 0.25) else None
+    )
 
 
-def reactions(seed: int, letter: Letter, who: SimulatedPerson) -> list[Reaction]:
-    """All that comes of a letter, in order of time: first what mail servers do, then machines, then the reader."""
-    return sorted(_reactions(seed, letter, who.on(letter.sent_at.date())), key=lambda reaction: reaction.at)
+def reactions(seed: int, mail: ReceivedMail, who: SimulatedPerson) -> list[Reaction]:
+    """All that comes of a mail, in order of time: first what mail servers do, then machines, then the reader."""
+    return sorted(_reactions(seed, mail, who.on(mail.sent_at.date())), key=lambda reaction: reaction.at)
 
 
-def _reactions(seed: int, letter: Letter, who: SimulatedPerson) -> Iterator[Reaction]:
-    always, dice = Dice(seed, who.address), Dice(seed, who.address, letter.subject)
-    moment = letter.sent_at + SECOND
+def _reactions(seed: int, mail: ReceivedMail, who: SimulatedPerson) -> Iterator[Reaction]:
+    always, random = SeededRandom(seed, who.address), SeededRandom(seed, who.address, mail.subject)
+    moment = mail.sent_at + SECOND
     yield Reaction(moment, Kind.PROCESSED)
-    if dice.happens("greylisted", 0.04):
+    if random.happens("greylisted", 0.04):
         yield Reaction(moment + SECOND, Kind.DEFERRED)
-        moment += dice.between("greylisted for", 5, 40) * MINUTE
+        moment += random.between("greylisted for", 5, 40) * MINUTE
     if always.happens("dead", DEAD[who.market]):
         yield Reaction(moment + SECOND, Kind.BOUNCED)
         return
-    if dice.happens("full", 0.006):
+    if random.happens("full", 0.006):
         yield Reaction(moment + SECOND, Kind.BLOCKED)
         return
     delivered = moment + 2 * SECOND
     yield Reaction(delivered, Kind.DELIVERED)
-    if who.market == "b2b" and Dice(seed, who.company).happens("scanned", SCANNED):
-        yield from _scanner(letter, delivered)
+    if who.market == "b2b" and SeededRandom(seed, who.company).happens("scanned", SCANNED):
+        yield from _scanner(mail, delivered)
     if always.happens("proxy", PROXY[who.market]):
-        yield Reaction(delivered + dice.wait("proxy opens", 20 * SECOND), Kind.OPENED, machine=True)
-    yield from _reader(dice, letter, who, delivered)
+        yield Reaction(delivered + random.wait("proxy opens", 20 * SECOND), Kind.OPENED, machine=True)
+    yield from _reader(random, mail, who, delivered)
 
 
-def _scanner(letter: Letter, delivered: datetime) -> Iterator[Reaction]:
-    """A firewall opens the letter and follows every link within two seconds, also the unsubscribe link."""
-    for number, link in enumerate(letter.tracked):
+def _scanner(mail: ReceivedMail, delivered: datetime) -> Iterator[Reaction]:
+    """A firewall opens the mail and follows every link within two seconds, also the unsubscribe link."""
+    for number, link in enumerate(mail.tracked):
         yield Reaction(delivered + (1 + number % 2) * SECOND, Kind.CLICKED, link, machine=True)
-    if letter.leave_page:
-        yield Reaction(delivered + 2 * SECOND, Deed.LOOKED, letter.leave_page)
+    if mail.leave_page:
+        yield Reaction(delivered + 2 * SECOND, SimulatedAction.LOOKED, mail.leave_page)
 
 
-def _reader(dice: Dice, letter: Letter, who: SimulatedPerson, delivered: datetime) -> Iterator[Reaction]:
+def _reader(random: SeededRandom, mail: ReceivedMail, who: SimulatedPerson, delivered: datetime) -> Iterator[Reaction]:
     taste = SHOPPER if who.market == "b2c" else TASTES.get(who.role, NO_ROLE)
-    readable = 1.0 if letter.language.partition("-")[0] == who.language else WRONG_LANGUAGE
+    readable = 1.0 if mail.language.partition("-")[0] == who.language else WRONG_LANGUAGE
     opens = taste.opens * (0.6 + 0.8 * who.keen) * readable
-    if not dice.happens("opens", opens):
+    if not random.happens("opens", opens):
         return
-    reads = delivered + dice.wait("opens", 4 * HOUR)
+    reads = delivered + random.wait("opens", 4 * HOUR)
     yield Reaction(reads, Kind.OPENED)
-    if dice.happens("again", 0.25):
-        yield Reaction(reads + dice.wait("again", 20 * HOUR), Kind.OPENED)
-    if dice.happens("complains", 0.0008):
+    if random.happens("again", 0.25):
+        yield Reaction(reads + random.wait("again", 20 * HOUR), Kind.OPENED)
+    if random.happens("complains", 0.0008):
         yield Reaction(reads + MINUTE, Kind.COMPLAINED)
         return
-    if dice.happens("leaves", 0.03 * (1.2 - who.keen)):
-        how = Deed.LEFT_BY_HEADER if dice.happens("by header", 0.6) else Deed.LEFT_BY_PAGE
-        url = letter.one_click if how is Deed.LEFT_BY_HEADER else letter.leave_page
+    if random.happens("leaves", 0.03 * (1.2 - who.keen)):
+        how = SimulatedAction.LEFT_BY_HEADER if random.happens("by header", 0.6) else SimulatedAction.LEFT_BY_PAGE
+        url = mail.one_click if how is SimulatedAction.LEFT_BY_HEADER else mail.leave_page
         if url:
             yield Reaction(reads + MINUTE, how, url)
         return
-    if letter.tracked and dice.happens("clicks", taste.clicks * (0.5 + who.keen) * readable):
-        clicks = reads + dice.wait("clicks", 2 * MINUTE)
-        yield Reaction(clicks, Kind.CLICKED, letter.tracked[0])
-        if len(letter.tracked) > 1 and dice.happens("second link", 0.2):
-            yield Reaction(clicks + dice.wait("second link", 5 * MINUTE) + 10 * SECOND, Kind.CLICKED, letter.tracked[1])
+    if mail.tracked and random.happens("clicks", taste.clicks * (0.5 + who.keen) * readable):
+        clicks = reads + random.wait("clicks", 2 * MINUTE)
+        yield Reaction(clicks, Kind.CLICKED, mail.tracked[0])
+        if len(mail.tracked) > 1 and random.happens("second link", 0.2):
+            yield Reaction(clicks + random.wait("second link", 5 * MINUTE) + 10 * SECOND, Kind.CLICKED, mail.tracked[1])
         yield from (
-            _shopping(dice, letter, who, clicks) if who.market == "b2c" else _looking(dice, letter, who, clicks, taste)
+            _shopping(random, mail, who, clicks) if who.market == "b2c" else _looking(random, mail, who, clicks, taste)
         )
-    if who.market == "b2b" and dice.happens("replies", 0.01 + 0.08 * who.keen**2):
-        words = REPLIES.get(letter.language.partition("-")[0], REPLIES["en"])
-        yield Reaction(reads + dice.wait("replies", 3 * HOUR), Kind.REPLIED, detail=words)
+    if who.market == "b2b" and random.happens("replies", 0.01 + 0.08 * who.keen**2):
+        words = REPLIES.get(mail.language.partition("-")[0], REPLIES["en"])
+        yield Reaction(reads + random.wait("replies", 3 * HOUR), Kind.REPLIED, detail=words)
 
 
-def _looking(dice: Dice, letter: Letter, who: SimulatedPerson, since: datetime, taste: Taste) -> Iterator[Reaction]:
+def _looking(
+    random: SeededRandom, mail: ReceivedMail, who: SimulatedPerson, since: datetime, taste: Taste
+) -> Iterator[Reaction]:
     """What somebody at work does on our site after a click: today, and if it interests them, again in a few days."""
     moment = since
-    for visit in range(1 + int(who.keen * dice.roll("visits") * 4)):
-        moment += dice.wait(f"visit {visit}", 40 * HOUR) if visit else 30 * SECOND
-        yield from _visit(dice, who, letter.tracked[0], moment, taste, str(visit))
+    for visit in range(1 + int(who.keen * random.roll("visits") * 4)):
+        moment += random.wait(f"visit {visit}", 40 * HOUR) if visit else 30 * SECOND
+        yield from _visit(random, who, mail.tracked[0], moment, taste, str(visit))
 
 
 def _visit(
-    dice: Dice, who: SimulatedPerson, page: str, moment: datetime, taste: Taste, name: str
+    random: SeededRandom, who: SimulatedPerson, page: str, moment: datetime, taste: Taste, name: str
 ) -> Iterator[Reaction]:
-    yield Reaction(moment, Deed.VISITED, page, detail="page_view")
+    yield Reaction(moment, SimulatedAction.VISITED, page, detail="page_view")
     for kind, likely, later in (("download", 0.55, 4), ("pricing_view", 0.75, 7), ("webinar", 0.10, 600),
                                 ("form", 0.12, 12), ("demo_request", taste.asks, 20)):  # fmt: skip
-        if dice.happens(f"{kind} {name}", likely * who.keen):
-            yield Reaction(moment + later * MINUTE, Deed.VISITED, PAGES.get(kind, page), detail=kind)
+        if random.happens(f"{kind} {name}", likely * who.keen):
+            yield Reaction(moment + later * MINUTE, SimulatedAction.VISITED, PAGES.get(kind, page), detail=kind)
 
 
-def browses(seed: int, who: SimulatedPerson, day: date) -> list[Reaction]:
-    """What somebody at work looks at on a weekday with or without a letter, because their project needs a pump."""
-    dice, who = Dice(seed, who.address, day, "browses"), who.on(day)
-    if who.market != "b2b" or day.isoweekday() > 5 or not dice.happens("browses", 0.15 * who.keen**2):
+def site_visits(seed: int, who: SimulatedPerson, day: date) -> list[Reaction]:
+    """What somebody at work looks at on a weekday with or without a mail, because their project needs a pump."""
+    random, who = SeededRandom(seed, who.address, day, "browses"), who.on(day)
+    if who.market != "b2b" or day.isoweekday() > 5 or not random.happens("browses", 0.15 * who.keen**2):
         return []
-    moment = at(day, time(9), zone_of(who.country or None)) + dice.between("when", 0, 8) * HOUR
+    moment = at(day, time(9), zone_of(who.country or None)) + random.between("when", 0, 8) * HOUR
     return list(
-        _visit(dice, who, "/products/series-e", moment.replace(microsecond=0), TASTES.get(who.role, NO_ROLE), "")
+        _visit(random, who, "/products/series-e", moment.replace(microsecond=0), TASTES.get(who.role, NO_ROLE), "")
     )
 
 
-def _shopping(dice: Dice, letter: Letter, who: SimulatedPerson, since: datetime) -> Iterator[Reaction]:
-    """What a shopper does after a click: looks at prices, fills a basket, buys with the letter's code."""
-    for number in range(1 + int(dice.roll("looks") * 3)):
-        yield Reaction(since + (1 + 3 * number) * MINUTE, Deed.VISITED, letter.tracked[0], detail="pricing_view")
-    if dice.happens("basket", 0.55 + 0.4 * who.keen):
-        yield Reaction(since + 12 * MINUTE, Deed.VISITED, letter.tracked[0], detail="cart")
-        if dice.happens("buys", 0.5 + 0.35 * who.keen):
-            yield _order(dice, since + 15 * MINUTE + dice.wait("thinks it over", 8 * HOUR), letter.code or "")
+def _shopping(random: SeededRandom, mail: ReceivedMail, who: SimulatedPerson, since: datetime) -> Iterator[Reaction]:
+    """What a shopper does after a click: looks at prices, fills a basket, buys with the mail's code."""
+    for number in range(1 + int(random.roll("looks") * 3)):
+        yield Reaction(
+            since + (1 + 3 * number) * MINUTE, SimulatedAction.VISITED, mail.tracked[0], detail="pricing_view"
+        )
+    if random.happens("basket", 0.55 + 0.4 * who.keen):
+        yield Reaction(since + 12 * MINUTE, SimulatedAction.VISITED, mail.tracked[0], detail="cart")
+        if random.happens("buys", 0.5 + 0.35 * who.keen):
+            yield _order(random, since + 15 * MINUTE + random.wait("thinks it over", 8 * HOUR), mail.code or "")
 
 
-def shops(seed: int, who: SimulatedPerson, day: date) -> Reaction | None:
-    """What a shopper buys on a day with or without a letter: without this, whoever got none would never buy."""
-    dice = Dice(seed, who.address, day)
-    if who.market != "b2c" or not dice.happens("shops", 0.0008 + 0.003 * who.keen):
+def shop_order(seed: int, who: SimulatedPerson, day: date) -> Reaction | None:
+    """What a shopper buys on a day with or without a mail: without this, whoever got none would never buy."""
+    random = SeededRandom(seed, who.address, day)
+    if who.market != "b2c" or not random.happens("shops", 0.0008 + 0.003 * who.keen):
         return None
-    evening = at(day, time(18), zone_of(who.country or None)) + dice.between("when", 0, 4) * HOUR
-    return _order(dice, evening.replace(microsecond=0), "")
+    evening = at(day, time(18), zone_of(who.country or None)) + random.between("when", 0, 4) * HOUR
+    return _order(random, evening.replace(microsecond=0), "")
 
 
-def _order(dice: Dice, moment: datetime, code: str) -> Reaction:
-    goods = dice.one_of("goods", *GOODS)
-    return Reaction(moment, Deed.BOUGHT, code, detail=goods, cents=GOODS[goods])
+def _order(random: SeededRandom, moment: datetime, code: str) -> Reaction:
+    goods = random.one_of("goods", *GOODS)
+    return Reaction(moment, SimulatedAction.BOUGHT, code, detail=goods, cents=GOODS[goods])

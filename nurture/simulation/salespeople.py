@@ -8,8 +8,8 @@ from models.handoff import Decision
 from nurture.rules.feedback.reactions import NOT_A_FIT, NOT_NOW
 from nurture.rules.planning.campaign import Hours
 from nurture.rules.planning.hours import next_in_hours, zone_of
-from nurture.simulation.inbox import Letter
-from nurture.simulation.seeded_random import Dice
+from nurture.simulation.inbox import ReceivedMail
+from nurture.simulation.seeded_random import SeededRandom
 
 DESK_HOURS = Hours()  # Monday to Friday, 9 to 17
 HOME = ("DE", "Europe/Berlin")
@@ -45,33 +45,33 @@ class SimulatedAnswer:
     cents: int = 0
 
 
-def offer(letter: Letter) -> SimulatedOffer | None:
-    """The lead a mail is about; None where it is not about one."""
-    page, lead = _PAGE.search(letter.text), _LEAD.search(letter.text)
-    return SimulatedOffer(letter.to, page[0], lead[1].lower() if lead else "", letter.sent_at) if page else None
+def read_offer(mail: ReceivedMail) -> SimulatedOffer | None:
+    """The lead that a mail to a salesperson offers; None where it offers none."""
+    page, lead = _PAGE.search(mail.text), _LEAD.search(mail.text)
+    return SimulatedOffer(mail.to, page[0], lead[1].lower() if lead else "", mail.sent_at) if page else None
 
 
-def answer(seed: int, about: SimulatedOffer, keen: float) -> SimulatedAnswer | None:
-    """What they say about a lead, and at which moment of their working hours. None: it is forgotten."""
-    dice = Dice(seed, about.to, about.lead, "offer")
-    if dice.happens("forgets", 0.1):
+def decide(seed: int, about: SimulatedOffer, keen: float) -> SimulatedAnswer | None:
+    """What a salesperson answers about a lead, and when in their working hours. None: they forget it."""
+    random = SeededRandom(seed, about.to, about.lead, "offer")
+    if random.happens("forgets", 0.1):
         return None
     takes = (
-        timedelta(hours=dice.between("late", 11, 30))
-        if dice.happens("is late", 0.2)
-        else timedelta(hours=dice.between("quick", 0.3, 5))
+        timedelta(hours=random.between("late", 11, 30))
+        if random.happens("is late", 0.2)
+        else timedelta(hours=random.between("quick", 0.3, 5))
     )
     moment = _at_the_desk(_at_the_desk(about.sent_at) + takes)
-    if dice.happens("accepts", 0.5 + 0.35 * keen):
-        deal = dice.happens("deal", 0.2 + 0.4 * keen)
-        deal_at = _at_the_desk(moment + timedelta(hours=dice.between("deal", 20, 110))) if deal else None
+    if random.happens("accepts", 0.5 + 0.35 * keen):
+        deal = random.happens("deal", 0.2 + 0.4 * keen)
+        deal_at = _at_the_desk(moment + timedelta(hours=random.between("deal", 20, 110))) if deal else None
         return SimulatedAnswer(
-            moment, Decision.ACCEPTED, deal_at=deal_at, cents=int(dice.between("worth", 8, 90)) * 100_000
+            moment, Decision.ACCEPTED, deal_at=deal_at, cents=int(random.between("worth", 8, 90)) * 100_000
         )
-    if dice.happens("not now", 0.55):
-        reason = dice.one_of("why not now", *NOT_NOW)
+    if random.happens("not now", 0.55):
+        reason = random.one_of("why not now", *NOT_NOW)
         return SimulatedAnswer(moment, Decision.RECYCLED, reason, NOTES.get(reason, ""))
-    reason = dice.one_of("why not", *NOT_A_FIT)
+    reason = random.one_of("why not", *NOT_A_FIT)
     return SimulatedAnswer(moment, Decision.REJECTED, reason, NOTES.get(reason, ""))
 
 

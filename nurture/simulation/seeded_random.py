@@ -1,17 +1,17 @@
-"""Chance that can be repeated: the same seed and the same names always fall the same way, whatever was asked before."""
+"""Random numbers that can be repeated: the same seed and names always draw the same, whatever was asked before."""
 
 import math
-from datetime import timedelta
+from datetime import date, timedelta
 from hashlib import blake2b
 
 
-class Dice:
-    """One die per name. `Dice(7, "zoe@foo.example", "Spring sale").roll("opens")` is always the same number.
+class SeededRandom:
+    """A number per name. `SeededRandom(7, "zoe@foo.example", "Spring sale").roll("opens")` is always the same number.
 
     Not a stream: a new question does not change the answers to the others, and the order of asking plays no part.
     """
 
-    def __init__(self, *about: object) -> None:
+    def __init__(self, *about: str | int | date) -> None:
         self._about = blake2b("\0".join(map(str, about)).encode(), digest_size=16)
 
     def roll(self, name: str) -> float:
@@ -21,12 +21,15 @@ class Dice:
         return int.from_bytes(drawn.digest()[:7], "big") / 2**56
 
     def happens(self, name: str, likely: float) -> bool:
+        """True in a share `likely` of all cases, 0 to 1."""
         return self.roll(name) < likely
 
     def one_of(self, name: str, *choices: str) -> str:
+        """One of these, each as likely as the others."""
         return choices[int(self.roll(name) * len(choices))]
 
     def between(self, name: str, least: float, most: float) -> float:
+        """A number from `least` up to, not including, `most`."""
         return least + self.roll(name) * (most - least)
 
     def wait(self, name: str, usual: timedelta) -> timedelta:

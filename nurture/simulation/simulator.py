@@ -1,7 +1,7 @@
-"""The town where the simulated people live: letters arrive, and what comes of each happens when its time has come.
+"""The simulator: simulated people get letters, and what comes of each happens when its time has come.
 
-It knows our installation only from outside: the mailbox it reads, the web app it knocks at, and the files that a shop
-and a site would send.
+It knows our installation only from outside: the mailbox it reads, the web app it calls, and the files that a shop and
+a site would send.
 """
 
 import csv
@@ -21,9 +21,9 @@ import httpx
 
 from models.event import Kind
 from nurture.simulation import recipients, salespeople
-from nurture.simulation.inbox import Letter, SimulatedInbox
-from nurture.simulation.provider import Provider
-from nurture.simulation.recipients import Deed, Reaction, SimulatedPerson
+from nurture.simulation.inbox import ReceivedMail, SimulatedInbox
+from nurture.simulation.provider import SimulatedProvider
+from nurture.simulation.recipients import Reaction, SimulatedAction, SimulatedPerson
 from nurture.simulation.salespeople import SimulatedAnswer, SimulatedOffer
 
 EVENTS = "/events/sendgrid"
@@ -35,53 +35,57 @@ FILES = {  # what the site, the shop and sales export, in the columns of example
 }  # fmt: skip
 
 
-class NotWelcome(Exception):
-    """The web app answered as no reader should ever see. The text says which door and what it said: a bug of ours."""
+class UnexpectedAnswer(Exception):
+    """The web app answered as no recipient should ever see. The text says which URL answered what: a bug of ours."""
 
 
 @dataclass
-class Town:
-    """`door`: an HTTP client whose base is the web app. `people` by address and market: somebody may wear two hats.
+class Simulator:
+    """Plays everybody outside: recipients, salespeople, the mail provider, the shop and the site.
 
-    `turn_clock` is told the moment before somebody knocks, so that the web app writes down when it was.
+    `web`: an HTTP client whose base is the web app. `people`: by address and market, for somebody may be an engineer at
+    work and a shopper at home. `set_clock` is called with the time of each request before it is made, so that the web
+    app writes it down.
     """
 
     seed: int
     people: Mapping[tuple[str, str], SimulatedPerson]
     mailbox: SimulatedInbox
-    provider: Provider
-    door: httpx.Client
-    turn_clock: Callable[[datetime], None]
-    replies: list[dict[str, Any]] = field(default_factory=list)  # events of kind REPLIED, for the inbound door
-    _tally: Counter[str] = field(default_factory=Counter)
+    provider: SimulatedProvider
+    web: httpx.Client
+    set_clock: Callable[[datetime], None]
+    replies: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # events of kind REPLIED; there is no endpoint for inbound mail
+    _counts: Counter[str] = field(default_factory=Counter)
     _due: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
-    _rows: dict[str, list[Sequence[Any]]] = field(default_factory=lambda: {kind: [] for kind in FILES})
+    _rows: dict[str, list[Sequence[str]]] = field(default_factory=lambda: {kind: [] for kind in FILES})
     _seen: set[tuple[str, int]] = field(default_factory=set)  # opened and clicked letters: counted once
     _moment: datetime | None = None  # of what is happening
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def live_until(self, now: datetime) -> None:
-        """Fetch the mail, then do everything whose time has come, and let the provider tell what it saw."""
-        for letter in self.mailbox.new():
-            self._receive(letter)
+    def run_until(self, now: datetime) -> None:
+        """Read the new mail, do everything whose time has come, and post the provider's events."""
+        for mail in self.mailbox.new():
+            self._receive(mail)
         while self._due and self._due[0][0] <= now:
             moment, _, act = heapq.heappop(self._due)
             self._moment = moment
             act()
-        self.turn_clock(now)
-        for headers, body in self.provider.posts(now):
-            self._expect(self.door.post(EVENTS, content=body, headers=dict(headers)), 204)
+        self.set_clock(now)
+        for headers, body in self.provider.due_posts(now):
+            self._check_status(self.web.post(EVENTS, content=body, headers=dict(headers)), 204)
 
-    def wake_up(self, day: date) -> None:
-        """Plan what people do that day with or without a letter: shoppers buy, engineers look for pumps."""
+    def plan_day(self, day: date) -> None:
+        """Schedule what people do that day with or without a letter: shoppers buy, engineers look for pumps."""
         for who in self.people.values():
-            bought = recipients.shops(self.seed, who, day)
+            bought = recipients.shop_order(self.seed, who, day)
             if bought:
-                self._plan(bought.at, self._buy, who, bought)
-            for did in recipients.browses(self.seed, who, day):
-                self._plan(did.at, self._visit, who, did)
+                self._schedule(bought.at, partial(self._buy, who, bought))
+            for did in recipients.site_visits(self.seed, who, day):
+                self._schedule(did.at, partial(self._visit, who, did))
 
-    def files(self, folder: Path, name: str) -> list[tuple[str, Path]]:
+    def write_files(self, folder: Path, name: str) -> list[tuple[str, Path]]:
         """The shop's and the site's files since the last time: (kind, file), nothing for a kind without rows."""
         folder.mkdir(parents=True, exist_ok=True)
         written = []
@@ -95,66 +99,65 @@ class Town:
                 rows.clear()
         return written
 
-    def happened(self) -> Counter[str]:
-        """What people did since the last time somebody asked, in counts."""
-        taken, self._tally = self._tally, Counter()
+    def take_counts(self) -> Counter[str]:
+        """What people did since the last call, in counts."""
+        taken, self._counts = self._counts, Counter()
         return taken
 
-    # --- what comes of a letter ----------------------------------------------------------------------------------
+    # --- what comes of a letter ---
 
-    def _plan(self, at: datetime, act: Callable[..., None], *about: Any) -> None:
-        due: tuple[datetime, int, Callable[[], None]] = (at, next(self._numbers), partial(act, *about))
-        heapq.heappush(self._due, due)
+    def _schedule(self, at: datetime, act: Callable[[], None]) -> None:
+        heapq.heappush(self._due, (at, next(self._numbers), act))
 
-    def _receive(self, letter: Letter) -> None:
-        self._tally["letters"] += 1
-        about, who = salespeople.offer(letter), self.people.get((letter.to, "b2c" if letter.code else "b2b"))
+    def _receive(self, mail: ReceivedMail) -> None:
+        self._counts["letters"] += 1
+        about, who = salespeople.read_offer(mail), self.people.get((mail.to, "b2c" if mail.code else "b2b"))
         if about:
-            self._tally["offers"] += 1
+            self._counts["offers"] += 1
             lead = self.people.get((about.lead, "b2b"))
-            answer = salespeople.answer(self.seed, about, lead.on(letter.sent_at.date()).keen if lead else 0.0)
+            answer = salespeople.decide(self.seed, about, lead.on(mail.sent_at.date()).keen if lead else 0.0)
             if answer:
-                self._plan(answer.at, self._answer, about, lead, answer)
+                self._schedule(answer.at, partial(self._answer, about, lead, answer))
         if about or who is None:  # a salesperson's mail server, or a stranger's, takes it; more is not known
-            moment = letter.sent_at + timedelta(seconds=2)
-            self._plan(moment, self.provider.hears, letter, Reaction(moment, Kind.DELIVERED))
+            moment = mail.sent_at + timedelta(seconds=2)
+            self._schedule(moment, partial(self.provider.record, mail, Reaction(moment, Kind.DELIVERED)))
             return
-        for did in recipients.reactions(self.seed, letter, who):
-            self._plan(did.at, self._react, letter, who, did)
+        for did in recipients.reactions(self.seed, mail, who):
+            self._schedule(did.at, partial(self._react, mail, who, did))
 
-    def _react(self, letter: Letter, who: SimulatedPerson, did: Reaction) -> None:
+    def _react(self, mail: ReceivedMail, who: SimulatedPerson, did: Reaction) -> None:
         match did.what:
-            case Deed.BOUGHT:
+            case SimulatedAction.BOUGHT:
                 self._buy(who, did)
-            case Deed.VISITED:
+            case SimulatedAction.VISITED:
                 self._visit(who, did)
-            case Deed.LOOKED:
-                self._knock("GET", did.url, 200)
-            case Deed.LEFT_BY_HEADER:
-                self._knock("POST", did.url, 200, {"List-Unsubscribe": "One-Click"})
-                self._tally["unsubscribed"] += 1
-            case Deed.LEFT_BY_PAGE:
-                self._knock("GET", did.url, 200)
-                self._knock("POST", did.url, 200)
-                self._tally["unsubscribed"] += 1
+            case SimulatedAction.LOOKED:
+                self._request("GET", did.url, 200)
+            case SimulatedAction.LEFT_BY_HEADER:
+                self._request("POST", did.url, 200, {"List-Unsubscribe": "One-Click"})
+                self._counts["unsubscribed"] += 1
+            case SimulatedAction.LEFT_BY_PAGE:
+                self._request("GET", did.url, 200)
+                self._request("POST", did.url, 200)
+                self._counts["unsubscribed"] += 1
             case Kind.REPLIED:
-                self.replies.append(_reply(letter, who, did))
-                self._tally["replied"] += 1
+                self.replies.append(_reply(mail, who, did))
+                self._counts["replied"] += 1
             case Kind() as kind:
-                self.provider.hears(letter, did)
-                self._count(letter, kind, did.machine)
+                self.provider.record(mail, did)
+                self._count_reaction(mail, kind, did.machine)
 
-    def _count(self, letter: Letter, kind: Kind, machine: bool) -> None:
-        once = (kind.value, letter.message_id)
+    def _count_reaction(self, mail: ReceivedMail, kind: Kind, machine: bool) -> None:
+        once = (kind.value, mail.message_id)
         if machine:
-            self._tally["machines"] += 1
+            self._counts["machines"] += 1
         elif kind not in (Kind.OPENED, Kind.CLICKED) or once not in self._seen:
             self._seen.add(once)
-            self._tally[kind.value] += 1
+            self._counts[kind.value] += 1
 
     def _visit(self, who: SimulatedPerson, did: Reaction) -> None:
         self._rows["activities"].append((who.key, who.market, did.detail, _iso(did.at), _page(did.url)))
-        self._tally["visits"] += 1
+        self._counts["visits"] += 1
 
     def _buy(self, who: SimulatedPerson, did: Reaction) -> None:
         self._rows["orders"].append(
@@ -168,18 +171,18 @@ class Town:
                 did.url,
             )
         )
-        self._tally["orders"] += 1
+        self._counts["orders"] += 1
 
-    # --- what salespeople do ---------------------------------------------------------------------------------------
+    # --- what salespeople do ---
 
     def _answer(self, about: SimulatedOffer, lead: SimulatedPerson | None, said: SimulatedAnswer) -> None:
         """Look at the lead's page first, then press one of its buttons."""
-        self._knock("GET", about.page, 200)
+        self._request("GET", about.page, 200)
         form = {"decision": said.decision.value, "reason": said.reason, "note": said.note}
-        self._knock("POST", about.page, 303, form)
-        self._tally[said.decision.value] += 1
+        self._request("POST", about.page, 303, form)
+        self._counts[said.decision.value] += 1
         if said.deal_at and lead:
-            self._plan(said.deal_at, self._deal, lead, said)
+            self._schedule(said.deal_at, partial(self._deal, lead, said))
 
     def _deal(self, lead: SimulatedPerson, said: SimulatedAnswer) -> None:
         """They met, and it became an opportunity: what the salesperson enters in their own system."""
@@ -190,28 +193,28 @@ class Town:
              _money(said.cents).replace(".", ","), "EUR", f"{said.deal_at:%d.%m.%Y}", "", "", "evaluation",
              "Pump efficiency", "", "", "")
         )  # fmt: skip
-        self._tally["deals"] += 1
+        self._counts["deals"] += 1
 
-    # --- the door --------------------------------------------------------------------------------------------------
+    # --- requests to the web app ---
 
-    def _knock(self, method: str, url: str, status: int, form: Mapping[str, str] | None = None) -> None:
+    def _request(self, method: str, url: str, status: int, form: Mapping[str, str] | None = None) -> None:
         if self._moment:
-            self.turn_clock(self._moment)
-        self._expect(self.door.request(method, _path(url), data=form), status)
+            self.set_clock(self._moment)
+        self._check_status(self.web.request(method, _path(url), data=form), status)
 
-    def _expect(self, answer: httpx.Response, status: int) -> None:
+    def _check_status(self, answer: httpx.Response, status: int) -> None:
         if answer.status_code != status:
-            path = urlsplit(str(answer.request.url)).path[:3]  # the door, never the token
-            raise NotWelcome(
+            path = urlsplit(str(answer.request.url)).path[:3]  # the endpoint, never the token
+            raise UnexpectedAnswer(
                 f"the web app answered {answer.request.method} {path}… with {answer.status_code}, not {status}"
             )
 
 
-def _reply(letter: Letter, who: SimulatedPerson, did: Reaction) -> dict[str, Any]:
-    """A reply as the inbound door keeps it: an event of kind REPLIED about our letter."""
+def _reply(mail: ReceivedMail, who: SimulatedPerson, did: Reaction) -> dict[str, Any]:
+    """A reply as an event of kind REPLIED about our letter."""
     return {
-        "key": f"reply-{letter.message_id}", "kind": Kind.REPLIED.value, "at": did.at, "received_at": did.at,
-        "address": who.address, "message_id": letter.message_id, "attempt_id": letter.attempt_id, "url": None,
+        "key": f"reply-{mail.message_id}", "kind": Kind.REPLIED.value, "at": did.at, "received_at": did.at,
+        "address": who.address, "message_id": mail.message_id, "attempt_id": mail.attempt_id, "url": None,
         "machine": False, "raw": json.dumps({"event": "reply", "text": did.detail}, ensure_ascii=False),
     }  # fmt: skip
 
@@ -230,6 +233,6 @@ def _page(url: str) -> str:
 
 
 def _path(url: str) -> str:
-    """A link of ours as the door's client takes it."""
+    """A link of ours as a path for the web app's client."""
     parts = urlsplit(url)
     return parts.path + (f"?{parts.query}" if parts.query else "")

@@ -1,4 +1,4 @@
-"""The simulated people: they go by the mail, the same letter always meets the same fate, and their rates make sense."""
+"""The simulated people: they go by the mail, the same mail always meets the same fate, and their rates make sense."""
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
@@ -14,21 +14,21 @@ from nurture.channels.sendgrid.events import SIGNATURE, TIMESTAMP, genuine, publ
 from nurture.rules.feedback.reactions import NOT_A_FIT, NOT_NOW, Heard, machines
 from nurture.rules.planning.hours import is_business_day, zone_of
 from nurture.simulation import salespeople
-from nurture.simulation.inbox import Letter, read
-from nurture.simulation.provider import Provider
+from nurture.simulation.inbox import ReceivedMail, read_mail
+from nurture.simulation.provider import SimulatedProvider
 from nurture.simulation.recipients import (
     AWAKE,
     DEAD,
-    Deed,
     Reaction,
+    SimulatedAction,
     SimulatedPerson,
-    browses,
     keenness,
-    project,
+    project_start,
     reactions,
-    shops,
+    shop_order,
+    site_visits,
 )
-from nurture.simulation.seeded_random import Dice
+from nurture.simulation.seeded_random import SeededRandom
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 SEED = 1
@@ -39,25 +39,25 @@ HTML = """<!DOCTYPE html><html lang="es"><head><title>x</title></head><body>
 <a href="http://127.0.0.1:8400/u/7.abc" clicktracking="off" style="color: #5d6b69;">leave</a></body></html>"""
 
 
-def a_letter(**more: object) -> Letter:
+def a_mail(**more: object) -> ReceivedMail:
     values: dict[str, object] = {
         "message_id": 7, "attempt_id": "018f", "to": "zoe@foo.example", "subject": "Why now", "sent_at": NOW,
         "category": "pumps", "language": "en", "links": ("https://foo.example/a", "https://foo.example/b", "http://x/u/7"),
         "tracked": ("https://foo.example/a", "https://foo.example/b"),
         "one_click": "http://x/u/7", "code": None, "text": "",
     }  # fmt: skip
-    return Letter(**(values | more))  # type: ignore[arg-type]
+    return ReceivedMail(**(values | more))  # type: ignore[arg-type]
 
 
 def crowd(n: int, market: str = "b2b", **more: object) -> list[SimulatedPerson]:
     return [SimulatedPerson(f"p{i}@c{i}.example", market, company=f"c{i}", **more) for i in range(n)]  # type: ignore[arg-type]
 
 
-def fates(people: list[SimulatedPerson], **letter: object) -> list[list[Reaction]]:
-    return [reactions(SEED, a_letter(to=who.address, **letter), who) for who in people]
+def fates(people: list[SimulatedPerson], **mail: object) -> list[list[Reaction]]:
+    return [reactions(SEED, a_mail(to=who.address, **mail), who) for who in people]
 
 
-def share(many: list[list[Reaction]], what: Kind | Deed, machine: bool = False) -> float:
+def share(many: list[list[Reaction]], what: Kind | SimulatedAction, machine: bool = False) -> float:
     return sum(any(did.what is what and did.machine is machine for did in one) for one in many) / len(many)
 
 
@@ -79,17 +79,17 @@ def an_eml(**headers: str) -> bytes:
 
 
 def test_a_recipient_reads_what_a_mail_program_would() -> None:
-    letter = read(an_eml(List_Unsubscribe_Post="List-Unsubscribe=One-Click"))
-    assert letter.to == "zoe@foo.example"
-    assert letter.subject == "¿Por qué ahora, señora?"
-    assert (letter.message_id, letter.attempt_id, letter.category, letter.sent_at) == (7, "018f", "pumps", NOW)
-    assert letter.tracked == ("https://www.foo.example/roi?a=1&b=2", "https://www.foo.example/case")
-    assert letter.leave_page == letter.one_click == "http://127.0.0.1:8400/u/7.abc"
-    assert (letter.code, letter.language, letter.text.strip()) == ("SPRING15", "es", "text, señora")
+    mail = read_mail(an_eml(List_Unsubscribe_Post="List-Unsubscribe=One-Click"))
+    assert mail.to == "zoe@foo.example"
+    assert mail.subject == "¿Por qué ahora, señora?"
+    assert (mail.message_id, mail.attempt_id, mail.category, mail.sent_at) == (7, "018f", "pumps", NOW)
+    assert mail.tracked == ("https://www.foo.example/roi?a=1&b=2", "https://www.foo.example/case")
+    assert mail.leave_page == mail.one_click == "http://127.0.0.1:8400/u/7.abc"
+    assert (mail.code, mail.language, mail.text.strip()) == ("SPRING15", "es", "text, señora")
 
 
 def test_a_mail_without_the_promise_of_one_click_has_no_button() -> None:
-    assert read(an_eml()).one_click is None
+    assert read_mail(an_eml()).one_click is None
 
 
 # --- fates ----------------------------------------------
@@ -98,13 +98,13 @@ def test_a_mail_without_the_promise_of_one_click_has_no_button() -> None:
 def test_the_same_letter_always_meets_the_same_fate() -> None:
     people = crowd(200, keen=0.6)
     assert fates(people) == [fates([who])[0] for who in reversed(people)][::-1]
-    assert fates(people) != fates(people, subject="Another letter")
+    assert fates(people) != fates(people, subject="Another mail")
 
 
 def test_chance_does_not_depend_on_the_process() -> None:
     """Python's own hash() does; a demo that nobody can repeat explains nothing."""
-    assert Dice(7, "zoe@foo.example").roll("opens") == pytest.approx(0.546293, abs=1e-6)
-    assert Dice(7, "zoe@foo.example").roll("opens") != Dice(8, "zoe@foo.example").roll("opens")
+    assert SeededRandom(7, "zoe@foo.example").roll("opens") == pytest.approx(0.546293, abs=1e-6)
+    assert SeededRandom(7, "zoe@foo.example").roll("opens") != SeededRandom(8, "zoe@foo.example").roll("opens")
 
 
 def test_everything_happens_after_the_letter_left_and_in_order() -> None:
@@ -116,7 +116,7 @@ def test_everything_happens_after_the_letter_left_and_in_order() -> None:
 
 def test_a_dead_address_bounces_every_letter_and_nobody_there_does_anything() -> None:
     people = crowd(1_000)
-    first, second = fates(people), fates(people, subject="Another letter")
+    first, second = fates(people), fates(people, subject="Another mail")
     dead = {i for i, one in enumerate(first) if any(did.what is Kind.BOUNCED for did in one)}
     assert len(dead) / 1_000 == pytest.approx(DEAD["b2b"], abs=0.015)
     for i in dead:
@@ -135,7 +135,7 @@ def test_a_scanner_is_found_out_by_our_own_rule_and_never_unsubscribes_anybody()
         assert not people_clicks & machines(heard), who
         found += bool(scanned)
         if scanned:
-            assert any(did.what is Deed.LOOKED for did in one)
+            assert any(did.what is SimulatedAction.LOOKED for did in one)
     assert found > 20
 
 
@@ -144,14 +144,14 @@ def test_who_clicks_has_opened_and_who_leaves_or_complains_clicks_nothing() -> N
         human = [did.what for did in one if not did.machine]
         if Kind.CLICKED in human:
             assert human.index(Kind.OPENED) < human.index(Kind.CLICKED)
-        if {Deed.LEFT_BY_HEADER, Deed.LEFT_BY_PAGE, Kind.COMPLAINED} & set(human):
+        if {SimulatedAction.LEFT_BY_HEADER, SimulatedAction.LEFT_BY_PAGE, Kind.COMPLAINED} & set(human):
             assert Kind.CLICKED not in human
 
 
 def test_without_a_button_people_leave_by_the_page() -> None:
     left = [did for one in fates(crowd(3_000), one_click=None) for did in one]
-    assert any(did.what is Deed.LEFT_BY_PAGE for did in left)
-    assert not any(did.what is Deed.LEFT_BY_HEADER for did in left)
+    assert any(did.what is SimulatedAction.LEFT_BY_PAGE for did in left)
+    assert not any(did.what is SimulatedAction.LEFT_BY_HEADER for did in left)
 
 
 def test_rates_are_such_as_one_meets() -> None:
@@ -160,7 +160,7 @@ def test_rates_are_such_as_one_meets() -> None:
     assert 0.02 < share(many, Kind.CLICKED) < 0.2
     assert 0.2 < share(many, Kind.OPENED, machine=True) < 0.4  # privacy proxies
     assert share(many, Kind.COMPLAINED) < 0.005
-    assert share(many, Deed.LEFT_BY_HEADER) + share(many, Deed.LEFT_BY_PAGE) < 0.03
+    assert share(many, SimulatedAction.LEFT_BY_HEADER) + share(many, SimulatedAction.LEFT_BY_PAGE) < 0.03
 
 
 def test_keen_companies_react_more_and_an_unreadable_letter_less() -> None:
@@ -185,8 +185,8 @@ def test_shoppers_buy_without_a_letter_too_but_less() -> None:
         for i in range(1_500)
     ]
     month = [(NOW + timedelta(days=n)).date() for n in range(21)]
-    anyway = sum(any(shops(SEED, who, day) for day in month) for who in people) / 1_500
-    by_letter = [did for one in fates(people, code="SPRING15") for did in one if did.what is Deed.BOUGHT]
+    anyway = sum(any(shop_order(SEED, who, day) for day in month) for who in people) / 1_500
+    by_letter = [did for one in fates(people, code="SPRING15") for did in one if did.what is SimulatedAction.BOUGHT]
     assert 0.01 < anyway < 0.1
     assert len(by_letter) / 1_500 > 0.01
     assert {did.url for did in by_letter} == {"SPRING15"}
@@ -199,13 +199,13 @@ def test_heat_makes_a_companys_people_keen() -> None:
 
 
 def test_a_project_wakes_a_whole_company_from_its_day_on() -> None:
-    begun = [project(SEED, f"c{i}", NOW.date()) for i in range(400)]
+    begun = [project_start(SEED, f"c{i}", NOW.date()) for i in range(400)]
     assert 0.15 < sum(day is not None for day in begun) / 400 < 0.35
     who = SimulatedPerson("zoe@foo.example", "b2b", keen=0.1, wakes=date(2026, 3, 10))
     assert (who.on(date(2026, 3, 9)).keen, who.on(date(2026, 3, 10)).keen) == (0.1, AWAKE)
     asleep, awake = (
         sum(
-            bool(browses(SEED, one, NOW.date() + timedelta(days=n)))
+            bool(site_visits(SEED, one, NOW.date() + timedelta(days=n)))
             for one in crowd(300, keen=0.1, wakes=wakes)
             for n in range(7)
         )
@@ -218,17 +218,17 @@ def test_a_project_wakes_a_whole_company_from_its_day_on() -> None:
 
 
 def test_posts_are_signed_untidy_and_complete() -> None:
-    provider, sent = Provider(SEED), []
+    provider, sent = SimulatedProvider(SEED), []
     for i, who in enumerate(people := crowd(300, keen=0.8)):
-        letter = a_letter(message_id=i + 1, to=who.address)
-        for did in reactions(SEED, letter, who):
+        mail = a_mail(message_id=i + 1, to=who.address)
+        for did in reactions(SEED, mail, who):
             if isinstance(did.what, Kind) and did.what is not Kind.REPLIED:
-                provider.hears(letter, did)
+                provider.record(mail, did)
                 sent.append((i + 1, did.what, int(did.at.timestamp()), did.url or None))
     assert len(people) == 300
     keys, rows, posts = public_keys(provider.public_key), [], 0
     for _ in range(2):  # the second time tells what was late, and repeats
-        for headers, body in provider.posts(NOW):
+        for headers, body in provider.due_posts(NOW):
             assert genuine(keys, headers[SIGNATURE], headers[TIMESTAMP], body)
             assert not genuine(keys, headers[SIGNATURE], headers[TIMESTAMP], body[:-2])
             rows += read_events(body, NOW)
@@ -256,11 +256,11 @@ Everything we know: http://127.0.0.1:8400/h/3.17.abc-_x
 
 
 def test_a_salesperson_finds_the_lead_and_its_page_in_the_mail() -> None:
-    about = salespeople.offer(a_letter(to="sam@seller.example", text=MAIL))
+    about = salespeople.read_offer(a_mail(to="sam@seller.example", text=MAIL))
     assert about == salespeople.SimulatedOffer(
         "sam@seller.example", "http://127.0.0.1:8400/h/3.17.abc-_x", "hannes.jaeger@foo.example", NOW
     )
-    assert salespeople.offer(a_letter(text="Dear Zoë, https://foo.example/here")) is None
+    assert salespeople.read_offer(a_mail(text="Dear Zoë, https://foo.example/here")) is None
 
 
 def test_answers_come_at_the_desk_with_a_reason_and_some_are_late_or_never_come() -> None:
@@ -268,8 +268,8 @@ def test_answers_come_at_the_desk_with_a_reason_and_some_are_late_or_never_come(
         salespeople.SimulatedOffer("sam@seller.example", f"http://x/h/{i}", f"p{i}@foo.example", NOW)
         for i in range(400)
     ]
-    answers = [salespeople.answer(SEED, about, 0.7) for about in offers]
-    assert answers == [salespeople.answer(SEED, about, 0.7) for about in offers]
+    answers = [salespeople.decide(SEED, about, 0.7) for about in offers]
+    assert answers == [salespeople.decide(SEED, about, 0.7) for about in offers]
     given = [answer for answer in answers if answer]
     assert 0.05 < 1 - len(given) / 400 < 0.16
     reasons = {Decision.ACCEPTED: {""}, Decision.RECYCLED: set(NOT_NOW), Decision.REJECTED: set(NOT_A_FIT)}

@@ -12,7 +12,7 @@ from models import Account, Contact
 from nurture.files import mapping
 from nurture.runtime import database
 from nurture.runtime.settings import Settings
-from nurture.simulation.company import TODAY, people_of, write
+from nurture.simulation.company import TODAY, make_company, write_files
 from tasks.intake import import_file
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -20,37 +20,46 @@ KINDS = ("accounts", "contacts", "consumers", "activities", "orders", "opportuni
 
 
 def test_the_committed_files_are_what_the_generator_makes(tmp_path: Path) -> None:
-    for path in write(tmp_path):
+    for path in write_files(tmp_path):
         assert path.read_bytes() == (EXAMPLES / "data" / path.name).read_bytes(), (
             f"run python -m nurture.simulation: {path.name}"
         )
 
 
-def test_another_seed_makes_another_world(tmp_path: Path) -> None:
-    ours, other = people_of(), people_of(1)
+def test_another_seed_makes_other_people(tmp_path: Path) -> None:
+    ours, other = make_company(), make_company(1)
     assert len(ours.shoppers) == len(other.shoppers) == 2000
     assert [c.email for c in ours.contacts] != [c.email for c in other.contacts]
 
 
 def test_there_is_somebody_for_everything_the_demo_shows() -> None:
-    world = people_of()
-    assert len(world.accounts) == 60
-    groups = Counter(c.account for c in world.contacts)
+    example = make_company()
+    assert len(example.accounts) == 60
+    groups = Counter(c.account for c in example.contacts)
     assert set(groups.values()) <= {5, 6, 7}
-    assert {c.role for c in world.contacts} == {"specifier", "authorizer", "user", "purchaser", "finance", "gatekeeper"}
+    assert {c.role for c in example.contacts} == {
+        "specifier",
+        "authorizer",
+        "user",
+        "purchaser",
+        "finance",
+        "gatekeeper",
+    }
     assert (
-        {c.language for c in world.contacts} == {s.language for s in world.shoppers} == {"en", "es", "ro", "zh", "de"}
+        {c.language for c in example.contacts}
+        == {s.language for s in example.shoppers}
+        == {"en", "es", "ro", "zh", "de"}
     )
-    assert {c.consent for c in world.contacts} == {"yes", "unknown", "withdrawn"}
-    assert len({c.email for c in world.contacts} & {s.email for s in world.shoppers}) == 3  # two hats
+    assert {c.consent for c in example.contacts} == {"yes", "unknown", "withdrawn"}
+    assert len({c.email for c in example.contacts} & {s.email for s in example.shoppers}) == 3  # two hats
     assert ("Zoë", "O'Brien", "Head of Maintenance", "Foo & Søns <GmbH>") in {
-        (c.person.first, c.person.last, c.title, c.company.name) for c in world.contacts
+        (c.person.first, c.person.last, c.title, c.company.name) for c in example.contacts
     }
 
 
 def test_the_seller_is_none_of_its_own_accounts() -> None:
     ours = Settings(_env_file=None).company  # type: ignore[call-arg]
-    assert ours not in {company.name for _, company, _ in people_of().accounts}
+    assert ours not in {company.name for _, company, _ in make_company().accounts}
 
 
 def test_nothing_has_happened_before_the_first_morning() -> None:

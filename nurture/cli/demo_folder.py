@@ -1,4 +1,4 @@
-"""The demo's stage: a folder of its own, made empty, with its own database, mailbox, secret, clock and free ports."""
+"""The demo's folder, made empty at every start, with a database, mailbox, secret, clock and free ports of its own."""
 
 import fcntl
 import os
@@ -20,28 +20,29 @@ PREFECT_PORT, WEB_PORT = 4200, 8400  # the usual ones
 MARK = "this folder belongs to nurture demo, which empties it at every start\n"
 DATA = PROJECT / "examples" / "data"
 MAPPINGS = PROJECT / "examples" / "mappings"
-ORDER = ("accounts", "contacts", "consumers", "opportunities", "orders", "activities")
+FILE_ORDER = ("accounts", "contacts", "consumers", "opportunities", "orders", "activities")
 
 
-class Occupied(Exception):
-    """The demo cannot have its folder. The text says why and which other one to take."""
+class DemoFolderError(Exception):
+    """The demo cannot use its folder. The text says why, and how to choose another."""
 
 
 @dataclass(frozen=True)
-class Stage:
-    """Where the demo plays. The user's own database and settings are elsewhere and stay untouched."""
+class DemoFolder:
+    """Where the demo runs. The user's own database and settings are elsewhere and stay untouched."""
 
     folder: Path
     settings: Settings
     engine: Engine
-    moved: tuple[str, ...]  # which usual port was taken, in a sentence
+    port_notes: tuple[str, ...]  # which usual port was taken, a sentence each
 
     @property
     def inbox(self) -> Path:
+        """Where the shop's and the site's files arrive."""
         return self.folder / "inbox"
 
-    def turn_clock(self, moment: datetime) -> None:
-        """Every process of the demo reads this file; it is replaced whole, so nobody reads half a moment."""
+    def set_clock(self, moment: datetime) -> None:
+        """Set the time for every process of the demo. The file is replaced whole, so nobody reads half of it."""
         assert self.settings.clock_file  # noqa: S101  ours always has one
         draft = self.folder / ".clock"
         draft.write_text(moment.isoformat())
@@ -49,36 +50,36 @@ class Stage:
 
 
 @contextmanager
-def stage(public_key: str, first: datetime, where: Path | None = None) -> Iterator[Stage]:
-    """An empty stage, set for its first morning. One demo at a time in one folder."""
+def open_demo_folder(public_key: str, first: datetime, where: Path | None = None) -> Iterator[DemoFolder]:
+    """Empty the folder and prepare it for the first morning. One demo at a time; else raises DemoFolderError."""
     folder = (where or settings().var / "demo").resolve()
-    with _alone(folder):
+    with _locked(folder):
         _clear(folder)
         prefect, web = _port(PREFECT_PORT), _port(WEB_PORT)
-        ours = _only(
+        ours = _isolated_settings(
             var=folder, clock_file=folder / "clock", prefect_port=prefect, web_port=web,
             web_url=f"http://{HOST}:{web}", SENDGRID_WEBHOOK_KEY=public_key,
         )  # fmt: skip
         taken = [("Prefect is", PREFECT_PORT, prefect), ("the pages are", WEB_PORT, web)]
-        moved = tuple(
+        port_notes = tuple(
             f"Port {usual} is taken by another program; {what} on {port} this time."
             for what, usual, port in taken
             if port != usual
         )
         engine = database.engine_at(ours.database)
         database.prepare(engine)
-        place = Stage(folder, ours, engine, moved)
-        place.turn_clock(first)
-        place.inbox.mkdir()
-        for kind in ORDER:
-            shutil.copy(MAPPINGS / f"{kind}.toml", place.inbox)
-        with settled(ours):
-            yield place
+        demo = DemoFolder(folder, ours, engine, port_notes)
+        demo.set_clock(first)
+        demo.inbox.mkdir()
+        for kind in FILE_ORDER:
+            shutil.copy(MAPPINGS / f"{kind}.toml", demo.inbox)
+        with using_settings(ours):
+            yield demo
         engine.dispose()
 
 
 @contextmanager
-def settled(ours: Settings) -> Iterator[None]:
+def using_settings(ours: Settings) -> Iterator[None]:
     """This process sees the demo's settings, and its own again afterwards."""
     from nurture.runtime.supervisor import environment
 
@@ -96,8 +97,8 @@ def settled(ours: Settings) -> Iterator[None]:
         settings.cache_clear()
 
 
-def _only(**values: object) -> Settings:
-    """Settings that nothing outside has a say in: no environment and no .env file sends the demo's mail away."""
+def _isolated_settings(**values: Path | int | str) -> Settings:
+    """Settings that neither the environment nor a .env file can change: nothing sends the demo's mail away."""
     defaults = {
         str(about.validation_alias or name): about.get_default(call_default_factory=True)
         for name, about in Settings.model_fields.items()
@@ -115,18 +116,19 @@ def _port(usual: int) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise Occupied("this machine has no free port on 127.0.0.1")
+    raise DemoFolderError("this machine has no free port on 127.0.0.1")
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep a second demo out of the folder. Raises DemoFolderError when one is running there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f".{folder.name}.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Occupied(
-                f"a demo is playing in {folder} already. Stop it with Ctrl-C, or choose another folder: NURTURE_VAR=…"
+            raise DemoFolderError(
+                f"a demo is running in {folder} already. Stop it with Ctrl-C, or choose another folder: NURTURE_VAR=…"
             ) from None
         yield
 
@@ -135,11 +137,11 @@ def _clear(folder: Path) -> None:
     """Empty the folder, if it is ours or empty: nobody's files are deleted because they were in the way."""
     mark = folder / "README.txt"
     if folder.exists() and any(folder.iterdir()) and not (mark.exists() and mark.read_text() == MARK):
-        raise Occupied(
+        raise DemoFolderError(
             f"{folder} holds files that are not the demo's. Move them, or choose another folder: NURTURE_VAR=…"
         )
     if _pages_are_open(folder):
-        raise Occupied(f"nurture is running with the folder {folder}. Stop it first.")
+        raise DemoFolderError(f"nurture is running with the folder {folder}. Stop it first.")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     mark.write_text(MARK)
