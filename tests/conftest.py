@@ -113,6 +113,14 @@ def _empty(url: str) -> None:
         )  # fmt: skip
 
 
+@pytest.fixture
+def postgres_with_tables(postgres: str) -> str:
+    """The address of a PostgreSQL database that has all our tables and nothing in them."""
+    url = _named(postgres, "with_tables")
+    _empty(url)
+    return url
+
+
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 
@@ -131,8 +139,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         shutil.copyfile(request.getfixturevalue("sqlite_with_tables"), file)
         url = f"sqlite:///{file}"
     else:
-        url = _named(request.getfixturevalue("postgres"), "with_tables")
-        _empty(url)
+        url = request.getfixturevalue("postgres_with_tables")
     engine = database.engine_for(url)
     yield engine
     engine.dispose()

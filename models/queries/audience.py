@@ -3,7 +3,7 @@
 `audience` and `when` in campaign.toml are predicates over exactly these columns; docs/audience.md lists them.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Subquery, case, func, literal, or_, select
@@ -103,6 +103,7 @@ def audience(now: datetime) -> Select[Any]:
             col(Contact.consent),
             col(Address.suppressed_at),
             col(Address.suppressed_why),
+            col(Contact.traits),
             # what kind of person
             col(Segment.role),
             col(Segment.title_role),
@@ -161,6 +162,7 @@ def audience(now: datetime) -> Select[Any]:
             col(Account.volume),
             col(Account.group_volume),
             col(Account.growth),
+            col(Account.traits).label("account_traits"),
         )
         .select_from(Contact)
         .join(Address, col(Address.address) == Contact.address)
@@ -175,4 +177,5 @@ def audience(now: datetime) -> Select[Any]:
     )
 
 
-COLUMNS = tuple(c.name for c in audience(datetime.fromisoformat("2026-01-01T00:00:00+00:00")).selected_columns)
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # any moment: the columns are the same at each
+COLUMNS = tuple(column.name for column in audience(EPOCH).selected_columns)

@@ -2,23 +2,30 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from difflib import get_close_matches
-from functools import lru_cache
 from typing import Any
 
 import sqlglot
-from sqlalchemy import ColumnElement, Select, func, literal_column, select
+from sqlalchemy import JSON, ColumnElement, Integer, Numeric, Select, func, literal_column, select
 from sqlalchemy.orm import Session
 from sqlglot import exp
 
-from models.queries.audience import COLUMNS, audience
+from models.queries.audience import EPOCH, audience
+from models.types import Moment
+from nurture.config import predicate as predicates
+from nurture.config.predicate import Kind, Target
 
-ALLOWED: tuple[type[exp.Expression], ...] = (
-    exp.And, exp.Or, exp.Not, exp.Paren, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between,
-    exp.Like, exp.ILike, exp.Is, exp.Null, exp.Boolean, exp.Literal, exp.Neg, exp.Column, exp.Identifier, exp.Tuple,
-    exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Lower, exp.Upper, exp.Coalesce, exp.Var,
-)  # fmt: skip
-MOST_NODES = 300  # a predicate longer than this is a mistake or an attack
+
+def _kind_of(column: ColumnElement[Any]) -> Kind:
+    if isinstance(column.type, Moment):
+        return Kind.MOMENT
+    if isinstance(column.type, JSON):
+        return Kind.TRAITS
+    return Kind.NUMBER if isinstance(column.type, Integer | Numeric) else Kind.TEXT
+
+
+KINDS = {name: _kind_of(column) for name, column in audience(EPOCH).selected_columns.items()}
+TEXTS = frozenset(name for name, kind in KINDS.items() if kind is Kind.TEXT)
+CASE_MAPPED = 17  # from this version on PostgreSQL has a collation that maps case in every alphabet by itself
 
 
 class PredicateError(ValueError):
@@ -27,48 +34,27 @@ class PredicateError(ValueError):
 
 def problems(predicate: str) -> list[str]:
     """What is wrong with a predicate, in the words of its author; empty when it can be asked."""
-    try:
-        tree = sqlglot.parse_one(f"SELECT 1 WHERE {predicate}")
-    except sqlglot.errors.SqlglotError as error:
-        first = (getattr(error, "errors", None) or [{}])[0]
-        near = str(first.get("highlight") or "").strip()
-        return [f"cannot be read near {near!r}: write it like  industry = 'Chemicals' AND clicks_30d >= 1"]
-    where = tree.args.get("where")
-    extra = [name for name, value in tree.args.items() if value and name not in {"expressions", "where", "kind"}]
-    if not isinstance(tree, exp.Select) or where is None or extra:
-        return ["only a condition is allowed here, nothing after it"]
-    found: list[str] = []
-    nodes = list(where.this.walk())
-    if len(nodes) > MOST_NODES:
-        return [f"is too long ({len(nodes)} parts, {MOST_NODES} at most)"]
-    for node in nodes:
-        if isinstance(node, exp.Column):
-            name = node.name
-            if node.table:
-                found.append(f"column {node.sql()!r}: write {name!r} alone")
-            elif name.lower() not in COLUMNS:
-                near_names = get_close_matches(name.lower(), COLUMNS, 1)
-                hint = f", did you mean {near_names[0]!r}?" if near_names else "; docs/audience.md lists the columns"
-                found.append(f"there is no column {name!r}{hint}")
-        elif not isinstance(node, ALLOWED):
-            found.append(f"{node.sql()!r} is not allowed in a condition")
-            break
-    return found
+    return predicates.problems(predicate, KINDS)
 
 
-@lru_cache(1024)
-def spoken(predicate: str, dialect: str) -> str:
+def spoken(predicate: str, target: Target) -> str:
     """The predicate in a database's own dialect. Raises PredicateError when it has problems."""
-    wrong = problems(predicate)
-    if wrong:
+    if wrong := problems(predicate):
         raise PredicateError("; ".join(wrong))
-    tree = sqlglot.parse_one(f"SELECT 1 WHERE {predicate}").args["where"].this
-    return str(tree.sql(dialect="postgres" if dialect == "postgresql" else dialect))
+    return predicates.written_for(predicate, target)
+
+
+def target_of(session: Session) -> Target:
+    """The database of a session, as a predicate needs to know it."""
+    dialect = session.get_bind().dialect
+    version = getattr(dialect, "server_version_info", None) or (0,)
+    collation = "pg_c_utf8" if dialect.name == "postgresql" and version[0] >= CASE_MAPPED else ""
+    return Target(dialect.name, collation, TEXTS)
 
 
 def condition(predicate: str, session: Session) -> ColumnElement[bool]:
     """The predicate as an expression over the audience view's own column names."""
-    return literal_column(f"({spoken(predicate, session.get_bind().dialect.name)})")
+    return literal_column(f"({spoken(predicate, target_of(session))})")
 
 
 def matching(session: Session, now: datetime, predicate: str, *columns: str) -> Select[Any]:

@@ -20,6 +20,7 @@ from sqlmodel import Session
 
 import models
 from nurture.runtime.settings import settings
+from nurture.runtime.sqlite_functions import teach_sqlite
 
 LONGEST_WAIT = 30  # seconds a writer waits for the others
 
@@ -76,6 +77,7 @@ def _remove_key_values(context: ExceptionContext) -> None:
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
+    teach_sqlite(connection)
     connection.isolation_level = None  # SQLAlchemy's "begin" event writes the BEGIN, see below
     for pragma in (
         "journal_mode=WAL",

@@ -1,0 +1,370 @@
+"""A predicate of campaign.toml: checked for what it compares with what, and written so that both databases agree.
+
+A predicate is the part of SQL after WHERE, over the columns of the audience view. What this module lets through, the
+database takes; SQLite and PostgreSQL answer with the same people, also beyond ASCII (`tests/config/test_predicate.py`
+asks both about random predicates).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from functools import lru_cache
+
+import sqlglot
+from sqlglot import exp
+
+from nurture.runtime.sqlite_functions import NUMBER, lower
+
+MOST_NODES = 300  # a predicate longer than this is a mistake or an attack
+MOST = 1e15  # the largest number, so that nothing overflows in either database
+MOST_NESTED = 40  # parentheses and operators within each other: databases give up at a hundred
+TRAIT = "traits"  # the column of the customer's own columns: traits ->> 'Favourite colour'
+EXAMPLE = "write it like  industry = 'Chemicals' AND clicks_30d >= 1"
+
+
+class Kind(StrEnum):
+    """What a column or an expression is, so that like is compared with like."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    MOMENT = "moment"
+    TRAITS = "traits"
+    CONDITION = "condition"
+    NULL = "null"
+
+
+class Mismatch(ValueError):
+    """Something that cannot be compared or computed. The text says what to write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The database a predicate is written for: its dialect, and the collation that maps case in every alphabet."""
+
+    dialect: str  # "sqlite" or "postgresql"
+    collation: str = ""
+    texts: frozenset[str] = frozenset()  # the columns that are text
+
+
+def problems(predicate: str, columns: Mapping[str, Kind]) -> list[str]:
+    """What is wrong with a predicate, in the words of its author; empty when both databases can be asked.
+
+    `columns`: the names that may be used, in lower case, each with its kind.
+    """
+    try:
+        tree = sqlglot.parse_one(f"SELECT 1 WHERE {predicate}")
+    except RecursionError:
+        return ["is nested too deeply: take out parentheses"]
+    except sqlglot.errors.SqlglotError as error:
+        first = (getattr(error, "errors", None) or [{}])[0]
+        near = str(first.get("highlight") or "").strip()
+        return [f"cannot be read near {near!r}: {EXAMPLE}"]
+    where = tree.args.get("where")
+    extra = [name for name, value in tree.args.items() if value and name not in {"expressions", "where", "kind"}]
+    if not isinstance(tree, exp.Select) or where is None or extra:
+        return ["only a condition is allowed here, nothing after it"]
+    if "\0" in predicate:
+        return ["holds a character that no database takes (NUL)"]
+    count, deepest = _size(where.this)
+    if count > MOST_NODES:
+        return [f"is too long ({count} parts, {MOST_NODES} at most)"]
+    if deepest > MOST_NESTED:
+        return [f"is nested too deeply ({deepest} levels, {MOST_NESTED} at most): take out parentheses"]
+    found = list(_unknown_columns(where.this, columns))
+    if found:
+        return found
+    try:
+        if (kind := _kind(where.this, columns)) is not Kind.CONDITION:
+            return [f"{where.this.sql()} is a {kind}, not a condition: {EXAMPLE}"]
+    except Mismatch as mismatch:
+        return [str(mismatch)]
+    return []
+
+
+@lru_cache(1024)
+def written_for(predicate: str, target: Target) -> str:
+    """A predicate without problems in a database's own words. The same text gives the same words."""
+    tree = sqlglot.parse_one(f"SELECT 1 WHERE {predicate}").args["where"].this
+    return _written(tree, target)
+
+
+def _size(tree: exp.Expr) -> tuple[int, int]:
+    """How many nodes, and how many of them lie within each other at most; a chain of AND or OR is one level."""
+    count, deepest, waiting = 0, 0, [(tree, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        count, deepest = count + 1, max(deepest, depth)
+        for child in node.iter_expressions():
+            same = isinstance(node, exp.And | exp.Or) and type(child) is type(node)
+            waiting.append((child, depth + (not same)))
+    return count, deepest
+
+
+def _unknown_columns(tree: exp.Expr, columns: Mapping[str, Kind]) -> Iterator[str]:
+    for column in tree.find_all(exp.Column):
+        name = column.name
+        if column.table:
+            yield f"column {column.sql()!r}: write {name!r} alone"
+        elif name.lower() not in columns:
+            near = get_close_matches(name.lower(), columns, 1)
+            hint = f", did you mean {near[0]!r}?" if near else "; docs/audience.md lists the columns"
+            yield f"there is no column {name!r}{hint}"
+
+
+COMPARED: dict[type[exp.Expr], str] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.GT: ">",
+    exp.GTE: ">=",
+    exp.LT: "<",
+    exp.LTE: "<=",
+}
+COMPUTED: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
+
+
+def _kind(node: exp.Expr, columns: Mapping[str, Kind]) -> Kind:
+    """What an expression is. Raises Mismatch where it makes no sense."""
+
+    def kind(of: exp.Expr) -> Kind:
+        return _kind(of, columns)
+
+    match node:
+        case exp.Paren():
+            return kind(node.this)
+        case exp.Column():
+            return columns[node.name.lower()]
+        case exp.Literal():
+            if not node.is_string and not abs(float(node.this)) < MOST:
+                raise Mismatch(f"{node.sql()} is too large a number")
+            return Kind.TEXT if node.is_string else Kind.NUMBER
+        case exp.Boolean():
+            return Kind.CONDITION
+        case exp.Null():
+            return Kind.NULL
+        case exp.And() | exp.Or():
+            _all(Kind.CONDITION, columns, node.left, node.right)
+            return Kind.CONDITION
+        case exp.Not():
+            _all(Kind.CONDITION, columns, node.this)
+            return Kind.CONDITION
+        case exp.Is():
+            return _is(node, columns)
+        case exp.In():
+            return _in(node, columns)
+        case exp.Between():
+            _alike(node, columns, node.this, node.args["low"], node.args["high"])
+            return Kind.CONDITION
+        case exp.Like() | exp.ILike():
+            return _like(node, columns)
+        case exp.Neg():
+            _all(Kind.NUMBER, columns, node.this)
+            return Kind.NUMBER
+        case exp.Lower() | exp.Upper():
+            _all(Kind.TEXT, columns, node.this)
+            return Kind.TEXT
+        case exp.Coalesce():
+            return _alike(node, columns, node.this, *node.expressions)
+        case exp.JSONExtractScalar():
+            return _trait(node, columns)
+        case exp.Cast():
+            return _cast(node)
+        case _ if type(node) in COMPARED:
+            _alike(node, columns, node.this, node.expression)
+            return Kind.CONDITION
+        case _ if type(node) in COMPUTED:
+            _all(Kind.NUMBER, columns, node.this, node.expression)
+            return Kind.NUMBER
+        case _:
+            raise Mismatch(f"{node.sql()!r} is not allowed in a condition")
+
+
+def _all(wanted: Kind, columns: Mapping[str, Kind], *parts: exp.Expr) -> None:
+    for part in parts:
+        if (kind := _kind(part, columns)) is not wanted and kind is not Kind.NULL:
+            raise Mismatch(f"{part.sql()} is a {kind} where a {wanted} is wanted{_mend(part, wanted)}")
+
+
+def _alike(node: exp.Expr, columns: Mapping[str, Kind], *parts: exp.Expr) -> Kind:
+    """All parts are text, or all are numbers; NULL goes with either. Returns which."""
+    kinds = {part.sql(): _kind(part, columns) for part in parts}
+    known = {kind for kind in kinds.values() if kind is not Kind.NULL}
+    if Kind.MOMENT in known:
+        name = next(sql for sql, kind in kinds.items() if kind is Kind.MOMENT)
+        raise Mismatch(f"{name} is a moment: write {name} IS NULL or {name} IS NOT NULL")
+    if known & {Kind.CONDITION, Kind.TRAITS}:
+        name, kind = next((sql, kind) for sql, kind in kinds.items() if kind in (Kind.CONDITION, Kind.TRAITS))
+        mend = f": name the one you mean, {TRAIT} ->> 'colour'" if kind is Kind.TRAITS else ""
+        raise Mismatch(f"{name} is a {kind} and cannot be compared{mend}")
+    if len(known) > 1:
+        text, number = (next(sql for sql, kind in kinds.items() if kind is k) for k in (Kind.TEXT, Kind.NUMBER))
+        raise Mismatch(f"{node.sql()}: {text} is text and {number} is a number{_quoted(text, number)}")
+    return known.pop() if known else Kind.NULL
+
+
+def _quoted(text: str, number: str) -> str:
+    if re.fullmatch(r"'\s*-?[\d.]+\s*'", text):
+        return f"; write {text.strip(chr(39)).strip()} without quotation marks"
+    return f"; write '{number}' in quotation marks" if re.fullmatch(r"-?[\d.]+", number) else ""
+
+
+def _mend(part: exp.Expr, wanted: Kind) -> str:
+    return f": {EXAMPLE}" if wanted is Kind.CONDITION and isinstance(part, exp.Column | exp.Literal) else ""
+
+
+def _is(node: exp.Is, columns: Mapping[str, Kind]) -> Kind:
+    if not isinstance(node.expression, exp.Null):
+        raise Mismatch(f"{node.sql()}: only IS NULL and IS NOT NULL are understood")
+    if _kind(node.this, columns) is Kind.CONDITION:
+        raise Mismatch(f"{node.sql()}: a condition is true or false, ask IS NULL of a column")
+    return Kind.CONDITION
+
+
+def _in(node: exp.In, columns: Mapping[str, Kind]) -> Kind:
+    others = {name for name, value in node.args.items() if value and name not in ("this", "expressions")}
+    if others or not node.expressions:
+        raise Mismatch(f"{node.sql()}: write a list, {node.this.sql()} IN (…, …)")
+    if any(isinstance(part, exp.Tuple | exp.Null) for part in (node.this, *node.expressions)):
+        raise Mismatch(f"{node.sql()}: a list holds values only; NULL is asked with IS NULL")
+    _alike(node, columns, node.this, *node.expressions)
+    return Kind.CONDITION
+
+
+def _like(node: exp.Like | exp.ILike, columns: Mapping[str, Kind]) -> Kind:
+    _all(Kind.TEXT, columns, node.this, node.expression)
+    pattern = node.expression
+    if not (isinstance(pattern, exp.Literal) and pattern.is_string):
+        raise Mismatch(f"{node.sql()}: a pattern is a text in quotation marks, '%pump%'")
+    if len(pattern.this) - len(pattern.this.rstrip("\\")) & 1:
+        raise Mismatch(f"{node.sql()}: a pattern cannot end with a backslash")
+    return Kind.CONDITION
+
+
+def _trait(node: exp.JSONExtractScalar, columns: Mapping[str, Kind]) -> Kind:
+    if not (isinstance(node.this, exp.Column) and columns[node.this.name.lower()] is Kind.TRAITS and _key(node)):
+        raise Mismatch(f"{node.sql()}: a column of your own is asked as {TRAIT} ->> 'colour'")
+    return Kind.TEXT
+
+
+def _key(node: exp.JSONExtractScalar) -> str:
+    path = node.expression
+    keys = [part for part in path.expressions if not isinstance(part, exp.JSONPathRoot)] if path else []
+    if len(keys) == 1 and isinstance(keys[0], exp.JSONPathKey) and isinstance(keys[0].this, str):
+        return keys[0].this
+    return ""
+
+
+def _cast(node: exp.Cast) -> Kind:
+    if node.to.this not in (exp.DataType.Type.DECIMAL, exp.DataType.Type.DOUBLE, exp.DataType.Type.FLOAT,
+                            exp.DataType.Type.INT) or not isinstance(node.this, exp.JSONExtractScalar):  # fmt: skip
+        raise Mismatch(f"{node.sql()}: only a column of your own can be read as a number, "
+                       f"CAST({TRAIT} ->> 'age' AS NUMBER)")  # fmt: skip
+    return Kind.NUMBER
+
+
+def _written(node: exp.Expr, target: Target) -> str:
+    """One node in the target's words. Numbers are computed as floating point in both, and nothing is divided by 0."""
+
+    def w(of: exp.Expr) -> str:
+        return _written(of, target)
+
+    match node:
+        case exp.Paren():
+            return f"({w(node.this)})"
+        case exp.Column():
+            return str(node.name.lower())
+        case exp.Literal():
+            return _text(node.this) if node.is_string else str(node.this)
+        case exp.Boolean():
+            return "TRUE" if node.this else "FALSE"
+        case exp.Null():
+            return "NULL"
+        case exp.And() | exp.Or():
+            word = "AND" if isinstance(node, exp.And) else "OR"
+            return f" {word} ".join(f"({w(part)})" for part in node.flatten())
+        case exp.Not():
+            return f"NOT ({w(node.this)})"
+        case exp.Is():
+            return f"{w(node.this)} IS NULL"
+        case exp.In():
+            return f"{w(node.this)} IN ({', '.join(w(part) for part in node.expressions)})"
+        case exp.Between():
+            return " AND ".join(_compared(node.this, sign, node.args[end], target)
+                                for sign, end in ((">=", "low"), ("<=", "high")))  # fmt: skip
+        case exp.Like() | exp.ILike():
+            return _liked(node, target)
+        case exp.Neg():
+            return f"(- {w(node.this)})"
+        case exp.Lower() | exp.Upper():
+            return _cased("lower" if isinstance(node, exp.Lower) else "upper", w(node.this), target)
+        case exp.Coalesce():
+            return f"COALESCE({', '.join(w(part) for part in (node.this, *node.expressions))})"
+        case exp.JSONExtractScalar():
+            return _trait_written(node, target)
+        case exp.Cast():
+            return _number(w(node.this), target)
+        case exp.Div():
+            return f"({_float(w(node.this), target)} / NULLIF({_float(w(node.expression), target)}, 0))"
+        case _ if type(node) in COMPUTED:
+            sides = (_float(w(side), target) for side in (node.this, node.expression))
+            return f"({f' {COMPUTED[type(node)]} '.join(sides)})"
+        case _:
+            return _compared(node.this, COMPARED[type(node)], node.expression, target)
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _compared(left: exp.Expr, sign: str, right: exp.Expr, target: Target) -> str:
+    """Text is put in order by its code points in both databases: PostgreSQL's own order is the operating system's."""
+    one, other = _written(left, target), _written(right, target)
+    if target.dialect == "postgresql" and sign not in ("=", "<>") and any(_is_text(s, target) for s in (left, right)):
+        one, other = f'{one} COLLATE "C"', f'{other} COLLATE "C"'
+    return f"{one} {sign} {other}"
+
+
+def _is_text(side: exp.Expr, target: Target) -> bool:
+    match side.unnest():
+        case exp.Lower() | exp.Upper() | exp.JSONExtractScalar():
+            return True
+        case exp.Literal() as value:
+            return bool(value.is_string)
+        case exp.Column() as column:
+            return column.name.lower() in target.texts
+        case exp.Coalesce() as first:
+            return any(_is_text(part, target) for part in (first.this, *first.expressions))
+        case _:
+            return False
+
+
+def _liked(node: exp.Like | exp.ILike, target: Target) -> str:
+    value, pattern = _written(node.this, target), _text(node.expression.this)
+    if isinstance(node, exp.ILike):
+        value = _cased("lower", value, target)
+        pattern = _text(lower(node.expression.this) or "")
+    if target.dialect == "sqlite":
+        return f"nurture_like({value}, {pattern})"
+    return f"{value} LIKE {pattern}"
+
+
+def _cased(name: str, value: str, target: Target) -> str:
+    if target.dialect == "sqlite":
+        return f"nurture_{name}({value})"
+    return f'{name}({value} COLLATE "{target.collation}")' if target.collation else f"{name}({value})"
+
+
+def _float(value: str, target: Target) -> str:
+    return f"CAST({value} AS {'DOUBLE PRECISION' if target.dialect == 'postgresql' else 'REAL'})"
+
+
+def _trait_written(node: exp.JSONExtractScalar, target: Target) -> str:
+    column, key = node.this.name.lower(), _text(_key(node))
+    return f"({column} ->> {key})" if target.dialect == "postgresql" else f"nurture_trait({column}, {key})"
+
+
+def _number(text: str, target: Target) -> str:
+    if target.dialect == "sqlite":
+        return f"nurture_number({text})"
+    return f"CASE WHEN {text} ~ '{NUMBER.pattern}' THEN CAST({text} AS DOUBLE PRECISION) END"
