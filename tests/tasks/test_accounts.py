@@ -36,7 +36,7 @@ def accounts(engine: Engine) -> dict[int, dict[str, Any]]:
         return {row["account_id"]: dict(row) for row in rows}
 
 
-def lessons(engine: Engine) -> dict[str, dict[str, Any]]:
+def learned_parameters(engine: Engine) -> dict[str, dict[str, Any]]:
     with database.reading(engine) as session:
         rows = session.execute(select(*LearnedParameter.__table__.c).order_by(LearnedParameter.id)).mappings()  # type: ignore[attr-defined]
         return {row["about"]: dict(row) for row in rows}
@@ -53,7 +53,7 @@ def test_warm_accounts_get_a_high_chance_and_the_missing_role_its_reason(engine:
     assert learned.words.startswith(f"The chance of an account is learned from {learned.opened} opportunities")
     score(engine, NOW, RULES)
     score_accounts(engine, NOW - DAY, RULES)
-    assert all(row["probability"] is None for row in accounts(engine).values())  # the lesson was not there yet
+    assert all(row["probability"] is None for row in accounts(engine).values())  # nothing was learned by then
     score_accounts(engine, NOW, RULES)
     found = accounts(engine)
     with database.reading(engine) as session:
@@ -86,7 +86,7 @@ def test_too_few_opportunities_leave_the_rules_in_charge_and_say_so(engine: Engi
     score_accounts(engine, NOW, RULES)
     for row in accounts(engine).values():
         assert (row["probability"], row["missing_why"], row["version"]) == (None, None, RULES.version)
-    assert lessons(engine)["roles"]["words"].startswith("The order of the missing roles stays the file's")
+    assert learned_parameters(engine)["roles"]["words"].startswith("The order of the missing roles stays the file's")
 
 
 def test_the_future_changes_nothing(engine: Engine) -> None:
@@ -100,7 +100,7 @@ def test_the_future_changes_nothing(engine: Engine) -> None:
             seen = history.members(session, everybody, then, KINDS, KINDS[1:])
             traits = history.traits(session, everybody, then)
         learned = learn_accounts(engine, then, RULES)
-        return learned, lessons(engine)["roles"]["body"], sorted(seen, key=str), sorted(traits, key=str)
+        return learned, learned_parameters(engine)["roles"]["body"], sorted(seen, key=str), sorted(traits, key=str)
 
     before = all_that_is_known()
     assert before[0].version

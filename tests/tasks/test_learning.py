@@ -29,13 +29,13 @@ TOGETHER = True  # one worker: what the file makes once is costly
 RULES = scoring.read(Path(__file__).parents[2] / "templates" / "scoring.toml")
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 MQL = 70.0
-School = tuple[Engine, Path, LearningResult]
+LearnedRecord = tuple[Engine, Path, LearningResult]
 
 
 @pytest.fixture(scope="module")
-def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
-    """A town that was learned from, once for all."""
-    folder = tmp_path_factory.mktemp("school")
+def learned_record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LearnedRecord]:
+    """A record that was learned from, once for all."""
+    folder = tmp_path_factory.mktemp("learned_record")
     engine = database.engine_for(f"sqlite:///{folder / 'nurture.db'}")
     metadata.create_all(engine)
     build(engine, NOW, companies=220, days=280, each=5)
@@ -44,8 +44,8 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
 
 
 @pytest.fixture
-def models(school: School, tmp_path: Path) -> Path:
-    shutil.copytree(school[1], tmp_path / "models" / "b2b")
+def models(learned_record: LearnedRecord, tmp_path: Path) -> Path:
+    shutil.copytree(learned_record[1], tmp_path / "models" / "b2b")
     return tmp_path / "models"
 
 
@@ -55,9 +55,9 @@ def scores(engine: Engine) -> dict[int, dict[str, Any]]:
 
 
 def test_a_better_model_takes_over_and_says_what_it_would_have_saved(
-    school: School,
+    learned_record: LearnedRecord,
 ) -> None:
-    _, folder, taught = school
+    _, folder, taught = learned_record
     assert taught.promoted, taught.words
     assert "better than the rules beyond noise" in taught.words
     assert versions.champion(folder) == taught.version
@@ -75,8 +75,10 @@ def test_a_better_model_takes_over_and_says_what_it_would_have_saved(
     assert "Had we used this model in" in taught.report.read_text("utf-8")
 
 
-def test_learning_again_the_champion_stays_unless_the_challenger_is_better(school: School, models: Path) -> None:
-    engine, _, first = school
+def test_learning_again_the_champion_stays_unless_a_challenger_is_better(
+    learned_record: LearnedRecord, models: Path
+) -> None:
+    engine, _, first = learned_record
     again = learn(engine, NOW + timedelta(days=1), RULES, LearningGoal("b2b", 60, models / "b2b", MQL))
     assert not again.promoted
     assert "champion stays" in again.words
@@ -178,9 +180,9 @@ def test_a_model_of_a_file_cannot_score_the_record(models: Path) -> None:
 
 
 def test_the_scale_keeps_as_many_leads_at_the_threshold_as_the_rules_had(
-    school: School,
+    learned_record: LearnedRecord,
 ) -> None:
-    engine, folder, _ = school
+    engine, folder, _ = learned_record
     scorer = versions.load(folder)
     scale = Scale.from_dict(scorer.card["scale"])
     p = 1 / (1 + np.exp(-scale.anchor))

@@ -42,8 +42,8 @@ def scored(lead: LeadToScore, done: Done = (), now: datetime = NOW, rules: Rules
     return lead_score.score(lead, lead_score.deeds_of(activities, sheet, now), rules, now)
 
 
-def texts(verdict: LeadScore) -> list[str]:
-    return [reason.text for reason in verdict.reasons]
+def texts(found: LeadScore) -> list[str]:
+    return [reason.text for reason in found.reasons]
 
 
 # what a salesperson reads
@@ -106,12 +106,12 @@ def test_articles(word: str, said: str) -> None:
 
 @given(histories, st.sampled_from([0.0, 0.3, 0.9]), st.sampled_from([None, 7, 500, 90_000]))
 def test_reasons_add_up_to_the_score_and_its_parts(done: Done, sure: float, employees: int | None) -> None:
-    verdict = scored(ZOE._replace(role_confidence=sure, employees=employees), done)
-    assert score_reasons.total(verdict.reasons) == verdict.score
-    assert score_reasons.total(verdict.reasons, "fit") * 2 == pytest.approx(verdict.fit)
-    assert score_reasons.total(verdict.reasons, "engagement") * 2 == pytest.approx(verdict.engagement)
-    assert 0 <= verdict.fit <= 100
-    assert 0 <= verdict.engagement <= 100
+    found = scored(ZOE._replace(role_confidence=sure, employees=employees), done)
+    assert score_reasons.total(found.reasons) == found.score
+    assert score_reasons.total(found.reasons, "fit") * 2 == pytest.approx(found.fit)
+    assert score_reasons.total(found.reasons, "engagement") * 2 == pytest.approx(found.engagement)
+    assert 0 <= found.fit <= 100
+    assert 0 <= found.engagement <= 100
 
 
 @given(histories, st.sampled_from(GOOD_KINDS), st.floats(0, 800))
@@ -192,7 +192,7 @@ def stored_total(reasons: list[StoredReason]) -> float:
     return round(sum(one["points"] for one in reasons), 1)
 
 
-def a_town(engine: Engine, leads: int = 3) -> None:
+def three_leads(engine: Engine, leads: int = 3) -> None:
     made = {"traits": {}, "created_at": NOW - timedelta(days=400), "updated_at": NOW - timedelta(days=400)}
     add(engine, Account, {"id": 7, "key": "foo", "name": "Foo & Søns <GmbH>", "industry": "Manufacturing",
                           "employees": 500, "country": "DE", **made})  # fmt: skip
@@ -221,7 +221,7 @@ def rows(engine: Engine, table: Any) -> dict[int, dict[str, Any]]:
 
 
 def test_the_database_adds_up_as_the_rule_does(engine: Engine) -> None:
-    a_town(engine)
+    three_leads(engine)
     random.seed(4)
     done = [(10, random.choice(KINDS), NOW - timedelta(days=random.uniform(0, 2_000))) for _ in range(60)]
     act(engine, *done)
@@ -239,7 +239,7 @@ def test_the_database_adds_up_as_the_rule_does(engine: Engine) -> None:
 
 
 def test_what_happens_later_is_not_known_yet(engine: Engine) -> None:
-    a_town(engine)
+    three_leads(engine)
     act(engine, (10, "webinar", NOW - timedelta(days=5)))
     score(engine, NOW, RULES)
     before = rows(engine, Score)
@@ -254,14 +254,14 @@ def test_what_happens_later_is_not_known_yet(engine: Engine) -> None:
 
 
 def test_what_is_long_ago_counts_for_nothing(engine: Engine) -> None:
-    a_town(engine)
+    three_leads(engine)
     act(engine, (10, "email_open", datetime(1970, 1, 1, tzinfo=UTC)))
     score(engine, NOW, RULES)
     assert rows(engine, Score)[10]["engagement"] == 0
 
 
 def test_a_contact_not_known_yet_has_no_score(engine: Engine) -> None:
-    a_town(engine)
+    three_leads(engine)
     with database.writing(engine) as session:
         session.execute(update(Contact).where(Contact.id == 20).values(created_at=NOW + timedelta(days=1)))
     score(engine, NOW, RULES)
@@ -269,7 +269,7 @@ def test_a_contact_not_known_yet_has_no_score(engine: Engine) -> None:
 
 
 def test_scoring_twice_says_the_same_and_the_last_word_counts(engine: Engine) -> None:
-    a_town(engine)
+    three_leads(engine)
     act(engine, (10, "webinar", NOW - timedelta(days=5)))
     assert score(engine, NOW, RULES) == score(engine, NOW, RULES)
     warm = rows(engine, Score)[10]["score"]
@@ -280,7 +280,7 @@ def test_scoring_twice_says_the_same_and_the_last_word_counts(engine: Engine) ->
 
 
 def test_shards_together_are_the_whole(engine: Engine) -> None:
-    a_town(engine, leads=7)
+    three_leads(engine, leads=7)
     whole = score(engine, NOW, RULES)
     scores = rows(engine, Score)
     with database.writing(engine) as session:
@@ -291,7 +291,7 @@ def test_shards_together_are_the_whole(engine: Engine) -> None:
 
 
 def test_shoppers_are_scored_by_what_they_bought(engine: Engine) -> None:
-    a_town(engine)
+    three_leads(engine)
     for number, days in enumerate((10, 40, 500)):
         at = NOW - timedelta(days=days)
         add(engine, Order, {"key": str(number), "contact_id": 30, "at": at, "amount_cents": 9_900})
@@ -306,7 +306,7 @@ def test_shoppers_are_scored_by_what_they_bought(engine: Engine) -> None:
 
 
 def test_an_account_is_scored_from_its_members(engine: Engine) -> None:
-    a_town(engine)
+    three_leads(engine)
     act(engine, (10, "meeting", NOW - timedelta(days=2)))
     score(engine, NOW, RULES)
     assert score_accounts(engine, NOW, RULES).accounts == 1

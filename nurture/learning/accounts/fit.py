@@ -13,7 +13,7 @@ from nurture.learning.estimators.calibration import choose_calibrator
 from nurture.learning.estimators.folds import Fold, forward_folds, shuffled_folds
 from nurture.learning.estimators.forest import few_threads
 from nurture.learning.estimators.log_odds import sigmoid
-from nurture.learning.metrics import Floats, Ints, auc_within, figures, losses
+from nurture.learning.metrics import Bools, Floats, Ints, auc_within, figures, losses
 
 LEAST = 40  # opportunities opened, before anything is learned
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -44,7 +44,7 @@ class _OutOfFold(NamedTuple):
     forward: bool  # judged by earlier points in time
 
     @property
-    def seen(self) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    def seen(self) -> Bools:
         return self.part >= 0
 
 

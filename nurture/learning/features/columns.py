@@ -27,7 +27,7 @@ WORDS = 40  # of a text column
 READ = 20_000  # texts, to find them
 SMOOTHING = 20.0  # leads' worth of the average, mixed into every small group
 CROSSFITS = 5  # parts a training set is cut into, so that no lead is told its own outcome
-HABITS = ("value", "age", "moment", "hour", "day of month", "length", "word")
+WAYS_TO_READ = ("value", "age", "moment", "hour", "day of month", "length", "word")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class NumberField:
 
     name: str
     owner: str  # the raw column it is made of
-    how: str  # one of HABITS
+    how: str  # one of WAYS_TO_READ
     word: str = ""
 
 

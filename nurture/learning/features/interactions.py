@@ -1,4 +1,4 @@
-"""Crossed features: values, and pairs of values, that tell what the trees missed."""
+"""Interactions: values, and pairs of values, that tell what the trees missed."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -9,9 +9,9 @@ from nurture.learning.features.columns import MOST_LEVELS, FeatureReader, Featur
 from nurture.learning.metrics import Floats, Ints
 
 MOST_KEYS = 8
-MOST_CROSSED = 24  # fields that may be crossed with each other
+MOST_PAIRED = 24  # fields that are looked at in pairs
 MOST_VALUES = 20_000  # of a number that is looked at value by value
-EVIDENCE = 3.0  # standard errors a key must pay by; the contest then judges it once more
+EVIDENCE = 3.0  # standard errors a key must pay by; the model selection then judges it once more
 DRAWN = 20.0  # leads' worth of nothing, mixed into every group
 
 KeyParts = tuple[Part, ...]
@@ -29,7 +29,7 @@ def find_interactions(
     groups = {one: _groups(reader, table, one) for one in singles}
     strength = {one: _gain(group, rest, fold, forward)[1] for one, group in groups.items()}
     wide = {one for one in singles if one[0][0] == "number" or reader.levels[one[0][1]].size > MOST_LEVELS}
-    strongest = sorted(singles, key=lambda one: -strength[one] - (0.5 if one in wide else 0.0))[:MOST_CROSSED]
+    strongest = sorted(singles, key=lambda one: -strength[one] - (0.5 if one in wide else 0.0))[:MOST_PAIRED]
     for a, b in combinations(strongest, 2):
         groups[(*a, *b)] = _groups(reader, table, (*a, *b))
     chosen: list[KeyParts] = []
@@ -47,6 +47,7 @@ def find_interactions(
 
 
 def interaction_keys(reader: FeatureReader, table: FeatureTable, chosen: Sequence[KeyParts]) -> tuple[Key, ...]:
+    """The chosen interactions as keys over this table."""
     return tuple(make_key(reader, table, one) for one in chosen)
 
 

@@ -9,8 +9,8 @@ from nurture.learning.estimators.recipe import FittedModel
 from nurture.learning.features.columns import FeatureReader, FeatureTable
 from nurture.learning.metrics import Codes, Floats, Ints, ranks
 
-SAMPLE = 3_000  # leads that outlines are drawn from
-STEPS = 24  # of an outline
+SAMPLE = 3_000  # leads that partial effects are measured on
+STEPS = 24  # of a number's partial effect
 TOGETHER = 0.7  # association (0–1) from which two columns are one reason: visits and pages, region and branch
 LARGEST = 50  # levels of a column that may join a family
 
@@ -66,7 +66,7 @@ def partial_effects(
     seed: int = 0,
     together: Mapping[str, str] | None = None,
 ) -> PartialEffects:
-    """Draw the outlines from a sample of leads. `together`: raw column → its family, where that is known beforehand."""
+    """Measured on a sample of leads. `together`: raw column → its family, where that is known beforehand."""
     few, reader = table.take(np.random.default_rng(seed).permutation(len(table))[:SAMPLE]), learned.reader
     base = learned.log_odds(few)
     edges, effects = [np.empty(0)] * len(reader.owners), [np.empty(0)] * len(reader.owners)

@@ -41,8 +41,8 @@ def find_reasons(
 ) -> Reasons:
     """The reasons of every lead in the table; `score` saves computing it again.
 
-    Outlines say which families are likely reasons of which lead; only those are verified with the model, so that a
-    million leads take a few passes instead of one per column.
+    Partial effects say which families are likely reasons of which lead; only those are verified with the model, so
+    that a million leads take a few passes instead of one per column.
     """
     n, families = len(table), scorer.partial_effects.families
     score = scorer.score_table(table) if score is None else score
@@ -65,8 +65,8 @@ def find_reasons(
 
 
 def _rough(scorer: Scorer, table: FeatureTable) -> tuple[Floats, tuple[Ints, Ints], Ints, list[int]]:
-    """The outlined effect of every family on every lead; the column that speaks for it when it helps and when it
-    harms; which families have an outline; and which have none.
+    """The mean effect of every family on leads like each one; the column that speaks for it when it helps and when it
+    harms; which families have a partial effect; and which have none.
 
     When a lead came in is no reason: nobody can do anything with it.
     """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from nurture.learning.metrics import Floats
+from nurture.learning.metrics import Bools, Floats
 
 YES = frozenset(
     [
@@ -93,7 +93,8 @@ class Labels:
     negative: str
 
     @property
-    def known(self) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    def known(self) -> Bools:
+        """Which rows say what became of the lead, shape (n,)."""
         return ~np.isnan(self.y)
 
 

@@ -61,6 +61,8 @@ EPOCH = np.datetime64("2000-01-01")
 
 
 class ColumnKind(StrEnum):
+    """What a column holds."""
+
     NUMBER = "number"
     CATEGORY = "category"
     DATE = "date"
@@ -78,6 +80,7 @@ class Column:
     why: str = ""  # in a sentence, when nothing is learned from it
 
     def as_dict(self) -> dict[str, str]:
+        """The column as JSON."""
         return asdict(self)
 
 
@@ -259,4 +262,5 @@ def read_days(series: pl.Series, column: Column) -> Floats:
 
 
 def read_text(series: pl.Series) -> pl.Series:
+    """Text in lower case, null where there is none."""
     return series.cast(pl.String, strict=False).str.to_lowercase()

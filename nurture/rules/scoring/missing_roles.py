@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import exp, lgamma, log
-from typing import Any
+from typing import Any, TypedDict
 
 LEAST_DEALS = 40  # closed ones, before their record changes an order
 LEAST_OUTCOMES = 10  # won, and lost
@@ -39,14 +39,33 @@ class RoleEffect:
 
     @property
     def proven(self) -> bool:
+        """Do the deals prove that the role helps?"""
         return self.least > 1 and min(self.deals_with, self.deals_without) >= LEAST_SIDE
 
     @property
     def sentence(self) -> str:
+        """What the deals say, to be put behind a colon."""
         return (
             f"groups with one won {self.ratio:.1f}× as often as like groups without "
             f"({self.deals_with:,} deals with, {self.deals_without:,} without)"
         )
+
+
+class SavedEffect(TypedDict):
+    """A role's effect as JSON."""
+
+    role: str
+    ratio: float
+    least: float
+    deals_with: int
+    deals_without: int
+
+
+class SavedRoles(TypedDict):
+    """What was learned of the needed roles, as JSON."""
+
+    order: list[str]
+    effects: list[SavedEffect]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +83,7 @@ class NeededRoles:
 
     @property
     def sentence(self) -> str:
+        """What was learned, or why nothing was, for people."""
         if self.why_not:
             return self.why_not
         proven = [one for one in self.effects if one.proven]
@@ -72,7 +92,8 @@ class NeededRoles:
         most = max(proven, key=lambda one: one.ratio)
         return f"Most is missed where there is no {most.role}: {most.sentence}."
 
-    def as_body(self) -> dict[str, Any]:
+    def as_body(self) -> SavedRoles:
+        """The roles as JSON; `read_roles` makes the same of it."""
         return {
             "order": list(self.order),
             "effects": [
