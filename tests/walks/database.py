@@ -82,7 +82,7 @@ class Stage:
         campaigns: Mapping[str, Mapping[str, str]] = AT_ONCE,
     ) -> None:
         self.engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        event.listen(self.engine, "connect", database._sqlite_manners)
+        event.listen(self.engine, "connect", database._configure_sqlite)
         event.listen(self.engine, "begin", database._sqlite_begin)
         self.raw: Any = self.engine.raw_connection().dbapi_connection
         metadata.create_all(self.engine)

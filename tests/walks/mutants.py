@@ -16,7 +16,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.schema import CreateTable
 from sqlmodel import col
 
-from models import Attempt, Message
+from models import Attempt, AttemptItem, Message
 from models.delivery_states import AttemptState, State
 from models.queries import request_steps as steps
 from models.queries import scheduled_send, suppression
@@ -89,6 +89,32 @@ def arms_without_fence(patch: Patch) -> None:
         return list(load.batch.emails), done
 
     patch.setattr(dispatch, "arm", arm)
+
+
+def arms_several_without_fence(patch: Patch) -> None:
+    """Several requests at once are armed by what their worker remembers, whoever has their messages by now."""
+    real_fence, real_arm = steps.fence_all, steps.arm_messages
+    carried: dict[str, set[int]] = {}
+
+    def fence_all(session: Any, asked: Mapping[str, str], owner: str, now: datetime, until: datetime) -> set[str]:
+        ours = real_fence(session, asked, owner, now, until)
+        given_back = (col(Attempt.id).in_(asked), col(Attempt.state) == AttemptState.RELEASED)
+        lost = set(session.execute(select(col(Attempt.id)).where(*given_back)).scalars())
+        values = {"state": AttemptState.ARMED, "armed_at": now, "lease_until": until}
+        session.execute(update(Attempt).where(col(Attempt.id).in_(lost)).values(values))
+        columns = (col(AttemptItem.attempt_id), col(AttemptItem.message_id))
+        items = session.execute(select(*columns).where(col(AttemptItem.attempt_id).in_(lost)))
+        for attempt_id, message_id in items:
+            carried.setdefault(attempt_id, set()).add(message_id)
+        return ours | lost
+
+    def arm_messages(session: Any, attempts: Mapping[str, int]) -> dict[str, set[int]]:
+        lost = {attempt_id: carried.pop(attempt_id) for attempt_id in attempts if attempt_id in carried}
+        rest = {attempt_id: n for attempt_id, n in attempts.items() if attempt_id not in lost}
+        return real_arm(session, rest) | lost
+
+    patch.setattr(steps, "fence_all", fence_all)
+    patch.setattr(steps, "arm_messages", arm_messages)
 
 
 def arms_without_looking(patch: Patch) -> None:
@@ -225,6 +251,9 @@ MUTANTS = [
     Mutant("500 treated as not sent", server_errors_are_no, mood=PROXY),
     Mutant("reaping armed attempts", reaps_armed, mood=DROWSY | {"the answer is on its way": 0.3}),
     Mutant("arming without the fence", arms_without_fence, mood=DROWSY | {"with letters claimed": 0.2}),
+    Mutant("arming several requests without the fence", arms_several_without_fence,
+           mood=DROWSY | {"with letters claimed": 0.3, "hear": 0.5, "apply": 0.5, "leave": 0, "takes it": 30,
+                         "requests at once": 8, "plan": 4}),
     Mutant("arming without the suppression check", arms_without_looking, "after a stop",
            mood=FICKLE | {"with letters claimed": 0.2, "wake": 8}),
     Mutant("finish without the state condition", finishes_whatever_the_state, "accepted withdrawn",

@@ -47,6 +47,7 @@ USUAL = {"hold": MOODS, "resend": RESEND_MOODS, "recall": RECALL_MOODS}
 IDLE = dict.fromkeys(USUAL, ("plan", "minutes", "hear", "apply", "go on"))  # when nobody would find anything to do
 IDLE |= {"recall": ("plan", "a while", "call back", "call back", "call back", "go on")}
 AGAIN, FAILS, LOSES = "an event id comes again", "a call back fails", "a call back comes about, a proxy says 504"
+AT_ONCE = "requests at once"  # how many a worker makes, instead of one, three or six
 PLACES = ("with letters claimed", "with letters armed", "connecting", "the answer is on its way")
 DROWSY = {"wake": 4.0, "minutes": 8.0}  # who stands still wakes when others have gone on
 TEMPERS: tuple[dict[str, float], ...] = (  # what is rare in most walks is common in some
@@ -73,8 +74,8 @@ class Worker:
 @dataclass
 class World:
     """`chance` decides everything; `mood` lays down how likely some of it is: the weights of moves (MOODS) and of the
-    provider's answers (ANSWERS), the probability that a worker freezes at a place (PLACES), and those of AGAIN, FAILS
-    and LOSES."""
+    provider's answers (ANSWERS), the probability that a worker freezes at a place (PLACES), those of AGAIN, FAILS
+    and LOSES, and how many requests a worker makes at once (AT_ONCE)."""
 
     chance: Random
     stage: Stage | None = None
@@ -97,7 +98,8 @@ class World:
         self.ear = resend.Ear() if self.policy == "resend" else None
         self.ear_is_shut = False
         self.workers = self.workers or self.chance.choice([1, 2, 3])
-        self.channel.limits = replace(self.channel.limits, at_once=self.chance.choice([1, 1, 3]))
+        # from four on, small requests are armed several at a time
+        self.channel.limits = replace(self.channel.limits, at_once=self.chance.choice([1, 3, 6]))
         self.names = self.attempts = 0
         self.committed = False
         self._fall_into(self.mood)
@@ -111,6 +113,8 @@ class World:
         own |= {} if self.ear else self.chance.choice(TEMPERS)
         own |= mood
         self.places = {place: own.pop(place, 0.0) for place in PLACES}
+        if at_once := own.pop(AT_ONCE, 0):
+            self.channel.limits = replace(self.channel.limits, at_once=int(at_once))
         self.provider.repeats = own.pop(AGAIN, self.provider.repeats)
         self.provider.fails = own.pop(FAILS, self.provider.fails)
         self.provider.loses = own.pop(LOSES, self.provider.loses)
