@@ -154,7 +154,7 @@ def _kind(node: exp.Expr, columns: Mapping[str, Kind]) -> Kind:
         case exp.In():
             return _in(node, columns)
         case exp.Between():
-            _alike(node, columns, node.this, node.args["low"], node.args["high"])
+            _common_kind(node, columns, node.this, node.args["low"], node.args["high"])
             return Kind.CONDITION
         case exp.Like() | exp.ILike():
             return _like(node, columns)
@@ -165,13 +165,13 @@ def _kind(node: exp.Expr, columns: Mapping[str, Kind]) -> Kind:
             _all(Kind.TEXT, columns, node.this)
             return Kind.TEXT
         case exp.Coalesce():
-            return _alike(node, columns, node.this, *node.expressions)
+            return _common_kind(node, columns, node.this, *node.expressions)
         case exp.JSONExtractScalar():
             return _trait(node, columns)
         case exp.Cast():
             return _cast(node)
         case _ if type(node) in COMPARED:
-            _alike(node, columns, node.this, node.expression)
+            _common_kind(node, columns, node.this, node.expression)
             return Kind.CONDITION
         case _ if type(node) in COMPUTED:
             _all(Kind.NUMBER, columns, node.this, node.expression)
@@ -186,7 +186,7 @@ def _all(wanted: Kind, columns: Mapping[str, Kind], *parts: exp.Expr) -> None:
             raise Mismatch(f"{part.sql()} is a {kind} where a {wanted} is wanted{_mend(part, wanted)}")
 
 
-def _alike(node: exp.Expr, columns: Mapping[str, Kind], *parts: exp.Expr) -> Kind:
+def _common_kind(node: exp.Expr, columns: Mapping[str, Kind], *parts: exp.Expr) -> Kind:
     """All parts are text, or all are numbers; NULL goes with either. Returns which."""
     kinds = {part.sql(): _kind(part, columns) for part in parts}
     known = {kind for kind in kinds.values() if kind is not Kind.NULL}
@@ -227,7 +227,7 @@ def _in(node: exp.In, columns: Mapping[str, Kind]) -> Kind:
         raise Mismatch(f"{node.sql()}: write a list, {node.this.sql()} IN (…, …)")
     if any(isinstance(part, exp.Tuple | exp.Null) for part in (node.this, *node.expressions)):
         raise Mismatch(f"{node.sql()}: a list holds values only; NULL is asked with IS NULL")
-    _alike(node, columns, node.this, *node.expressions)
+    _common_kind(node, columns, node.this, *node.expressions)
     return Kind.CONDITION
 
 
