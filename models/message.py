@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     Index,
     Result,
-    RowMapping,
     Table,
     UniqueConstraint,
     bindparam,
@@ -144,32 +143,47 @@ def plain(result: Result[Any]) -> list[dict[str, Any]]:
     return [dict(zip(keys, row, strict=True)) for row in result.all()]  # all(): a loop would fetch them one by one
 
 
-def told_of(session: Session, ids: Iterable[int]) -> list[RowMapping]:
+class FeedbackMessage(NamedTuple):
+    """A message that events speak of, and what it came to as far as we knew."""
+
+    id: int
+    campaign: str
+    letter: str
+    address: str
+    contact_id: int | None
+    account_id: int | None
+    outcome: str | None
+    outcome_at: datetime | None
+
+
+class MessageOutcome(NamedTuple):
+    """What a message came to, and when for the first time: an event kind, or None for nothing yet."""
+
+    id: int
+    outcome: str | None
+    outcome_at: datetime | None
+
+
+def lock_for_feedback(session: Session, ids: Iterable[int]) -> list[FeedbackMessage]:
     """The messages that events speak of, locked in one order for everybody."""
     columns = (
-        Message.id,
-        Message.campaign,
-        Message.letter,
-        Message.address,
-        Message.contact_id,
-        Message.account_id,
-        Message.outcome,
-        Message.outcome_at,
-    )
+        Message.id, Message.campaign, Message.letter, Message.address, Message.contact_id, Message.account_id,
+        Message.outcome, Message.outcome_at,
+    )  # fmt: skip
     query = select(*map(col, columns)).where(col(Message.id).in_(sorted(ids))).order_by(col(Message.id))
-    return list(session.execute(query.with_for_update()).mappings())
+    return [FeedbackMessage._make(row) for row in session.execute(query.with_for_update())]
 
 
-def came_to(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Write down what messages came to. Rows: id, outcome, outcome_at."""
-    if rows:
+def save_outcomes(session: Session, outcomes: Sequence[MessageOutcome]) -> int:
+    """Write down what messages came to. Returns how many."""
+    if outcomes:
         session.connection().execute(
             update(TABLE)
             .where(TABLE.c.id == bindparam("b_id"))
             .values(outcome=bindparam("b_outcome"), outcome_at=bindparam("b_outcome_at", type_=Moment)),
-            [{f"b_{key}": value for key, value in row.items()} for row in rows],
+            [{"b_id": one.id, "b_outcome": one.outcome, "b_outcome_at": one.outcome_at} for one in outcomes],
         )
-    return len(rows)
+    return len(outcomes)
 
 
 TABLE: Table = Message.__table__  # type: ignore[attr-defined]

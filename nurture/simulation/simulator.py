@@ -14,12 +14,11 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
-from models.event import Kind
+from models.event import Kind, NewEvent
 from nurture.simulation import recipients, salespeople
 from nurture.simulation.inbox import ReceivedMail, SimulatedInbox
 from nurture.simulation.provider import SimulatedProvider
@@ -54,9 +53,7 @@ class Simulator:
     provider: SimulatedProvider
     web: httpx.Client
     set_clock: Callable[[datetime], None]
-    replies: list[dict[str, Any]] = field(
-        default_factory=list
-    )  # events of kind REPLIED; there is no endpoint for inbound mail
+    replies: list[NewEvent] = field(default_factory=list)  # of kind REPLIED; there is no endpoint for inbound mail
     _counts: Counter[str] = field(default_factory=Counter)
     _due: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
     _rows: dict[str, list[Sequence[str]]] = field(default_factory=lambda: {kind: [] for kind in FILES})
@@ -210,13 +207,13 @@ class Simulator:
             )
 
 
-def _reply(mail: ReceivedMail, who: SimulatedPerson, did: Reaction) -> dict[str, Any]:
-    """A reply as an event of kind REPLIED about our letter."""
-    return {
-        "key": f"reply-{mail.message_id}", "kind": Kind.REPLIED.value, "at": did.at, "received_at": did.at,
-        "address": who.address, "message_id": mail.message_id, "attempt_id": mail.attempt_id, "url": None,
-        "machine": False, "raw": json.dumps({"event": "reply", "text": did.detail}, ensure_ascii=False),
-    }  # fmt: skip
+def _reply(mail: ReceivedMail, who: SimulatedPerson, did: Reaction) -> NewEvent:
+    """A reply as it is kept: an event of kind REPLIED about our mail."""
+    return NewEvent(
+        key=f"reply-{mail.message_id}", kind=Kind.REPLIED.value, at=did.at, received_at=did.at, address=who.address,
+        message_id=mail.message_id, attempt_id=mail.attempt_id, provider_id=None, stop=None, database_name=None,
+        url=None, machine=False, raw=json.dumps({"event": "reply", "text": did.detail}, ensure_ascii=False),
+    )  # fmt: skip
 
 
 def _iso(moment: datetime) -> str:

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from models import account_pause as pauses
 from models.account_pause import NotedAbsence
 from models.queries.active_enrolments import Shard
-from nurture.rules.feedback.out_of_office import back
+from nurture.rules.feedback.out_of_office import letters_go_on_at
 from nurture.rules.planning.hours import zone_of
 from nurture.runtime import database
 from tasks.planning.enrolments import Planned, decide_all, enter
@@ -40,7 +40,7 @@ def note_absences(engine: Engine, now: datetime) -> int:
         NotedAbsence(
             reply.address,
             reply.at,
-            back(reply.detail, reply.at, zone_of(reply.country, reply.time_zone)),
+            letters_go_on_at(reply.detail, reply.at, zone_of(reply.country, reply.time_zone)),
             "is out of office",
             pauses.AUTOMATIC,
         )

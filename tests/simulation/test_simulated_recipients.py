@@ -8,10 +8,10 @@ from email.policy import SMTP
 
 import pytest
 
-from models.event import Kind
+from models.event import Kind, MessageEvent
 from models.handoff import Decision
 from nurture.channels.sendgrid.events import SIGNATURE, TIMESTAMP, genuine, public_keys, read_events
-from nurture.rules.feedback.reactions import NOT_A_FIT, NOT_NOW, Heard, machines
+from nurture.rules.feedback.reactions import NOT_A_FIT, NOT_NOW, machines
 from nurture.rules.planning.hours import is_business_day, zone_of
 from nurture.simulation import salespeople
 from nurture.simulation.inbox import ReceivedMail, read_mail
@@ -127,7 +127,9 @@ def test_a_scanner_is_found_out_by_our_own_rule_and_never_unsubscribes_anybody()
     found = 0
     for who, one in zip(people := crowd(400), fates(people), strict=True):
         heard = [
-            Heard(str(i), str(did.what), did.at, did.url) for i, did in enumerate(one) if isinstance(did.what, Kind)
+            MessageEvent(str(i), str(did.what), did.at, did.url)
+            for i, did in enumerate(one)
+            if isinstance(did.what, Kind)
         ]
         scanned = {str(i) for i, did in enumerate(one) if did.machine and did.what is Kind.CLICKED}
         people_clicks = {str(i) for i, did in enumerate(one) if not did.machine and did.what is Kind.CLICKED}
@@ -234,11 +236,11 @@ def test_posts_are_signed_untidy_and_complete() -> None:
             rows += read_events(body, NOW)
             posts += 1
     assert posts > 2
-    heard = Counter((row["message_id"], row["kind"], int(row["at"].timestamp()), row["url"]) for row in rows)
+    heard = Counter((row.message_id, row.kind, int(row.at.timestamp()), row.url) for row in rows)
     assert set(heard) == {(i, what.value, at, url) for i, what, at, url in sent}
     assert len(rows) > len(heard)  # some were told twice …
-    assert len({row["key"] for row in rows}) == len(heard)  # … and are the same event to us
-    moments = [row["at"] for row in rows]
+    assert len({row.key for row in rows}) == len(heard)  # … and are the same event to us
+    moments = [row.at for row in rows]
     assert moments != sorted(moments)
 
 

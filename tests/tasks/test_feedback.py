@@ -12,11 +12,11 @@ from sqlalchemy import Engine, insert, select, update
 
 from models import Account, Activity, Address, Attempt, Enrolment, Event, Message, Suppression, event
 from models.address import SuppressedBy
-from models.event import Kind
+from models.event import Kind, MessageEvent, NewEvent
 from models.queries import letter_stops
 from models.queries.suppression import resubscribe, suppress
 from nurture.channels.sendgrid.events import read_events
-from nurture.rules.feedback.reactions import OUTCOMES, Heard, machine_agent, machines, outcome
+from nurture.rules.feedback.reactions import OUTCOMES, machine_agent, machines, outcome
 from nurture.rules.reasons import SUPPRESSED, Reason
 from nurture.runtime import database
 from tasks.feedback import Applied, apply
@@ -47,7 +47,7 @@ def count(engine: Engine, table: Any) -> int:
 
 
 @pytest.fixture
-def house(engine: Engine, now: datetime) -> Engine:
+def settled(engine: Engine, now: datetime) -> Engine:
     settle_in(engine, now)
     return engine
 
@@ -55,121 +55,121 @@ def house(engine: Engine, now: datetime) -> Engine:
 # --- one event at a time ---------------------------------------------------------------------------------------------
 
 
-def test_one_recipients_event_proves_the_whole_request(house: Engine, now: datetime) -> None:
-    done = hear(house, now, told("processed", 2, now))
+def test_one_recipients_event_proves_the_whole_request(settled: Engine, now: datetime) -> None:
+    done = hear(settled, now, told("processed", 2, now))
     assert done.proven == 1
-    assert row(house, Attempt, id=ATTEMPT)["state"] == "accepted"
-    assert [row(house, Message, id=i)["state"] for i in (1, 2, 3)] == ["accepted"] * 3
-    assert row(house, Message, id=2)["outcome"] is None  # taken, but nothing has come of it yet
+    assert row(settled, Attempt, id=ATTEMPT)["state"] == "accepted"
+    assert [row(settled, Message, id=i)["state"] for i in (1, 2, 3)] == ["accepted"] * 3
+    assert row(settled, Message, id=2)["outcome"] is None  # taken, but nothing has come of it yet
 
 
-def test_a_read_letter_becomes_an_activity_of_its_reader(house: Engine, now: datetime) -> None:
-    hear(house, now, told("delivered", 1, now), told("open", 1, now + timedelta(hours=2)))
-    seen = row(house, Activity)
+def test_a_read_letter_becomes_an_activity_of_its_reader(settled: Engine, now: datetime) -> None:
+    hear(settled, now, told("delivered", 1, now), told("open", 1, now + timedelta(hours=2)))
+    seen = row(settled, Activity)
     assert (seen["kind"], seen["contact_id"], seen["account_id"], seen["campaign"], seen["detail"]) == (
         "email_open", 1, 1, "pumps", "why-now")  # fmt: skip
-    assert row(house, Message, id=1)["outcome"] == "opened"
-    assert row(house, Message, id=1)["outcome_at"] == now + timedelta(hours=2)
+    assert row(settled, Message, id=1)["outcome"] == "opened"
+    assert row(settled, Message, id=1)["outcome_at"] == now + timedelta(hours=2)
 
 
-def test_a_privacy_proxy_reads_nothing(house: Engine, now: datetime) -> None:
-    hear(house, now, told("delivered", 1, now), told("open", 1, now, sg_machine_open=True))
-    assert count(house, Activity) == 0
-    assert row(house, Message, id=1)["outcome"] == "delivered"
-    assert row(house, Event, kind="opened")["machine"]  # kept all the same
+def test_a_privacy_proxy_reads_nothing(settled: Engine, now: datetime) -> None:
+    hear(settled, now, told("delivered", 1, now), told("open", 1, now, sg_machine_open=True))
+    assert count(settled, Activity) == 0
+    assert row(settled, Message, id=1)["outcome"] == "delivered"
+    assert row(settled, Event, kind="opened")["machine"]  # kept all the same
 
 
-def test_a_click_becomes_a_scanners_when_the_delivery_is_heard_of_late(house: Engine, now: datetime) -> None:
-    hear(house, now, told("click", 1, now + timedelta(seconds=3), url="https://foo.example/roi"))
-    assert count(house, Activity) == 1  # as far as we know then, somebody clicked
-    hear(house, now, told("delivered", 1, now))
-    assert count(house, Activity) == 0
-    assert row(house, Message, id=1)["outcome"] == "delivered"
-    assert row(house, Event, kind="clicked")["machine"]
+def test_a_click_becomes_a_scanners_when_the_delivery_is_heard_of_late(settled: Engine, now: datetime) -> None:
+    hear(settled, now, told("click", 1, now + timedelta(seconds=3), url="https://foo.example/roi"))
+    assert count(settled, Activity) == 1  # as far as we know then, somebody clicked
+    hear(settled, now, told("delivered", 1, now))
+    assert count(settled, Activity) == 0
+    assert row(settled, Message, id=1)["outcome"] == "delivered"
+    assert row(settled, Event, kind="clicked")["machine"]
 
 
-def test_an_unsubscribe_suppresses_the_address_and_skips_what_waits(house: Engine, now: datetime) -> None:
-    done = hear(house, now, told("unsubscribe", 1, now))
+def test_an_unsubscribe_suppresses_the_address_and_skips_what_waits(settled: Engine, now: datetime) -> None:
+    done = hear(settled, now, told("unsubscribe", 1, now))
     assert done.suppressed == 1
-    assert row(house, Address, address=ZOE)["suppressed_why"] == "unsubscribe"
-    assert row(house, Suppression)["campaign"] == "pumps"
-    waiting = row(house, Message, id=11)
+    assert row(settled, Address, address=ZOE)["suppressed_why"] == "unsubscribe"
+    assert row(settled, Suppression)["campaign"] == "pumps"
+    waiting = row(settled, Message, id=11)
     assert (waiting["state"], waiting["reason"]) == ("skipped", Reason.UNSUBSCRIBED)
-    assert row(house, Message, id=12)["state"] == "waiting"  # her colleague has said nothing
-    assert row(house, Message, id=1)["state"] == "accepted"  # never taken back
+    assert row(settled, Message, id=12)["state"] == "waiting"  # her colleague has said nothing
+    assert row(settled, Message, id=1)["state"] == "accepted"  # never taken back
 
 
-def test_a_bounce_long_after_delivery_has_no_ids_and_counts_by_its_address(house: Engine, now: datetime) -> None:
+def test_a_bounce_long_after_delivery_has_no_ids_and_counts_by_its_address(settled: Engine, now: datetime) -> None:
     hear(
-        house,
+        settled,
         now,
         told("bounce", None, now, email="ZOE@Foo.Example", type="bounce"),
         told("bounce", None, now, email=NOBODY),
     )
-    assert row(house, Address, address=ZOE)["suppressed_why"] == "bounce"
-    assert row(house, Address, address=NOBODY)["suppressed_why"] == "bounce"  # whom we never wrote to
-    assert row(house, Message, id=11)["reason"] == Reason.BOUNCED
+    assert row(settled, Address, address=ZOE)["suppressed_why"] == "bounce"
+    assert row(settled, Address, address=NOBODY)["suppressed_why"] == "bounce"  # whom we never wrote to
+    assert row(settled, Message, id=11)["reason"] == Reason.BOUNCED
 
 
-def test_a_full_mailbox_is_no_reason_to_give_up_the_address(house: Engine, now: datetime) -> None:
-    hear(house, now, told("bounce", 1, now, type="blocked"))
-    assert row(house, Address, address=ZOE)["suppressed_at"] is None
-    assert row(house, Message, id=1)["outcome"] == "blocked"
+def test_a_full_mailbox_is_no_reason_to_give_up_the_address(settled: Engine, now: datetime) -> None:
+    hear(settled, now, told("bounce", 1, now, type="blocked"))
+    assert row(settled, Address, address=ZOE)["suppressed_at"] is None
+    assert row(settled, Message, id=1)["outcome"] == "blocked"
 
 
-def test_a_reply_stops_the_whole_account_but_not_the_mail_to_sales(house: Engine, now: datetime) -> None:
-    with database.writing(house) as session:
+def test_a_reply_stops_the_whole_account_but_not_the_mail_to_sales(settled: Engine, now: datetime) -> None:
+    with database.writing(settled) as session:
         event.keep(session, [reply(1, now)])
-    assert apply(house, now).stopped == 1
-    assert row(house, Account, id=1)["stopped_why"] == "reply"
-    assert row(house, Account, id=1)["stopped_at"] == now
+    assert apply(settled, now).stopped == 1
+    assert row(settled, Account, id=1)["stopped_why"] == "reply"
+    assert row(settled, Account, id=1)["stopped_at"] == now
     for waiting in (11, 12):
-        assert row(house, Message, id=waiting)["reason"] == Reason.ACCOUNT_STOPPED
+        assert row(settled, Message, id=waiting)["reason"] == Reason.ACCOUNT_STOPPED
     for contact in (1, 2):
-        left = row(house, Enrolment, contact_id=contact)
+        left = row(settled, Enrolment, contact_id=contact)
         assert (left["state"], left["why"], left["ended_at"]) == ("exited", Reason.ACCOUNT_STOPPED, now)
-    assert row(house, Message, id=13)["state"] == "waiting"  # Ivan works elsewhere
-    assert row(house, Message, id=21)["state"] == "waiting"
-    assert row(house, Activity)["kind"] == "reply"
+    assert row(settled, Message, id=13)["state"] == "waiting"  # Ivan works elsewhere
+    assert row(settled, Message, id=21)["state"] == "waiting"
+    assert row(settled, Activity)["kind"] == "reply"
 
 
-def test_a_reply_of_somebody_without_an_account_stops_only_them(house: Engine, now: datetime) -> None:
-    with database.writing(house) as session:
+def test_a_reply_of_somebody_without_an_account_stops_only_them(settled: Engine, now: datetime) -> None:
+    with database.writing(settled) as session:
         event.keep(session, [reply(3, now)])
-    apply(house, now)
-    assert row(house, Message, id=13)["reason"] == Reason.ACCOUNT_STOPPED
-    assert row(house, Enrolment, contact_id=3)["state"] == "exited"
-    assert [row(house, Message, id=i)["state"] for i in (11, 12)] == ["waiting", "waiting"]
+    apply(settled, now)
+    assert row(settled, Message, id=13)["reason"] == Reason.ACCOUNT_STOPPED
+    assert row(settled, Enrolment, contact_id=3)["state"] == "exited"
+    assert [row(settled, Message, id=i)["state"] for i in (11, 12)] == ["waiting", "waiting"]
 
 
-def test_a_booked_meeting_stops_the_account_too(house: Engine, now: datetime) -> None:
-    with database.writing(house) as session:
+def test_a_booked_meeting_stops_the_account_too(settled: Engine, now: datetime) -> None:
+    with database.writing(settled) as session:
         met = {"contact_id": 1, "account_id": 1, "kind": "meeting"}
         session.execute(insert(Activity), [{**met, "dedupe": i, "at": now - timedelta(days=i)} for i in (1, 3)])
-    assert apply(house, now).stopped == 1
-    assert row(house, Account, id=1)["stopped_why"] == "meeting_booked"
-    assert row(house, Account, id=1)["stopped_at"] == now - timedelta(days=3)
-    assert apply(house, now) == Applied()
+    assert apply(settled, now).stopped == 1
+    assert row(settled, Account, id=1)["stopped_why"] == "meeting_booked"
+    assert row(settled, Account, id=1)["stopped_at"] == now - timedelta(days=3)
+    assert apply(settled, now) == Applied()
 
 
-def test_what_a_salesperson_does_with_our_mail_is_no_leads_activity(house: Engine, now: datetime) -> None:
-    with database.writing(house) as session:
+def test_what_a_salesperson_does_with_our_mail_is_no_leads_activity(settled: Engine, now: datetime) -> None:
+    with database.writing(settled) as session:
         event.keep(session, [reply(21, now)])
     hear(
-        house,
+        settled,
         now,
         told("delivered", 21, now),
         told("click", 21, now + timedelta(hours=1), url="https://seller.example/h"),
     )
-    assert count(house, Activity) == 0
-    assert row(house, Account, id=1)["stopped_at"] is None
-    assert row(house, Message, id=21)["outcome"] == "replied"
+    assert count(settled, Activity) == 0
+    assert row(settled, Account, id=1)["stopped_at"] is None
+    assert row(settled, Message, id=21)["outcome"] == "replied"
 
 
-def test_events_about_messages_we_do_not_know_are_kept_and_do_nothing(house: Engine, now: datetime) -> None:
-    done = hear(house, now, told("open", 999, now), told("group_dance", 1, now), {"event": None}, {})
+def test_events_about_messages_we_do_not_know_are_kept_and_do_nothing(settled: Engine, now: datetime) -> None:
+    done = hear(settled, now, told("open", 999, now), told("group_dance", 1, now), {"event": None}, {})
     assert (done.events, done.activities, done.outcomes) == (4, 0, 0)
-    assert count(house, Event) == 4
+    assert count(settled, Event) == 4
 
 
 # --- any order, any number of times ----------------------------------------------------------------------------------
@@ -177,26 +177,26 @@ def test_events_about_messages_we_do_not_know_are_kept_and_do_nothing(house: Eng
 
 @given(seed=st.integers(0, 10**6))
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-def test_any_order_any_repetition_any_split_one_result(seed: int, house: Engine, now: datetime) -> None:
+def test_any_order_any_repetition_any_split_one_result(seed: int, settled: Engine, now: datetime) -> None:
     draw = random.Random(seed)
     heard = read_events(orjson.dumps(some_events(draw, now)), now)
     heard += [reply(m, now + timedelta(seconds=draw.randrange(90))) for m in (1, 2, 3, 21) if draw.random() < 0.4]
     results = []
     for way in range(3):
-        clean(house, now)
+        clean(settled, now)
         if way == 0:
-            tell(house, now, heard)
+            tell(settled, now, heard)
         else:
             again = heard * (1 + way) if way == 2 else list(heard)
             draw.shuffle(again)
             while again:
                 n = draw.randint(1, 9)
-                tell(house, now, again[:n])
+                tell(settled, now, again[:n])
                 again = again[n:]
-            with database.writing(house) as session:  # and all of it once more, as after a restore
+            with database.writing(settled) as session:  # and all of it once more, as after a restore
                 session.execute(update(Event).values(applied_at=None))
-            apply(house, now)
-        results.append(dump(house, but=("id", "applied_at")))
+            apply(settled, now)
+        results.append(dump(settled, but=("id", "applied_at")))
     assert results[0] == results[1] == results[2]
 
 
@@ -223,15 +223,16 @@ def some_events(draw: random.Random, now: datetime) -> list[dict[str, Any]]:
     return events
 
 
-def reply(message: int, at: datetime) -> dict[str, Any]:
-    return {"key": f"reply-{message}-{at}", "kind": Kind.REPLIED.value, "at": at, "received_at": at, "address": None,
-            "message_id": message, "attempt_id": None, "url": None, "machine": False, "provider_id": None, "stop": None,
-            "database_name": None, "raw": "{}"}  # fmt: skip
+def reply(message: int, at: datetime) -> NewEvent:
+    return NewEvent(
+        key=f"reply-{message}-{at}", kind=Kind.REPLIED.value, at=at, received_at=at, address=None, message_id=message,
+        attempt_id=None, provider_id=None, stop=None, database_name=None, url=None, machine=False, raw="{}",
+    )  # fmt: skip
 
 
-def tell(engine: Engine, now: datetime, rows: list[dict[str, Any]]) -> None:
+def tell(engine: Engine, now: datetime, events: list[NewEvent]) -> None:
     with database.writing(engine) as session:
-        event.keep(session, rows)
+        event.keep(session, events)
     apply(engine, now)
 
 
@@ -244,68 +245,68 @@ def clean(engine: Engine, now: datetime) -> None:
     settle_in(engine, now)
 
 
-def test_the_earliest_word_counts_whenever_it_is_heard(house: Engine, now: datetime) -> None:
-    hear(house, now, told("bounce", 1, now + timedelta(hours=3)))
-    hear(house, now, told("spamreport", 1, now + timedelta(hours=1)))
-    assert row(house, Address, address=ZOE)["suppressed_why"] == "complaint"
-    assert row(house, Message, id=11)["reason"] == Reason.COMPLAINED
+def test_the_earliest_word_counts_whenever_it_is_heard(settled: Engine, now: datetime) -> None:
+    hear(settled, now, told("bounce", 1, now + timedelta(hours=3)))
+    hear(settled, now, told("spamreport", 1, now + timedelta(hours=1)))
+    assert row(settled, Address, address=ZOE)["suppressed_why"] == "complaint"
+    assert row(settled, Message, id=11)["reason"] == Reason.COMPLAINED
 
 
-def test_of_two_replies_the_earlier_one_stopped_the_account(house: Engine, now: datetime) -> None:
+def test_of_two_replies_the_earlier_one_stopped_the_account(settled: Engine, now: datetime) -> None:
     for hours in (3, 1, 2):
-        tell(house, now, [reply(1, now + timedelta(hours=hours))])
-    assert row(house, Account, id=1)["stopped_at"] == now + timedelta(hours=1)
-    assert row(house, Enrolment, contact_id=2)["ended_at"] == now + timedelta(hours=1)
+        tell(settled, now, [reply(1, now + timedelta(hours=hours))])
+    assert row(settled, Account, id=1)["stopped_at"] == now + timedelta(hours=1)
+    assert row(settled, Enrolment, contact_id=2)["ended_at"] == now + timedelta(hours=1)
 
 
 @pytest.mark.parametrize(("unsubscribed", "reason"), [(1, Reason.UNSUBSCRIBED), (3, Reason.ACCOUNT_STOPPED)])
 def test_of_an_unsubscribe_and_a_reply_the_earlier_one_is_the_reason(
-    house: Engine, now: datetime, unsubscribed: int, reason: Reason
+    settled: Engine, now: datetime, unsubscribed: int, reason: Reason
 ) -> None:
-    tell(house, now, [reply(2, now + timedelta(hours=2))])
-    hear(house, now, told("unsubscribe", 1, now + timedelta(hours=unsubscribed)))
-    assert row(house, Message, id=11)["reason"] == reason
+    tell(settled, now, [reply(2, now + timedelta(hours=2))])
+    hear(settled, now, told("unsubscribe", 1, now + timedelta(hours=unsubscribed)))
+    assert row(settled, Message, id=11)["reason"] == reason
 
 
 # --- stops, and one that is taken back -------------------------------------------------------------------------------
 
 
-def test_only_an_unsubscribe_can_be_taken_back(house: Engine, now: datetime) -> None:
+def test_only_an_unsubscribe_can_be_taken_back(settled: Engine, now: datetime) -> None:
     for address, whys in ((ZOE, ["unsubscribe"]), (RUTH, ["unsubscribe", "complaint"]), (IVAN, ["bounce"])):
-        with database.writing(house) as session:
+        with database.writing(settled) as session:
             for why in whys:
                 assert suppress(session, [address], why, "test", now) == (why == whys[0])
     later = now + timedelta(minutes=1)
-    with database.writing(house) as session:
+    with database.writing(settled) as session:
         assert [resubscribe(session, a, "test", later) for a in (ZOE, RUTH, IVAN, NOBODY)] == [
             True,
             False,
             False,
             False,
         ]
-    assert row(house, Address, address=ZOE)["suppressed_at"] is None
-    assert row(house, Address, address=RUTH)["suppressed_why"] == "complaint"
-    assert row(house, Address, address=IVAN)["suppressed_why"] == "bounce"
-    hear(house, later, told("unsubscribe", 1, now - timedelta(hours=1)))  # an old one, told late
-    assert row(house, Address, address=ZOE)["suppressed_at"] is None
-    hear(house, later, told("unsubscribe", 1, later + timedelta(hours=1)))
-    assert row(house, Address, address=ZOE)["suppressed_why"] == "unsubscribe"
+    assert row(settled, Address, address=ZOE)["suppressed_at"] is None
+    assert row(settled, Address, address=RUTH)["suppressed_why"] == "complaint"
+    assert row(settled, Address, address=IVAN)["suppressed_why"] == "bounce"
+    hear(settled, later, told("unsubscribe", 1, now - timedelta(hours=1)))  # an old one, told late
+    assert row(settled, Address, address=ZOE)["suppressed_at"] is None
+    hear(settled, later, told("unsubscribe", 1, later + timedelta(hours=1)))
+    assert row(settled, Address, address=ZOE)["suppressed_why"] == "unsubscribe"
 
 
-def test_taking_it_back_in_the_same_moment_counts_as_after(house: Engine, now: datetime) -> None:
-    with database.writing(house) as session:
+def test_taking_it_back_in_the_same_moment_counts_as_after(settled: Engine, now: datetime) -> None:
+    with database.writing(settled) as session:
         suppress(session, [ZOE], SuppressedBy.UNSUBSCRIBE, "test", now)
         assert resubscribe(session, ZOE, "test", now)
 
 
-def test_a_letter_whose_time_was_over_keeps_its_old_reason(house: Engine, now: datetime) -> None:
-    with database.writing(house) as session:
+def test_a_letter_whose_time_was_over_keeps_its_old_reason(settled: Engine, now: datetime) -> None:
+    with database.writing(settled) as session:
         suppress(session, [ZOE], SuppressedBy.UNSUBSCRIBE, "test", now)
-    with database.writing(house) as session:
+    with database.writing(settled) as session:
         resubscribe(session, ZOE, "test", now + timedelta(days=1))
-    with database.writing(house) as session:
+    with database.writing(settled) as session:
         suppress(session, [ZOE], SuppressedBy.BOUNCE, "test", now + timedelta(days=90))
-    assert row(house, Message, id=11)["reason"] == Reason.UNSUBSCRIBED
+    assert row(settled, Message, id=11)["reason"] == Reason.UNSUBSCRIBED
 
 
 def test_the_reasons_of_the_tables_are_the_reasons_of_the_rules() -> None:
@@ -319,8 +320,8 @@ def test_the_reasons_of_the_tables_are_the_reasons_of_the_rules() -> None:
 # --- the rules alone -------------------------------------------------------------------------------------------------
 
 
-def heard(kind: Kind, at: datetime, url: str | None = None, machine: bool = False) -> Heard:
-    return Heard(f"{kind}-{at}-{url}", kind, at, url, machine)
+def heard(kind: Kind, at: datetime, url: str | None = None, machine: bool = False) -> MessageEvent:
+    return MessageEvent(f"{kind}-{at}-{url}", kind, at, url, machine)
 
 
 def test_all_links_at_once_is_a_scanner_and_one_after_the_other_is_a_reader(now: datetime) -> None:
@@ -368,31 +369,31 @@ def test_the_furthest_a_letter_came_is_its_outcome(now: datetime) -> None:
 # --- what the provider says without our ids, and what its own lists say ----------------------------------------------
 
 
-def test_an_event_that_only_names_the_providers_own_id_finds_its_letter(house: Engine, now: datetime) -> None:
+def test_an_event_that_only_names_the_providers_own_id_finds_its_letter(settled: Engine, now: datetime) -> None:
     """Custom args may be missing; the request's X-Message-Id begins the letter's name, with dots in it or not."""
-    with database.writing(house) as session:
+    with database.writing(settled) as session:
         session.execute(update(Attempt).values(provider_id="14c5.dfd"))
     done = hear(
-        house, now, told("delivered", None, now, email=RUTH.upper(), sg_message_id="14c5.dfd.filter0001.16648.0")
+        settled, now, told("delivered", None, now, email=RUTH.upper(), sg_message_id="14c5.dfd.filter0001.16648.0")
     )
     assert (done.proven, done.outcomes) == (1, 1)
-    assert [row(house, Message, id=i)["outcome"] for i in (1, 2, 3)] == [None, "delivered", None]
-    assert [row(house, Message, id=i)["state"] for i in (1, 2, 3)] == ["accepted"] * 3
+    assert [row(settled, Message, id=i)["outcome"] for i in (1, 2, 3)] == [None, "delivered", None]
+    assert [row(settled, Message, id=i)["state"] for i in (1, 2, 3)] == ["accepted"] * 3
 
 
-def test_an_event_that_is_faster_than_the_answer_waits_for_it(house: Engine, now: datetime) -> None:
+def test_an_event_that_is_faster_than_the_answer_waits_for_it(settled: Engine, now: datetime) -> None:
     early = told("delivered", None, now, email=ZOE, sg_message_id="mid.1.0")
-    assert hear(house, now, early).proven == 0
-    with database.writing(house) as session:
+    assert hear(settled, now, early).proven == 0
+    with database.writing(settled) as session:
         session.execute(update(Attempt).values(provider_id="mid"))
-    assert apply(house, now + timedelta(minutes=5)).proven == 1
-    assert apply(house, now + timedelta(minutes=6)).events == 0
+    assert apply(settled, now + timedelta(minutes=5)).proven == 1
+    assert apply(settled, now + timedelta(minutes=6)).events == 0
 
 
-def test_a_letter_of_another_programs_is_looked_at_for_ten_minutes(house: Engine, now: datetime) -> None:
+def test_a_letter_of_another_programs_is_looked_at_for_ten_minutes(settled: Engine, now: datetime) -> None:
     """All programs of one SendGrid account are told together."""
-    hear(house, now, told("delivered", None, now, email="x@y.example", sg_message_id="strange.1.0"))
-    assert [apply(house, now + timedelta(minutes=m)).events for m in (5, 10, 15)] == [1, 1, 0]
+    hear(settled, now, told("delivered", None, now, email="x@y.example", sg_message_id="strange.1.0"))
+    assert [apply(settled, now + timedelta(minutes=m)).events for m in (5, 10, 15)] == [1, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -403,9 +404,9 @@ def test_a_letter_of_another_programs_is_looked_at_for_ten_minutes(house: Engine
         ("Recipient List over Package Quota", None), (None, None),
     ],
 )  # fmt: skip
-def test_whom_the_provider_would_not_write_to_we_do_not_either(house: Engine, now: datetime, reason, why) -> None:
-    done = hear(house, now, told("dropped", 1, now, reason=reason))
-    assert (done.suppressed, row(house, Address, address=ZOE)["suppressed_why"]) == (int(why is not None), why)
-    assert row(house, Message, id=1)["outcome"] == "dropped"
+def test_whom_the_provider_would_not_write_to_we_do_not_either(settled: Engine, now: datetime, reason, why) -> None:
+    done = hear(settled, now, told("dropped", 1, now, reason=reason))
+    assert (done.suppressed, row(settled, Address, address=ZOE)["suppressed_why"]) == (int(why is not None), why)
+    assert row(settled, Message, id=1)["outcome"] == "dropped"
     if why:
-        assert "own list" in row(house, Suppression, address=ZOE)["heard_from"]
+        assert "own list" in row(settled, Suppression, address=ZOE)["heard_from"]

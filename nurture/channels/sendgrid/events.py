@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from models.address import SuppressedBy
-from models.event import Kind
+from models.event import Kind, NewEvent
 from nurture.rules.feedback.reactions import machine_agent
 from nurture.rules.intake.addresses import normalise
 
@@ -93,9 +93,9 @@ def _signed(key: ec.EllipticCurvePublicKey, der: bytes, said: bytes) -> bool:
     return True
 
 
-def read_events(body: bytes, received_at: datetime) -> list[dict[str, Any]]:
-    """The rows of one post. Nothing is dropped: what has no word of ours is kept as UNKNOWN, with its raw text."""
-    return [_row(event, received_at) for event in _objects(body)]
+def read_events(body: bytes, received_at: datetime) -> list[NewEvent]:
+    """The events of one post. Nothing is dropped: what has no word of ours is kept as UNKNOWN, with its raw text."""
+    return [_new_event(event, received_at) for event in _objects(body)]
 
 
 def _objects(body: bytes) -> Iterable[dict[str, Any]]:
@@ -111,28 +111,31 @@ def _objects(body: bytes) -> Iterable[dict[str, Any]]:
     return told
 
 
-def _row(event: dict[str, Any], received_at: datetime) -> dict[str, Any]:
+def _new_event(event: dict[str, Any], received_at: datetime) -> NewEvent:
     kind = KINDS.get(_text(event.get("event")) or "", Kind.UNKNOWN)
     if kind is Kind.BOUNCED and event.get("type") == "blocked":
         kind = Kind.BLOCKED
     attempt_id = _text(event.get("nt_attempt"))
     reason = (_text(event.get("reason")) or "").strip().lower() if kind is Kind.DROPPED else ""
-    return {
-        "key": _key(event, kind),
-        "kind": kind.value,
-        "at": _moment(event.get("timestamp")) or received_at,
-        "received_at": received_at,
-        "address": normalise(_text(event.get("email")) or ""),
-        "message_id": _number(event.get("nt_message")),
-        "attempt_id": attempt_id,
-        "provider_id": None if attempt_id else _text(event.get("sg_message_id")),
-        "stop": DROPS.get(reason),
-        "database_name": _text(event.get("nt_epoch")),
-        "url": _text(event.get("url")),
-        "machine": kind in (Kind.OPENED, Kind.CLICKED)
-        and (_true(event.get("sg_machine_open")) or machine_agent(_text(event.get("useragent")))),
-        "raw": _dump(event),
-    }
+    return NewEvent(
+        key=_key(event, kind),
+        kind=kind.value,
+        at=_moment(event.get("timestamp")) or received_at,
+        received_at=received_at,
+        address=normalise(_text(event.get("email")) or ""),
+        message_id=_number(event.get("nt_message")),
+        attempt_id=attempt_id,
+        provider_id=None if attempt_id else _text(event.get("sg_message_id")),
+        stop=DROPS.get(reason),
+        database_name=_text(event.get("nt_epoch")),
+        url=_text(event.get("url")),
+        machine=kind in (Kind.OPENED, Kind.CLICKED) and _by_machine(event),
+        raw=_dump(event),
+    )
+
+
+def _by_machine(event: dict[str, Any]) -> bool:
+    return _true(event.get("sg_machine_open")) or machine_agent(_text(event.get("useragent")))
 
 
 def _key(event: dict[str, Any], kind: Kind) -> str:

@@ -1,4 +1,4 @@
-"""Away: until when does an automatic reply say that somebody is out of office?"""
+"""Out of office: until when does an automatic reply say that somebody is out of office?"""
 
 import re
 from datetime import date, datetime, time, timedelta
@@ -67,7 +67,7 @@ def dates_in(text: str, today: date) -> list[date]:
     return [day for _, day in sorted(found)]
 
 
-def back(text: str | None, said_at: datetime, zone: ZoneInfo) -> datetime:
+def letters_go_on_at(text: str | None, said_at: datetime, zone: ZoneInfo) -> datetime:
     """When letters may go on: the morning of the last day that the reply names, or a week later if it names none.
 
     "From 3 to 16 March" and "until 16 March" both mean 16 March. Days that are over, or more than a year away, are not

@@ -6,11 +6,10 @@ All answers depend on what happened, never on the order in which we heard of it.
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from models.address import SuppressedBy
-from models.event import Kind
+from models.event import Kind, MessageEvent
 
 OUTCOMES = (  # what a message came to: the furthest of these. Whoever opened had it delivered, whatever came back
     Kind.BLOCKED,
@@ -59,30 +58,19 @@ _SCANNERS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """One event of a message, as far as this rule reads it."""
-
-    key: str
-    kind: str
-    at: datetime
-    url: str | None = None
-    machine: bool = False  # the provider said so, or its user agent did
-
-
 def machine_agent(user_agent: str | None) -> bool:
     """Does this browser name itself as a scanner, a proxy or a script?"""
     return bool(user_agent and _SCANNERS.search(user_agent))
 
 
-def machines(history: Sequence[Heard]) -> set[str]:
+def machines(history: Sequence[MessageEvent]) -> set[str]:
     """Which opens and clicks of one message were no person: the keys of those events.
 
     The more we hear, the more may turn out to be machines; never the other way round.
     """
-    delivered = [h.at for h in history if h.kind == Kind.DELIVERED]
-    clicks = [h for h in history if h.kind == Kind.CLICKED]
-    found = {h.key for h in history if h.machine}
+    delivered = [event.at for event in history if event.kind == Kind.DELIVERED]
+    clicks = [event for event in history if event.kind == Kind.CLICKED]
+    found = {event.key for event in history if event.machine}
     for click in clicks:
         too_soon = any(timedelta(0) <= click.at - at < TOO_SOON for at in delivered)
         at_once = any(abs(other.at - click.at) <= TOGETHER and other.url != click.url for other in clicks)
@@ -91,12 +79,12 @@ def machines(history: Sequence[Heard]) -> set[str]:
     return found
 
 
-def outcome(history: Sequence[Heard], machine: Collection[str]) -> tuple[str, datetime] | None:
+def outcome(history: Sequence[MessageEvent], machine: Collection[str]) -> tuple[str, datetime] | None:
     """What the message came to, and when for the first time. None: nothing yet."""
-    counted = [h for h in history if h.kind in _RANK and h.key not in machine]
+    counted = [event for event in history if event.kind in _RANK and event.key not in machine]
     if not counted:
         return None
-    best = max(counted, key=lambda h: (_RANK[h.kind], -h.at.timestamp()))
+    best = max(counted, key=lambda event: (_RANK[event.kind], -event.at.timestamp()))
     return best.kind, best.at
 
 
