@@ -8,7 +8,8 @@ from nurture.learning.estimators.calibration import choose_calibrator
 from nurture.learning.estimators.folds import forward_folds, rounds_of_folds
 from nurture.learning.estimators.log_odds import sigmoid
 from nurture.learning.estimators.recipe import Recipe, fit_recipe
-from nurture.learning.features.columns import learn_encoding, make_key, plan_features
+from nurture.learning.features.columns import plan_features
+from nurture.learning.features.encoding import learn_encoding, make_key
 from nurture.learning.features.interactions import find_interactions
 from nurture.learning.fit.evaluate import LEAST
 from nurture.learning.fit.partial_effects import replaced

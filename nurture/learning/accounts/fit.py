@@ -8,7 +8,7 @@ import polars as pl
 from sklearn.linear_model import LogisticRegression
 
 from nurture.learning.accounts.features import PARTS, AccountsThen
-from nurture.learning.accounts.model import AccountCard, AccountModel, NoAccountModel
+from nurture.learning.accounts.model import AccountModel, AccountModelCard, NoAccountModel
 from nurture.learning.estimators.calibration import choose_calibrator
 from nurture.learning.estimators.folds import Fold, forward_folds, shuffled_folds
 from nurture.learning.estimators.forest import few_threads
@@ -70,7 +70,7 @@ def learn_account_model(
             f"an opportunity from the others no better than chance (AUC {ranks:.2f} ± {2 * error:.2f})."
         )
     calibrator = choose_calibrator(tried.log_odds[seen], then.y[seen], tried.part[seen])
-    card: AccountCard = {
+    card: AccountModelCard = {
         "rows": len(then.y),
         "opened": int(then.y.sum()),
         "accounts": int(accounts.max()) + 1,

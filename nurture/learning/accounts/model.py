@@ -23,7 +23,7 @@ class RankingWithin(TypedDict):
     auc_error: float  # one standard error
 
 
-class AccountCard(TypedDict):
+class AccountModelCard(TypedDict):
     """What is known of how an account model came to be; plain data, kept with it."""
 
     rows: int  # accounts at points in time
@@ -57,7 +57,7 @@ class SavedAccountModel(TypedDict):
     rarer: float
     horizon: int
     calibration: SavedCalibrator
-    card: AccountCard
+    card: AccountModelCard
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class AccountModel:
     rarer: float
     horizon: int  # days
     calibrator: Calibrator
-    card: AccountCard
+    card: AccountModelCard
 
     @property
     def version(self) -> str:

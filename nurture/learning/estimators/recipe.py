@@ -7,7 +7,8 @@ import numpy as np
 from nurture.learning.estimators.forest import Forest, TreeSettings, fit_forest
 from nurture.learning.estimators.log_odds import level_shift
 from nurture.learning.estimators.scorecard import Scorecard, fit_scorecard
-from nurture.learning.features.columns import Encoding, FeatureReader, FeatureTable, Key, learn_encoding
+from nurture.learning.features.columns import FeatureReader, FeatureTable
+from nurture.learning.features.encoding import Encoding, Key, learn_encoding
 from nurture.learning.metrics import Floats, Ints
 from nurture.learning.training_data.examples import Examples
 

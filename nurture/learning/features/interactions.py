@@ -5,7 +5,8 @@ from itertools import combinations
 
 import numpy as np
 
-from nurture.learning.features.columns import MOST_LEVELS, FeatureReader, FeatureTable, Key, Part, make_key
+from nurture.learning.features.columns import MOST_LEVELS, FeatureReader, FeatureTable
+from nurture.learning.features.encoding import Key, Part, make_key
 from nurture.learning.metrics import Floats, Ints
 
 MOST_KEYS = 8

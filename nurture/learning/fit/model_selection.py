@@ -12,7 +12,8 @@ from nurture.learning.estimators.log_odds import blend, level_shift, sigmoid
 from nurture.learning.estimators.recipe import Recipe, fit_recipe
 from nurture.learning.estimators.scorecard import fit_scorecard
 from nurture.learning.features import interactions
-from nurture.learning.features.columns import CROSSFITS, FeatureReader, FeatureTable, Key, learn_encoding
+from nurture.learning.features.columns import FeatureReader, FeatureTable
+from nurture.learning.features.encoding import CROSSFITS, Key, learn_encoding
 from nurture.learning.metrics import Bools, Floats, Ints, auc, loss_gain, losses
 from nurture.learning.training_data.examples import Examples
 
@@ -24,7 +25,7 @@ WINDOW_LEAST = 50  # of each outcome among them
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ModelCandidate:
     """A way of learning that was tried, and how it did on unseen leads."""
 
     name: str
@@ -39,7 +40,7 @@ class Selection:
     recipe: Recipe
     calibrator: Calibrator
     log_odds: Floats  # shape (n,)
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[ModelCandidate, ...]
 
 
 class _Tried(NamedTuple):
@@ -230,10 +231,10 @@ class _Comparison:
         gain = loss_gain(self.y[judged], sigmoid(a[judged]), sigmoid(b[judged]))
         return gain.gain <= gain.error
 
-    def candidate(self, name: str, predictions: list[Floats]) -> Candidate:
+    def candidate(self, name: str, predictions: list[Floats]) -> ModelCandidate:
         """A name with its log loss and AUC."""
         mean, judged = self.together(predictions)
-        return Candidate(name, round(self.loss(predictions), 5), round(auc(self.y[judged], mean[judged]), 4))
+        return ModelCandidate(name, round(self.loss(predictions), 5), round(auc(self.y[judged], mean[judged]), 4))
 
     def keys(self, predictions: list[Floats]) -> tuple[Key, ...]:
         """Interactions that tell what these predictions missed."""

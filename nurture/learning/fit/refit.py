@@ -6,7 +6,8 @@ import polars as pl
 
 from nurture.learning.estimators.folds import shuffled_folds
 from nurture.learning.estimators.recipe import Recipe, fit_recipe
-from nurture.learning.features.columns import CROSSFITS, FeatureReader, FeatureTable, Key, make_key, plan_features
+from nurture.learning.features.columns import FeatureReader, FeatureTable, plan_features
+from nurture.learning.features.encoding import CROSSFITS, Key, make_key
 from nurture.learning.fit.model_selection import Selection
 from nurture.learning.fit.partial_effects import partial_effects, typical_of
 from nurture.learning.fit.scorer import Scorer

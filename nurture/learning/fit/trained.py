@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nurture.learning.fit.model_selection import Candidate
+from nurture.learning.fit.model_selection import ModelCandidate
 from nurture.learning.fit.scorer import Scorer
 from nurture.learning.leaks.find import LeakFinding
 from nurture.learning.metrics import Figures, Floats, Ints
@@ -48,5 +48,5 @@ class TrainedScorer:
     figures: Figures
     findings: tuple[LeakFinding, ...]
     unused: tuple[Column, ...]  # columns nothing can be learned from, each with its reason
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[ModelCandidate, ...]
     seconds: dict[str, float] = field(default_factory=dict)

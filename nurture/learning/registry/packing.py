@@ -10,7 +10,8 @@ from nurture.learning.estimators.calibration import Calibrator
 from nurture.learning.estimators.forest import Forest
 from nurture.learning.estimators.recipe import FittedModel, Recipe
 from nurture.learning.estimators.scorecard import Scorecard
-from nurture.learning.features.columns import Encoding, FeatureReader, Key, SavedReader
+from nurture.learning.features.columns import FeatureReader, SavedReader
+from nurture.learning.features.encoding import Encoding, Key
 from nurture.learning.fit.card import ModelCard
 from nurture.learning.fit.partial_effects import PartialEffects, TypicalLead
 from nurture.learning.fit.scorer import Scorer

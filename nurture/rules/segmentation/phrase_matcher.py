@@ -175,6 +175,7 @@ def _parts(known: set[str]) -> dict[str, list[tuple[str, bool]]]:
     return parts
 
 
+# rapidfuzz would measure a word against every lexeme; this index looks at a handful, and knows which may go on (a "*").
 def _slips(known: set[str]) -> dict[tuple[str, str, int], list[tuple[str, str]]]:
     """The long lexemes by first two letters, last and length: at the ends, a slip usually makes another right word."""
     slips: dict[tuple[str, str, int], list[tuple[str, str]]] = {}

@@ -54,7 +54,7 @@ class Job(NamedTuple):
     levels: tuple[int, ...]
 
 
-class Level(NamedTuple):
+class SeniorityLevel(NamedTuple):
     seniority: str
     confidence: float
     serves: bool = False  # somebody else: "assistant to the CEO"
@@ -181,15 +181,15 @@ def _reading(jobs: tuple[Job, ...], tables: TitleTables) -> TitleReading:
     )
 
 
-NO_LEVEL = Level("Professional", 0.0)
+NO_LEVEL = SeniorityLevel("Professional", 0.0)
 
 
-def _rank(level: Level) -> tuple[bool, int]:
+def _rank(level: SeniorityLevel) -> tuple[bool, int]:
     return level.confidence > 0, LEVELS.index(level.seniority)
 
 
 @lru_cache(maxsize=10_000)
-def _level(says: tuple[str, ...]) -> Level:
+def _level(says: tuple[str, ...]) -> SeniorityLevel:
     """The seniority of one job, from its levels and marks in order: ["assistant", "link", "Management"] -> Junior."""
     own = says[: says.index("reports")] if "reports" in says else says  # "chief of staff to the COO" is no COO
     if not {"assistant", "second", "serves"} & {*says} and any(one in LEVELS for one in own):
@@ -197,22 +197,24 @@ def _level(says: tuple[str, ...]) -> Level:
     top = max((one for one in says if one in LEVELS), key=LEVELS.index, default="")
     boss = top in ("Lead", "Director", "Management")
     if "serves" in says:
-        return Level("Junior", 0.8, serves=True)
+        return SeniorityLevel("Junior", 0.8, serves=True)
     helps = next((one for one in says if one in ("assistant", "second")), "")
     if helps and boss:
         after = next(iter(says[says.index(helps) + 1 :]), "")
         if after in ("Director", "Management") or (helps == "second" and after == "Lead"):
-            return Level(top, 0.7)  # "assistant director", "assistant plant manager": the second in command
-        return Level("Junior", 0.8, serves=True)
+            return SeniorityLevel(top, 0.7)  # "assistant director", "assistant plant manager": the second in command
+        return SeniorityLevel("Junior", 0.8, serves=True)
     if "learner" in says:
-        return Level("Junior", 0.95)
+        return SeniorityLevel("Junior", 0.95)
     if helps or ("Junior" in says and not boss):
-        return Level("Junior", 0.85)
+        return SeniorityLevel("Junior", 0.85)
     if "Junior" in says:
-        return Level("Junior", 0.6) if top == "Lead" else Level(top, 0.7)  # "associate director": a director
+        return (
+            SeniorityLevel("Junior", 0.6) if top == "Lead" else SeniorityLevel(top, 0.7)
+        )  # "associate director": a director
     if not top:
         return NO_LEVEL
-    return Level(top, 0.85 if "deputy" in says else 0.95)
+    return SeniorityLevel(top, 0.85 if "deputy" in says else 0.95)
 
 
 def _function(rows: Sequence[Row], serves: bool, tables: TitleTables) -> tuple[str, str, float]:
