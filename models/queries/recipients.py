@@ -1,8 +1,9 @@
 """What a letter may say about its reader: person, role, account and owner, a plain row per message of an attempt."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
@@ -11,11 +12,41 @@ from sqlmodel import col
 from models.account import Account
 from models.bulk_upsert import among
 from models.contact import Contact
-from models.handoff import Handoff
+from models.handoff import Handoff, HandoffContext, HandoffReason
 from models.message import TABLE as MESSAGE
 from models.message import plain
 from models.queries.eligibility import addresses_mailed_today, letters_lately, messages_with_facts
 from models.segment import Segment
+
+
+class Recipient(NamedTuple):
+    """The reader of a message, as far as a letter may speak of them. What we do not know is None."""
+
+    message_id: int
+    letter: str
+    address: str  # of the message: where a mail to sales goes
+    email: str  # as the reader writes it
+    handoff_id: int | None = None  # of a mail to sales
+    role: str | None = None
+    locale: str = "en"
+    country: str | None = None
+    time_zone: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    title: str | None = None
+    persona: str | None = None
+    shopper: str | None = None
+    account_name: str | None = None
+    industry: str | None = None
+    employees: int | None = None
+    tier: str | None = None
+    channel: str | None = None  # how the account buys
+    volume: int | None = None
+    group_volume: int | None = None
+    growth: float | None = None
+    owner_name: str | None = None
+    owner_email: str | None = None
+    pieces: dict[str, str] | None = None  # kind asked for → content asset
 
 
 def recipients(
@@ -34,12 +65,32 @@ def recipients(
     return rows
 
 
-def handoffs(session: Session, ids: list[int]) -> dict[int, dict[str, Any]]:
+class MailedHandoff(NamedTuple):
+    """A handoff as the mail to its salesperson shows it."""
+
+    id: int
+    score: float
+    grade: str
+    reasons: list[HandoffReason]
+    context: HandoffContext
+    due_at: datetime
+
+
+def handoffs(session: Session, ids: list[int]) -> dict[int, MailedHandoff]:
     """The handoffs that mails to sales speak of, by id."""
     if not ids:
         return {}
-    question = select(*Handoff.__table__.c).where(col(Handoff.id).in_(ids))  # type: ignore[attr-defined]
-    return {row["id"]: row for row in plain(session.execute(question))}
+    columns = (Handoff.id, Handoff.score, Handoff.grade, Handoff.reasons, Handoff.context, Handoff.due_at)
+    question = select(*map(col, columns)).where(col(Handoff.id).in_(ids))
+    return {row.id: row for row in map(MailedHandoff._make, session.execute(question))}
+
+
+RECIPIENT_COLUMNS = itemgetter(*Recipient._fields)
+
+
+def as_recipient(row: Mapping[str, Any]) -> Recipient:
+    """The letter's half of a row of `recipients`."""
+    return Recipient._make(RECIPIENT_COLUMNS(row))
 
 
 CONTACT: Table = Contact.__table__  # type: ignore[attr-defined]

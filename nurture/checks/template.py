@@ -40,9 +40,9 @@ def letter_problems(
                 if files in seen:
                     continue
                 seen.add(files)
-                values = samples.values(campaign, {**samples.ZOE, "role": role, "locale": locale})
+                values = samples.values(campaign, samples.ZOE._replace(role=role, locale=locale))
                 rendered = templates.render(slug, letter, role, locale, values)
-                bare = samples.values(campaign, {**samples.NOBODY, "role": role, "locale": locale})
+                bare = samples.values(campaign, samples.NOBODY._replace(role=role, locale=locale))
                 unnamed = templates.render(slug, letter, role, locale, bare)
             except LetterError as error:
                 if error.what != LACKING:  # said once per letter, by the check of its files
@@ -65,7 +65,7 @@ def _priced(
         return
     try:
         templates.render(
-            slug, letter, role, locale, samples.values(campaign, {**samples.BIG, "role": role, "locale": locale})
+            slug, letter, role, locale, samples.values(campaign, samples.BIG._replace(role=role, locale=locale))
         )
     except LetterError as error:
         what = "speaks of a price to those who get a person instead of one"
@@ -96,7 +96,7 @@ def _law(kind: PartKind, file: str, rendered: RenderedLetter) -> Iterator[Proble
         return
     page = Page.of(rendered.html) if kind == "html" else None
     words, links = (page.words, page.links) if page else (rendered.text, rendered.text)
-    if samples.COMPANY["postal_address"] not in words:
+    if samples.SENDER.postal_address not in words:
         mend = "print {{ company.postal_address }}, or extend _layout/base"
         yield Problem(file, None, "the postal address is missing", mend)
     if samples.UNSUBSCRIBE not in links:

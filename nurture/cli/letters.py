@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from nurture.rendering.composer import Composer
     from nurture.rendering.template_set import RenderedLetter
+    from nurture.rendering.values import Value
     from tasks.delivery.eligibility import Delivered
     from tasks.planning.enrolments import Planned
 
@@ -86,13 +87,13 @@ def preview(
     ours = settings()
     terms = campaigns.read(ours.templates, campaign)
     templates = TemplateSet(campaigns.files(ours.templates, campaign))
-    company = {"name": ours.company, "postal_address": ours.postal_address}
+    company: dict[str, Value] = {"name": ours.company, "postal_address": ours.postal_address}
     written: list[tuple[str, RenderedLetter]] = []
     for step in terms.steps:
         if letter in (None, step.letter):
             recipient_role = role or (step.roles[0] if step.roles else None)
-            sample = samples.ZOE | {"role": recipient_role, "locale": locale}
-            values = samples.values(terms, sample) | {"company": company}
+            sample = samples.ZOE._replace(role=recipient_role, locale=locale)
+            values: dict[str, Value] = {**samples.values(terms, sample), "company": company}
             written.append((step.letter, templates.render(campaign, step.letter, recipient_role, locale, values)))
     if not written:
         raise typer.BadParameter(f"{campaign} has the letters {', '.join(step.letter for step in terms.steps)}")

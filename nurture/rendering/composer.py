@@ -3,17 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple, cast
 
 from sqlalchemy.orm import Session
 
 from models import campaign as campaigns_kept
 from models.message import SALES
+from models.queries.recipients import MailedHandoff, Recipient
 from nurture.channels.base import OutboundEmail
 from nurture.channels.registry import needed_parts
 from nurture.config import campaigns
-from nurture.rendering import LetterError, TemplateSet, campaign_values, letter_values
+from nurture.rendering import LetterError, TemplateSet
+from nurture.rendering.context import SenderDetails, campaign_values, letter_values
 from nurture.rendering.links import Links, links_for
+from nurture.rendering.template_set import LetterFiles
+from nurture.rendering.values import Value, Values, dict_in, text_in
 from nurture.rules.planning.campaign import Campaign
 from nurture.rules.planning.hours import zone_of
 from nurture.runtime.settings import Settings
@@ -42,7 +46,7 @@ class Composer:
         self.parts = needed_parts(settings)
         self.database_name = ""  # the database's name, for every email
         self._versions: dict[int, PublishedVersion] = {}
-        self._campaign_values: dict[tuple[str, int], dict[str, Any]] = {}
+        self._campaign_values: dict[tuple[str, int], Values] = {}
 
     def published_version(self, session: Session, slug: str, version_id: int) -> PublishedVersion:
         """The version a message was planned with. Mails to sales are written from today's templates."""
@@ -61,93 +65,98 @@ class Composer:
                 )
         return self._versions[version_id]
 
-    def by_variant(
-        self, published: PublishedVersion, readers: Sequence[Mapping[str, Any]]
-    ) -> list[list[Mapping[str, Any]]]:
+    def by_variant(self, published: PublishedVersion, readers: Sequence[Recipient]) -> list[list[Recipient]]:
         """Those together who get the same variant of a letter: they are likely to share a request."""
-        kinds: dict[Any, list[Mapping[str, Any]]] = {}
+        kinds: dict[_Asked, list[Recipient]] = {}
         for reader in readers:
-            kinds.setdefault(
-                (reader["handoff_id"] is None, reader["letter"], reader["role"], reader["locale"]), []
-            ).append(reader)
-        variants: dict[Any, list[Mapping[str, Any]]] = {}
-        for kind, those in kinds.items():
-            variants.setdefault(self._variant(published, *kind), []).extend(those)
+            kinds.setdefault(_Asked(reader.handoff_id is None, reader.letter, reader.role, reader.locale), []).append(
+                reader
+            )
+        variants: dict[LetterFiles | None, list[Recipient]] = {}
+        for asked, those in kinds.items():
+            variants.setdefault(self._variant(published, asked), []).extend(those)
         return list(variants.values())
 
-    def _variant(self, published: PublishedVersion, marketing: bool, letter: str, role: str | None, locale: str) -> Any:
+    def _variant(self, published: PublishedVersion, asked: "_Asked") -> LetterFiles | None:
         try:
-            name = (letter, role, locale) if marketing else (SALES_LETTER, None, "en")
+            name = (asked.letter, asked.role, asked.locale) if asked.marketing else (SALES_LETTER, None, "en")
             return published.templates.files_for(published.slug, *name)
         except LetterError:
             return None  # said when it is written
 
     def write_emails(
-        self, published: PublishedVersion, readers: Sequence[Mapping[str, Any]],
-        handoffs: Mapping[int, Mapping[str, Any]], attempt_id: str, now: datetime,
+        self, published: PublishedVersion, readers: Sequence[Recipient], handoffs: Mapping[int, MailedHandoff],
+        attempt_id: str, now: datetime,
     ) -> tuple[list[OutboundEmail], dict[int, str]]:  # fmt: skip
         """Emails in the readers' order, and for those whose letter cannot be written, why."""
         emails: list[OutboundEmail] = []
         failures: dict[int, str] = {}
         for reader in readers:
             try:
-                emails.append(self._email(published, reader, handoffs, attempt_id, now))
+                handoff = handoffs.get(reader.handoff_id or 0)
+                emails.append(self._email(published, reader, handoff, attempt_id, now))
             except LetterError as error:
-                failures[reader["message_id"]] = str(error)
+                failures[reader.message_id] = str(error)
         return emails, failures
 
     def _email(
-        self, published: PublishedVersion, reader: Mapping[str, Any], handoffs: Mapping[int, Mapping[str, Any]],
-        attempt_id: str, now: datetime,
+        self, published: PublishedVersion, reader: Recipient, handoff: MailedHandoff | None, attempt_id: str,
+        now: datetime,
     ) -> OutboundEmail:  # fmt: skip
         ours, campaign = self.settings, published.campaign or SALES_MAIL
-        unsubscribe = self.links.unsubscribe(reader["message_id"])
-        handoff = handoffs.get(reader["handoff_id"] or 0)
-        sender, company = self._names()
-        key = (published.slug, published.version_id)
-        if (of_house := self._campaign_values.get(key)) is None:
-            of_house = self._campaign_values[key] = campaign_values(campaign, sender, company, ours.web_url)
-        values = letter_values(
-            reader, campaign=campaign, sender=sender, company=company, of_house=of_house,
-            unsubscribe_url=unsubscribe, web_url=ours.web_url,
-            today=now.astimezone(zone_of(reader["country"], reader["time_zone"])).date(),
-            handoff=self._handoff(handoff, now) if handoff else None,
-        )  # fmt: skip
-        name = SALES_LETTER if handoff else reader["letter"]
-        role = None if handoff else reader["role"]
-        letter = published.templates.compose(published.slug, name, role, "en" if handoff else reader["locale"], values)
-        by, to_name = campaign.sender, values["owner" if handoff else "person"]["name"]
+        unsubscribe = self.links.unsubscribe(reader.message_id)
+        today = now.astimezone(zone_of(reader.country, reader.time_zone)).date()
+        about = self._handoff_values(handoff, now) if handoff else None
+        values = letter_values(reader, self._values_of(published), unsubscribe, today, about)
+        name, role, locale = (SALES_LETTER, None, "en") if handoff else (reader.letter, reader.role, reader.locale)
+        letter = published.templates.compose(published.slug, name, role, locale, values)
+        by = campaign.sender
         return OutboundEmail(
-            message_id=reader["message_id"], attempt_id=attempt_id,
-            to_email=reader["address"] if handoff else reader["email"], to_name=to_name,
+            message_id=reader.message_id, attempt_id=attempt_id,
+            to_email=reader.address if handoff else reader.email,
+            to_name=text_in(dict_in(values, "owner" if handoff else "person"), "name"),
             from_email=by.email if by else ours.sender_email, from_name=by.name if by else ours.sender_name,
             reply_to=(by.reply_to if by else None) or ours.reply_to,
             subject=str(letter.part("subject")).strip(), text_part=letter.part("text"), html_part=letter.part("html"),
-            category=published.slug,
-            database_name=self.database_name,
+            category=published.slug, database_name=self.database_name,
             headers={} if handoff else {
                 "List-Unsubscribe": f"<{unsubscribe}>",
                 "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
             },
         )  # fmt: skip
 
-    def _names(self) -> tuple[dict[str, str], dict[str, str]]:
-        ours = self.settings
-        sender = {"name": ours.sender_name, "email": ours.sender_email}
-        return sender, {"name": ours.company, "postal_address": ours.postal_address}
+    def _values_of(self, published: PublishedVersion) -> Values:
+        """What is the same in all letters of a version; made once."""
+        key = (published.slug, published.version_id)
+        found = self._campaign_values.get(key)
+        if found is None:
+            ours = self.settings
+            sender = SenderDetails(ours.sender_name, ours.sender_email, ours.company, ours.postal_address, ours.web_url)
+            found = self._campaign_values[key] = campaign_values(published.campaign or SALES_MAIL, sender)
+        return found
 
-    def _handoff(self, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    def _handoff_values(self, handoff: MailedHandoff, now: datetime) -> dict[str, Value]:
         """What the mail to a salesperson says: the handoff as it was offered, and the links to answer it."""
-        page = self.links.handoff(row["id"], now)
-        zone = zone_of(None, row["context"].get("owner_zone"))
+        shown = cast("dict[str, Value]", handoff.context)  # JSON: texts, numbers, lists and dicts of these
+        page = self.links.handoff(handoff.id, now)
+        zone = zone_of(None, text_in(shown, "owner_zone") or None)
         return {
-            **row["context"],
-            "score": round(row["score"]), "grade": row["grade"],
-            "reasons": [reason["text"] for reason in row["reasons"]],
-            "due_at_text": f"{row['due_at'].astimezone(zone):%A %-d %B, %H:%M}",
+            **shown,
+            "score": round(handoff.score), "grade": handoff.grade,
+            "reasons": [reason["text"] for reason in handoff.reasons],
+            "due_at_text": f"{handoff.due_at.astimezone(zone):%A %-d %B, %H:%M}",
             "page_url": page, "accept_url": f"{page}?choice=accept", "reject_url": f"{page}?choice=reject",
             "recycle_url": f"{page}?choice=recycle",
         }  # fmt: skip
+
+
+class _Asked(NamedTuple):
+    """Which letter somebody is to get: a campaign's, or the one to sales."""
+
+    marketing: bool
+    letter: str
+    role: str | None
+    locale: str
 
 
 def domain_of(address: str) -> str:

@@ -1,85 +1,86 @@
-"""What a letter may speak about: plain words, numbers and dates, made from a row of the audience."""
+"""What a letter may speak about: plain words, numbers and dates, made from what we know of its reader."""
 
-from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import NamedTuple
 
+from models.queries.recipients import Recipient
+from nurture.rendering.values import Value, Values
 from nurture.rules.intake.names import full_name
 from nurture.rules.planning.campaign import Campaign
 
 LONGEST_NAME = 60
 
 
-def _name(value: Any) -> str:
-    """A name as people write it: one line, no blanks around, not all of a novel."""
-    return " ".join(str(value).split())[:LONGEST_NAME] if value else ""
+class SenderDetails(NamedTuple):
+    """Who writes, where the campaign names nobody: on every letter, and by law."""
+
+    name: str
+    email: str
+    company: str
+    postal_address: str
+    web_url: str  # where our pages are, and offers without an address of their own
 
 
 def letter_values(
-    row: Mapping[str, Any],
-    *,
-    campaign: Campaign,
-    sender: Mapping[str, str],
-    company: Mapping[str, str],
-    unsubscribe_url: str,
-    web_url: str,
-    today: date,
-    handoff: Mapping[str, Any] | None = None,
-    of_house: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """A letter's values from a row of the audience view (or any row with some of its columns).
+    reader: Recipient, campaign: Values, unsubscribe_url: str, today: date, handoff: dict[str, Value] | None = None
+) -> dict[str, Value]:
+    """A letter's values for one reader. `campaign`: what `campaign_values` made once for all of them.
 
     Everything a template may name is there; what we do not know is the empty text, so that `{% if person.first_name %}`
-    asks the question. `sender` has name and email, `company` has name and postal_address.
-    Who writes to thousands gives `of_house`, made once: the press knows it again without looking.
+    asks the question. `today` is the reader's. `handoff`: of a mail to sales.
     """
-    first, last = _name(row.get("first_name")), _name(row.get("last_name"))
+    first, last = _name(reader.first_name), _name(reader.last_name)
     return {
         "person": {
             "first_name": first,
             "last_name": last,
             "name": full_name(first, last),
-            "title": _name(row.get("title")),
-            "locale": row.get("locale") or "en",
-            "country": row.get("country") or "",
-            "role": row.get("role") or "",
-            "persona": row.get("persona") or "",
-            "shopper": row.get("shopper") or "",
+            "title": _name(reader.title),
+            "locale": reader.locale or "en",
+            "country": reader.country or "",
+            "role": reader.role or "",
+            "persona": reader.persona or "",
+            "shopper": reader.shopper or "",
         },
         "account": {
-            "name": _name(row.get("account_name")),
-            "industry": row.get("industry") or "",
-            "country": row.get("country") or "",
-            "employees": row.get("employees") or 0,
-            "tier": row.get("tier") or "",
-            "channel": row.get("channel") or "",
-            "volume": row.get("volume") or 0,
-            "group_volume": row.get("group_volume") or 0,
-            "growth": row.get("growth") or 0,
+            "name": _name(reader.account_name),
+            "industry": reader.industry or "",
+            "country": reader.country or "",
+            "employees": reader.employees or 0,
+            "tier": reader.tier or "",
+            "channel": reader.channel or "",
+            "volume": reader.volume or 0,
+            "group_volume": reader.group_volume or 0,
+            "growth": reader.growth or 0,
         },
-        "owner": {"name": _name(row.get("owner_name")), "email": row.get("owner_email") or ""},
-        **(of_house or campaign_values(campaign, sender, company, web_url)),
+        "owner": {"name": _name(reader.owner_name), "email": reader.owner_email or ""},
+        **campaign,
         "unsubscribe_url": unsubscribe_url,
         "today": today,
-        "handoff": dict(handoff) if handoff else None,
-        "pieces": row.get("pieces"),  # kind asked for → piece: what the letter carries, decided when it was planned
+        "handoff": handoff,
+        # kind asked for → content asset: what the letter carries, decided when it was planned
+        "pieces": None if reader.pieces is None else {**reader.pieces},
     }  # fmt: skip
 
 
-def campaign_values(
-    campaign: Campaign, sender: Mapping[str, str], company: Mapping[str, str], web_url: str
-) -> dict[str, Any]:
-    """What is the same for every reader of a campaign: who writes, and what is offered."""
+def campaign_values(campaign: Campaign, sender: SenderDetails) -> dict[str, Value]:
+    """What is the same for every reader of a campaign: who writes, and what is offered. Made once: the batch renderer
+    knows it again without looking."""
     offer, by = campaign.offer, campaign.sender
     return {
         "campaign": {"slug": campaign.slug, "name": campaign.name, "market": campaign.market},
-        "offer": offer and {
+        "offer": {
             "code": offer.code,
             "percent": offer.percent or 0,
             "ends_on": offer.ends_on,
-            "url": offer.url or web_url,
-        },
-        "sender": {"name": by.name if by else sender["name"], "email": by.email if by else sender["email"]},
-        "company": {"name": company["name"], "postal_address": company["postal_address"]},
-        "web_url": web_url,
+            "url": offer.url or sender.web_url,
+        } if offer else None,
+        "sender": {"name": by.name if by else sender.name, "email": by.email if by else sender.email},
+        "company": {"name": sender.company, "postal_address": sender.postal_address},
+        "web_url": sender.web_url,
     }  # fmt: skip
+
+
+def _name(value: str | None) -> str:
+    """A name as people write it: one line, no blanks around, not all of a novel."""
+    return " ".join(value.split())[:LONGEST_NAME] if value else ""

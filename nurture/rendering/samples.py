@@ -1,28 +1,30 @@
 """The sample lead, Zoë O'Brien of Foo & Søns <GmbH>, whose names break what is not escaped; and one we hardly know."""
 
 from datetime import date
-from typing import Any
 
-from nurture.rendering.context import letter_values
+from models.queries.recipients import Recipient
+from nurture.rendering.context import SenderDetails, campaign_values, letter_values
+from nurture.rendering.values import Value
 from nurture.rules.planning.campaign import Campaign, Step
 
-COMPANY = {"name": "Brunnhold Pumps", "postal_address": "Brunnhold Pumps GmbH, Am Wehr 7, 21335 Lüneburg, Germany"}
-SENDER = {"name": "Nora at Brunnhold Pumps", "email": "nora@mail.brunnhold.example"}
+SENDER = SenderDetails(
+    "Nora at Brunnhold Pumps", "nora@mail.brunnhold.example", "Brunnhold Pumps",
+    "Brunnhold Pumps GmbH, Am Wehr 7, 21335 Lüneburg, Germany", "https://go.brunnhold.example",
+)  # fmt: skip
 UNSUBSCRIBE = "https://go.brunnhold.example/u/sampletoken"
-WEB = "https://go.brunnhold.example"
 TODAY = date(2026, 3, 2)
 CAMPAIGN = Campaign("_sales", "Mails to sales", "b2b", "handoff", "", (Step("handoff"),))
 
-ZOE: dict[str, Any] = {
-    "first_name": "Zoë", "last_name": "O'Brien", "title": "Head of Maintenance", "locale": "en", "country": "DE",
-    "role": "specifier", "persona": "maintenance-lead", "shopper": "loyal", "account_name": "Foo & Søns <GmbH>",
-    "industry": "Manufacturing", "employees": 420, "tier": "A", "channel": "direct", "volume": 6,
-    "owner_name": "Anna Lind", "owner_email": "anna.lind@brunnhold.example",
-}  # fmt: skip
-BIG: dict[str, Any] = ZOE | {"volume": 1_000_000, "group_volume": 1_000_000, "growth": 1_000.0}  # nobody writes a price
-NOBODY: dict[str, Any] = {"locale": "en", "shopper": "prospect"}
+ZOE = Recipient(
+    message_id=1, letter="", address="zoe.obrien@foo.example", email="zoe.obrien@foo.example", first_name="Zoë",
+    last_name="O'Brien", title="Head of Maintenance", country="DE", role="specifier", persona="maintenance-lead",
+    shopper="loyal", account_name="Foo & Søns <GmbH>", industry="Manufacturing", employees=420, tier="A",
+    channel="direct", volume=6, owner_name="Anna Lind", owner_email="anna.lind@brunnhold.example",
+)  # fmt: skip
+BIG = ZOE._replace(volume=1_000_000, group_volume=1_000_000, growth=1_000.0)  # nobody writes a price to them
+NOBODY = Recipient(2, "", "info@foo.example", "info@foo.example", shopper="prospect")
 
-HANDOFF: dict[str, Any] = {
+HANDOFF: dict[str, Value] = {
     "reasons": ["3 pricing-page visits this week", "Series E curves downloaded", "4 of 5 colleagues clicked lately"],
     "score": 82.4,
     "grade": "A1",
@@ -52,15 +54,7 @@ HANDOFF: dict[str, Any] = {
 }  # fmt: skip
 
 
-def values(campaign: Campaign, row: dict[str, Any] = ZOE, today: date = TODAY) -> dict[str, Any]:
-    """What a letter of this campaign would be written from, for the sample lead or another row."""
-    return letter_values(
-        row,
-        campaign=campaign,
-        sender=SENDER,
-        company=COMPANY,
-        unsubscribe_url=UNSUBSCRIBE,
-        web_url=WEB,
-        today=today,
-        handoff=HANDOFF if campaign.slug == CAMPAIGN.slug else None,
-    )
+def values(campaign: Campaign, reader: Recipient = ZOE, today: date = TODAY) -> dict[str, Value]:
+    """What a letter of this campaign would be written from, for the sample lead or another reader."""
+    handoff = HANDOFF if campaign.slug == CAMPAIGN.slug else None
+    return letter_values(reader, campaign_values(campaign, SENDER), UNSUBSCRIBE, today, handoff)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain, repeat
-from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -16,7 +15,7 @@ from sqlalchemy.orm import Session
 from models.queries import outbox, person
 from models.queries import request_steps as steps
 from models.queries.outbox import DueLetter
-from models.queries.recipients import handoffs, recipients
+from models.queries.recipients import MailedHandoff, Recipient, as_recipient, handoffs, recipients
 from models.queries.request_steps import NewAttempt
 from models.send_pause import ScopeKind, send_pauses
 from nurture.channels.base import Channel, RequestBatch, ScheduledSend
@@ -38,8 +37,8 @@ class Claimed:
 
     published: PublishedVersion
     tries: int
-    parts: Mapping[str, Sequence[Mapping[str, Any]]]  # attempt → its readers
-    handoffs: Mapping[int, Mapping[str, Any]]
+    parts: Mapping[str, Sequence[Recipient]]  # attempt → its readers
+    handoffs: Mapping[int, MailedHandoff]
     put_aside: Delivered
 
     @property
@@ -111,7 +110,7 @@ def claim(
         if persons:
             person.count_together(session, rows, now - timedelta(days=days))
         may_leave, aside = eligibility.check_claim(session, rows, published, now)
-        readers = [row for row in rows if row["id"] in may_leave]
+        readers = [as_recipient(row) for row in rows if row["id"] in may_leave]
         parts = {
             new_id(): those[n : n + channel.limits.per_request]
             for those in composer.by_variant(published, readers)
@@ -119,13 +118,13 @@ def claim(
         }
         if not parts:
             return Claimed(published, head.tries, {}, {}, aside)
-        carried = {attempt_id: [row["id"] for row in those] for attempt_id, those in parts.items()}
+        carried = {attempt_id: [reader.message_id for reader in those] for attempt_id, those in parts.items()}
         outbox.claim_messages(session, carried)
         new = NewAttempt(
             owner, channel.name, head.campaign, head.version_id, head.letter, published.domain, now, now + CLAIM_LEASE
         )
         steps.open_attempts(session, new, carried)
-        spoken_of = handoffs(session, [row["handoff_id"] for row in readers if row["handoff_id"]])
+        spoken_of = handoffs(session, [reader.handoff_id for reader in readers if reader.handoff_id])
         return Claimed(published, head.tries, parts, spoken_of, aside)
 
 

@@ -5,13 +5,14 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from models.queries.recipients import Recipient
 from nurture.channels.base import OutboundEmail
 from nurture.channels.parts import PartForm, RenderedPart
 from nurture.channels.sendgrid import wire
@@ -282,10 +283,12 @@ def all_letters(tmp_path: Path) -> Iterator[tuple[PublishedVersion, str]]:
             yield PublishedVersion(slug, 1, campaign, TemplateSet(files)), step.letter
 
 
-READERS: Sequence[dict[str, Any]] = [
-    {"first_name": first, "last_name": last, "title": title, "locale": locale, "country": country, "role": role,
-     "persona": None, "shopper": shopper, "account_name": account, "industry": industry, "employees": 420, "tier": "a",
-     "owner_name": "Sam Seller", "owner_email": "sam@seller.example", "time_zone": None}
+READERS = [
+    Recipient(
+        1, "", "", "", first_name=first, last_name=last, title=title, locale=locale, country=country, role=role,
+        shopper=shopper, account_name=account, industry=industry, employees=420, tier="a", owner_name="Sam Seller",
+        owner_email="sam@seller.example",
+    )
     for locale, country in [("en", "DE"), ("es-MX", "MX"), ("ro", "RO"), ("zh-CN", "CN"), ("de-DE", "DE")]
     for role in [None, "authorizer", "user", "specifier", "finance", "purchaser"]
     for first, last, title, account, industry, shopper in [
@@ -304,10 +307,9 @@ def test_every_letter_of_ours_arrives_as_jinja_wrote_it(tmp_path: Path, sg: Send
     channel = carrier(sg.url)
     requests = 0
     for published, letter in all_letters(tmp_path):
-        more = {"letter": letter, "handoff_id": None}
         addresses = [f"p{i}@home.example" for i in range(len(READERS))]
         readers = [
-            {**reader, **more, "message_id": i, "address": address, "email": address}
+            reader._replace(message_id=i, letter=letter, address=address, email=address)
             for i, (reader, address) in enumerate(zip(READERS, addresses, strict=True), 1)
         ]
         wrote, failures = office.write_emails(published, readers, {}, "attempt-1", NOW)

@@ -93,14 +93,7 @@ def test_our_own_letters_are_printed_as_they_are_written(tmp_path) -> None:
         slow = TemplateSet(published.templates.files)
         slow._renderer = lambda files: (_ for _ in ()).throw(ValueError())  # type: ignore[method-assign]
         for i, reader in enumerate(READERS):
-            row = {
-                **reader,
-                "message_id": i + 1,
-                "handoff_id": None,
-                "letter": letter,
-                "address": "z@x.example",
-                "email": "z@x.example",
-            }
+            row = reader._replace(message_id=i + 1, letter=letter, address="z@x.example", email="z@x.example")
             [fast], [exact] = (
                 office.write_emails(replace(published, version_id=1, templates=templates), [row], {}, "a", NOW)[0]
                 for templates in (published.templates, slow)

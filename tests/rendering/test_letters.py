@@ -46,7 +46,7 @@ def variants() -> list[Any]:
 
 
 def written(slug: str, letter: str, role: str | None, locale: str, **lead: Any) -> Any:
-    row = {**samples.ZOE, "role": role, "locale": locale, **lead}
+    row = samples.ZOE._replace(role=role, locale=locale, **lead)
     return BOOKS[slug].render(slug, letter, role, locale, samples.values(CAMPAIGNS[slug], row))
 
 
@@ -105,7 +105,7 @@ def test_the_role_comes_before_everybody_and_the_language_is_chosen_once() -> No
 
 
 def test_the_greeting_is_in_the_language_of_the_letter_not_of_the_reader() -> None:
-    row = {**samples.ZOE, "locale": "fr"}
+    row = samples.ZOE._replace(locale="fr")
     context = samples.values(CAMPAIGNS["pump-efficiency"], row)
     assert "Hello Zoë," in BOOKS["pump-efficiency"].render("pump-efficiency", "proof", None, "fr", context).text
 
@@ -227,7 +227,7 @@ def test_inlining_once_per_form_gives_what_inlining_each_letter_gives(name: str,
     """The shortcut that makes letters fast is exact: the same page as css-inline makes of the whole letter."""
     templates = BOOKS["pump-efficiency"]
     choice = templates.find_files("pump-efficiency", "next-step", None, "en")
-    row = {**samples.ZOE, "first_name": f"x{name}", "account_name": f"x{account}"}
+    row = samples.ZOE._replace(first_name=f"x{name}", account_name=f"x{account}")
     values = templates._values("en", "en", samples.values(CAMPAIGNS["pump-efficiency"], row))
     sheet = PartTemplate(templates.markup.get_template(choice.path("html")), "html")
     raw = "".join(sheet.template.root_render_func(sheet.template.new_context(values)))
@@ -241,7 +241,7 @@ def test_letters_that_differ_in_names_only_share_their_form() -> None:
     templates, campaign = BOOKS["pump-efficiency"], CAMPAIGNS["pump-efficiency"]
     two = [
         templates.compose(
-            "pump-efficiency", "why-now", None, "en", samples.values(campaign, {**samples.ZOE, "first_name": name})
+            "pump-efficiency", "why-now", None, "en", samples.values(campaign, samples.ZOE._replace(first_name=name))
         )
         for name in ("Zoë", "Bo <b>")
     ]
@@ -250,7 +250,7 @@ def test_letters_that_differ_in_names_only_share_their_form() -> None:
         assert one.form is other.form
     assert {"Hello Zoë,", "Hello Bo &lt;b&gt;,"} <= {value for letter in two for value in letter.part("html").values}
     assert two[1].rendered() == templates.render(
-        "pump-efficiency", "why-now", None, "en", samples.values(campaign, {**samples.ZOE, "first_name": "Bo <b>"})
+        "pump-efficiency", "why-now", None, "en", samples.values(campaign, samples.ZOE._replace(first_name="Bo <b>"))
     )
 
 

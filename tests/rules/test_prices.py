@@ -108,7 +108,7 @@ def book(body: str) -> TemplateSet:
 def test_letters_speak_of_the_readers_own_price_and_of_none_where_somebody_calls() -> None:
     letters = book(GUARDED)
     for buyer, said in ((samples.ZOE, "6%, 940"), (samples.NOBODY, "0%, 1000"), (samples.BIG, "We call you."),
-                        (samples.ZOE | {"tier": "B"}, "3%, 970")):  # fmt: skip
+                        (samples.ZOE._replace(tier="B"), "3%, 970")):  # fmt: skip
         assert letters.render("c", "l", None, "en", samples.values(CAMPAIGN, buyer)).text == said + "\n"
     careless = book("{{ price.percent }}")
     with pytest.raises(LetterError, match="percent"):
