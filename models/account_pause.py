@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, UniqueConstraint, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, UniqueConstraint, bindparam, or_, select, true, update
 from sqlalchemy.orm import Session
 from sqlmodel import Field, SQLModel, col
 
@@ -157,8 +157,11 @@ def resume_account(session: Session, account_id: int, by: str, now: datetime) ->
     return True
 
 
-def unnoted_auto_replies(session: Session, since: datetime, now: datetime) -> list[AutoReply]:
-    """Automatic replies nobody has noted yet, oldest first. Walks `activity_at`."""
+def unnoted_auto_replies(
+    session: Session, since: datetime, now: datetime, contact_id: int | None = None
+) -> list[AutoReply]:
+    """Automatic replies nobody has noted yet, oldest first; of one contact, or of everybody. Walks `activity_at`."""
+    whose = true() if contact_id is None else col(Activity.contact_id) == contact_id
     noted = select(col(AccountPause.id)).where(
         col(AccountPause.address) == Contact.address, col(AccountPause.at) == Activity.at
     )
@@ -166,7 +169,7 @@ def unnoted_auto_replies(session: Session, since: datetime, now: datetime) -> li
         select(col(Contact.address), col(Activity.at), col(Activity.detail), col(Contact.country),
                col(Contact.time_zone))
         .join(Contact, col(Contact.id) == Activity.contact_id)
-        .where(col(Activity.at) > since, col(Activity.at) <= now, col(Activity.kind) == AWAY, ~noted.exists())
+        .where(col(Activity.at) > since, col(Activity.at) <= now, col(Activity.kind) == AWAY, whose, ~noted.exists())
         .order_by(col(Activity.at))
     )  # fmt: skip
     return [AutoReply._make(row) for row in rows]

@@ -33,12 +33,14 @@ class Explanation:
     """`status`: sent, waiting, held_back, refused, unknown, left, not_yet or never_qualified.
 
     `next`: what the next run would decide about somebody whose enrolment is active; None for everybody else.
+    `enters`: whether somebody else would enter, or begin again, at the next run.
     """
 
     status: str
     sentence: str
     facts: dict[str, Any] = field(default_factory=dict)  # for --json
     next: Decision | None = None
+    enters: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def why(session: Session, now: datetime, address: str, slug: str) -> Explanation
     version: int = published[slug]["version_id"]
     campaign = published_terms(session, slug, version)
     asked = _Question(session, now, campaign, _person(session, address, campaign.market))
+    newest = asked
     enrolment = lead_history.enrolment_at(session, slug, asked.person.address, now)
     if enrolment is None:
         return _outside(asked)
@@ -81,7 +84,9 @@ def why(session: Session, now: datetime, address: str, slug: str) -> Explanation
     letters = lead_history.letters_at(session, slug, asked.person.address, now)
     decision = _decision(asked, enrolment, letters)
     status, sentence = _what_comes(asked, enrolment, letters, decision)
+    again = _begins_again(newest, enrolment, version)
     told = [_told(asked, letter) for letter in letters] + ([sentence] if sentence else [])
+    told += [f"{asked.name} begins again at the next run"] if again else []
     facts = {
         "address": asked.person.address,
         "campaign": slug,
@@ -90,7 +95,7 @@ def why(session: Session, now: datetime, address: str, slug: str) -> Explanation
         "letters": [letter._asdict() for letter in letters],
         **_only_today(asked),
     }
-    return Explanation(_status(letters[-1]) if letters else status, f"{'; '.join(told)}.", facts, decision)
+    return Explanation(_status(letters[-1]) if letters else status, f"{'; '.join(told)}.", facts, decision, again)
 
 
 def why_everywhere(session: Session, now: datetime, address: str) -> list[tuple[str, Explanation]]:
@@ -175,6 +180,14 @@ def _what_comes(
             return "left", "" if said else left
 
 
+def _begins_again(newest: _Question, enrolment: EnrolmentAt, version: int) -> bool:
+    """Whether somebody who has left would begin again, by the campaign's re-entry terms and its audience."""
+    if enrolment.ended_at is None:
+        return False
+    older = enrolment.version_id != version
+    return newest.campaign.reentry.allows(enrolment.ended_at, older, newest.now) and _outside(newest).enters
+
+
 def _lead(asked: _Question, enrolment: EnrolmentAt, letters: Sequence[LetterAt]) -> EnrolledLead:
     """The lead as planning would see them at `now`."""
     session, now = asked.session, asked.now
@@ -216,7 +229,7 @@ def _outside(asked: _Question) -> Explanation:
         whom = f"the role {row.role}" if row.role else "somebody of unknown role"
         sentence = f"{name} never qualified: no letter of {campaign.slug} is meant for {whom}."
         return Explanation("never_qualified", sentence, facts)
-    return Explanation("not_yet", f"{name} qualifies and enters {campaign.slug} at its next run.", facts)
+    return Explanation("not_yet", f"{name} qualifies and enters {campaign.slug} at its next run.", facts, enters=True)
 
 
 def _values(values: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from models.contact import Market
 from models.queries import active_enrolments
 from models.queries.active_enrolments import WHOLE, Candidate, Deals, Shard
 from nurture.config import audience_predicate, campaigns
+from nurture.planning.absences import unnoted_absences, with_absences
 from nurture.planning.content import TemplateSets, with_content
 from nurture.rules.eligibility.facts import EXIT_WHEN, GOAL_WHEN, EnrolledLead, PastLetter
 from nurture.rules.planning.arbitration import Claim, why_not, winner
@@ -89,8 +90,11 @@ def input_of_one(
     """The input for one lead."""
     asked = predicates(campaign)
     found = audience_predicate.answers(session, now, asked, [contact_id])
+    in_force = pauses.active_pauses(session, now, PAUSES_COUNT)
+    if campaign.market == Market.B2B:
+        in_force = with_absences(in_force, unnoted_absences(session, now, contact_id))  # a run notes them first
     return PlanningInput(
-        session, campaign, version_id, now, TemplateSets(session), pauses.active_pauses(session, now, PAUSES_COUNT),
+        session, campaign, version_id, now, TemplateSets(session), in_force,
         rivals(session, campaign), asked, lambda name, contact_id: contact_id in found[name],
     )  # fmt: skip
 

@@ -1,19 +1,15 @@
 """Account-based letters: the buying groups of the audience enter, and every member's next letter is decided."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Engine
 
 from models import account_pause as pauses
-from models.account_pause import NotedAbsence
 from models.queries.active_enrolments import Shard
-from nurture.rules.feedback.out_of_office import letters_go_on_at
-from nurture.rules.planning.hours import zone_of
+from nurture.planning.absences import unnoted_absences
 from nurture.runtime import database
 from tasks.planning.enrolments import Planned, decide_all, enter
 from tasks.task import task
-
-LATELY = timedelta(days=30)  # automatic replies older than that are not read any more
 
 
 @task(run_name="enter {slug}")
@@ -33,18 +29,8 @@ def plan(engine: Engine, now: datetime, slug: str, shard: int = 0, shards: int =
 def note_absences(engine: Engine, now: datetime) -> int:
     """Whoever is away, by an automatic reply, gets nothing until they are back. Returns how many are new."""
     with database.reading(engine) as session:
-        replies = pauses.unnoted_auto_replies(session, now - LATELY, now)
-    if not replies:
+        absences = unnoted_absences(session, now)
+    if not absences:
         return 0
-    absences = [
-        NotedAbsence(
-            reply.address,
-            reply.at,
-            letters_go_on_at(reply.detail, reply.at, zone_of(reply.country, reply.time_zone)),
-            "is out of office",
-            pauses.AUTOMATIC,
-        )
-        for reply in {(reply.address, reply.at): reply for reply in replies}.values()
-    ]
     with database.writing(engine) as session:
         return pauses.note_absences(session, absences, now)

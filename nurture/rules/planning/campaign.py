@@ -1,7 +1,7 @@
 """What a campaign is: steps, roles, waits, hours, caps, offer. Plain values; nurture.campaigns reads them."""
 
 from dataclasses import dataclass, field
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,11 @@ class Reentry:
 
     after: timedelta | None = None  # so long after the run ended
     on_version: bool = False  # once for every version published since
+
+    def allows(self, ended_at: datetime, is_older_version: bool, now: datetime) -> bool:
+        """May somebody begin again whose run ended at a moment, with an older version than the one that runs now?"""
+        long_ago = self.after is not None and ended_at <= now - self.after
+        return long_ago or (self.on_version and is_older_version)
 
 
 @dataclass(frozen=True, slots=True)
