@@ -22,7 +22,7 @@ from nurture.runtime.restore_guard import restore_mark_file
 from nurture.runtime.settings import settings
 from tasks.delivery.outbox import deliver
 from tasks.delivery.restore_guard import MEND
-from tasks.delivery.scheduled_send import Recalled, recall
+from tasks.delivery.scheduled_send import CancelledSends, cancel_sends
 
 
 @noun_flow("deliver up to {most:,} letters")
@@ -41,7 +41,7 @@ def delivery(
         return skipped
     ours, engine = settings(), database.here()
     channel, composer = registry.channel(ours), Composer(ours)
-    back = _call_back(engine, ours.clock, channel, composer)  # also while sending is paused: then above all
+    back = _cancel_sends(engine, ours.clock, channel, composer)  # also while sending is paused: then above all
     with database.reading(engine) as session:
         forgotten = send_pauses(session).why_of.get(RESTORE_GUARD)
     if forgotten:
@@ -52,7 +52,7 @@ def delivery(
 
     delivered = deliver.prefect_task(engine, ours.clock, channel, composer, most, restore_mark_file(ours))
     if delivered.unknown or delivered.doubted:  # while there is time
-        back = _call_back(engine, ours.clock, channel, composer)
+        back = _cancel_sends(engine, ours.clock, channel, composer)
 
     artifacts.create_table("delivery", [asdict(delivered)], "Messages that left the outbox, and those that did not")
     if why := _paused(engine):
@@ -65,21 +65,23 @@ def delivery(
     return completed(add_counts([delivered]), "accepted", "skipped", "refused", "unknown", "put_off", more=more)
 
 
-def _call_back(engine: Engine, clock: Clock, channel: Channel, composer: Composer) -> Recalled | None:
-    """Letters that the provider holds for us. None: it holds none."""
+def _cancel_sends(engine: Engine, clock: Clock, channel: Channel, composer: Composer) -> CancelledSends | None:
+    """Letters that the provider keeps until their time are looked at. None: it keeps none."""
     with database.reading(engine) as session:
         if not open_batches(session):
             return None
-    recalled = recall.prefect_task(engine, clock, channel, composer)
-    artifacts.create_table("recall", [asdict(recalled)], "Requests called back, and letters whose time has come")
-    return recalled
+    cancelled_sends = cancel_sends.prefect_task(engine, clock, channel, composer)
+    artifacts.create_table(
+        "cancelled-sends", [asdict(cancelled_sends)], "Requests cancelled, and letters whose time has come"
+    )
+    return cancelled_sends
 
 
-def _words(back: Recalled | None) -> str:
-    if back is None or not (back.called_back or back.missed):
+def _words(back: CancelledSends | None) -> str:
+    if back is None or not (back.cancelled or back.missed):
         return ""
     missed = f", {back.missed:,} were not: {back.trouble}" if back.missed else ""
-    return f"{back.called_back:,} requests were called back{missed}"
+    return f"{back.cancelled:,} requests were cancelled{missed}"
 
 
 def _paused_parts(engine: Engine) -> str:

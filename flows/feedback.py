@@ -14,8 +14,8 @@ from nurture.channels import registry
 from nurture.rendering.composer import Composer
 from nurture.runtime import database
 from nurture.runtime.settings import settings
-from tasks.delivery.reconciliation import Reconciled, held, reconcile
-from tasks.delivery.scheduled_send import recall
+from tasks.delivery.reconciliation import Reconciled, reconcile, unknown_requests
+from tasks.delivery.scheduled_send import cancel_sends
 from tasks.feedback import apply
 
 
@@ -38,7 +38,7 @@ def feedback(most_late: Minutes = 60, at: At = None) -> State[None]:
     with database.reading(engine) as session:
         holds = bool(open_batches(session))
     if holds:  # somebody may have left since their letter was handed over
-        recall.prefect_task(engine, (lambda: at) if at else ours.clock, registry.channel(ours), Composer(ours))
+        cancel_sends.prefect_task(engine, (lambda: at) if at else ours.clock, registry.channel(ours), Composer(ours))
 
     artifacts.create_table("feedback", [asdict(applied)], "Events that took effect")
     if settled:
@@ -52,7 +52,7 @@ def feedback(most_late: Minutes = 60, at: At = None) -> State[None]:
 def _look_up(engine: Engine, at: datetime | None) -> Reconciled | None:
     """What the provider's log says of requests in doubt. None: nothing is, or there is no log that could be asked."""
     ours = settings()
-    if not held(engine) or (log := registry.provider_log(ours)) is None:
+    if not unknown_requests(engine) or (log := registry.provider_log(ours)) is None:
         return None
     return reconcile.prefect_task(engine, (lambda: at) if at else ours.clock, ours.channel, log)
 

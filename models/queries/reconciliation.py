@@ -1,8 +1,8 @@
-"""Doubt: requests whose end nobody knows, their readers, and the requests that vouch for the provider's log."""
+"""Reconciliation: requests whose end nobody knows, and accepted ones that vouch for the provider's log."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
@@ -10,31 +10,82 @@ from sqlalchemy.orm import Session
 from models.attempt import ITEMS, STILL_OPEN
 from models.attempt import TABLE as ATTEMPT
 from models.delivery_states import AttemptState, State
-from models.message import CONTACT, plain
+from models.message import CONTACT
 from models.message import TABLE as MESSAGE
 from models.types import Moment
 
 
-def held(session: Session, channel: str | None = None) -> list[dict[str, Any]]:
-    """Every request in doubt, oldest first: id, channel, campaign, letter, n, armed_at, status, detail, and what the
-    provider's log said (evidence) when it was asked last (asked_at)."""
+class UnknownRequest(NamedTuple):
+    """A request whose end nobody knows. `status`, `detail`: what was answered; `evidence`: what the provider's log said
+    when it was asked last (`asked_at`); `send_at`: when scheduled letters were to leave."""
+
+    id: str
+    channel: str
+    campaign: str
+    letter: str
+    n: int
+    armed_at: datetime
+    status: int | None
+    detail: str | None
+    evidence: str | None
+    asked_at: datetime | None
+    send_at: datetime | None
+
+    @property
+    def moments(self) -> list[datetime]:
+        """When the log may have noted it: when it was made and, of scheduled letters, when they left."""
+        return [self.armed_at, *([self.send_at] if self.send_at else [])]
+
+
+class LockedRequest(NamedTuple):
+    """A request whose end nobody knows, locked until the transaction ends."""
+
+    id: str
+    detail: str | None
+    send_at: datetime | None
+
+
+class Voucher(NamedTuple):
+    """An accepted request whose letters must be in the log."""
+
+    id: str
+    armed_at: datetime
+    send_at: datetime | None
+
+    @property
+    def moments(self) -> list[datetime]:
+        """When the log may have noted it: when it was made and, of scheduled letters, when they left."""
+        return [self.armed_at, *([self.send_at] if self.send_at else [])]
+
+
+class Vouchers(NamedTuple):
+    """The accepted requests of one channel next before and next after a moment, where there are any nearby."""
+
+    before: Voucher | None
+    after: Voucher | None
+
+
+def unknown_requests(session: Session, channel: str | None = None) -> list[UnknownRequest]:
+    """Every request whose end nobody knows (of one channel, or of all), oldest first."""
     a = ATTEMPT.c
     columns = (a.id, a.channel, a.campaign, a.letter, a.n, a.armed_at, a.status, a.detail, a.evidence, a.asked_at,
                a.send_at)  # fmt: skip
     question = select(*columns).where(a.state == AttemptState.UNKNOWN, STILL_OPEN).order_by(a.id)
-    return plain(session.execute(question.where(a.channel == channel) if channel else question))
+    rows = session.execute(question.where(a.channel == channel) if channel else question)
+    return [UnknownRequest._make(row) for row in rows]
 
 
-def lock(session: Session, attempt_id: str) -> dict[str, Any] | None:
-    """A request in doubt, held until this transaction ends; None when it is not in doubt (any more)."""
+def lock_unknown(session: Session, attempt_id: str) -> LockedRequest | None:
+    """Lock an unknown request until this transaction ends; None when its end is known (by now)."""
     a = ATTEMPT.c
     question = (
         select(a.id, a.detail, a.send_at).where(a.id == attempt_id, a.state == AttemptState.UNKNOWN).with_for_update()
     )
-    return next(iter(plain(session.execute(question))), None)
+    row = session.execute(question).first()
+    return LockedRequest._make(row) if row else None
 
 
-def asked(session: Session, said: Mapping[str, str], now: datetime) -> None:
+def note_log_answers(session: Session, said: Mapping[str, str], now: datetime) -> None:
     """The provider's log was asked about these requests. `said`: request → what followed from its answer."""
     if said:
         session.connection().execute(
@@ -45,13 +96,14 @@ def asked(session: Session, said: Mapping[str, str], now: datetime) -> None:
         )
 
 
-def doubtful_messages(session: Session, attempt_id: str) -> list[int]:
+def unknown_messages(session: Session, attempt_id: str) -> list[int]:
+    """The messages of a request whose end nobody knows, by id."""
     m = MESSAGE.c
     question = select(m.id).where(m.attempt_id == attempt_id, m.state == State.UNKNOWN).order_by(m.id)
     return list(session.execute(question).scalars())
 
 
-def readers(session: Session, attempt_id: str, most: int) -> list[str]:
+def recipient_emails(session: Session, attempt_id: str, most: int) -> list[str]:
     """E-mail addresses of some of an attempt's readers, as they were written to."""
     m, i, c = MESSAGE.c, ITEMS.c, CONTACT.c
     question = (
@@ -66,19 +118,13 @@ def readers(session: Session, attempt_id: str, most: int) -> list[str]:
     return list(session.execute(question).scalars())
 
 
-def vouchers(session: Session, channel: str, at: datetime, near: timedelta) -> dict[str, dict[str, Any] | None]:
-    """The accepted requests of the same carrier next before and next after a moment, where there are any nearby."""
+def vouchers(session: Session, channel: str, at: datetime, near: timedelta) -> Vouchers:
+    """The accepted requests of a channel next before and next after a moment, at most `near` from it."""
     a = ATTEMPT.c
-    taken = (a.channel == channel, a.state == AttemptState.ACCEPTED, a.provider_id.is_not(None))
-    before = (
-        select(a.id, a.armed_at, a.send_at)
-        .where(*taken, a.armed_at < at, a.armed_at >= at - near)
-        .order_by(a.armed_at.desc())
+    accepted = select(a.id, a.armed_at, a.send_at).where(
+        a.channel == channel, a.state == AttemptState.ACCEPTED, a.provider_id.is_not(None)
     )
-    after = (
-        select(a.id, a.armed_at, a.send_at).where(*taken, a.armed_at > at, a.armed_at <= at + near).order_by(a.armed_at)
-    )
-    return {
-        name: next(iter(plain(session.execute(question.limit(1)))), None)
-        for name, question in (("before", before), ("after", after))
-    }
+    before = accepted.where(a.armed_at < at, a.armed_at >= at - near).order_by(a.armed_at.desc())
+    after = accepted.where(a.armed_at > at, a.armed_at <= at + near).order_by(a.armed_at)
+    found = (session.execute(question.limit(1)).first() for question in (before, after))
+    return Vouchers._make(Voucher._make(row) if row else None for row in found)

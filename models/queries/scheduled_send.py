@@ -1,8 +1,8 @@
-"""Held: requests whose letters the provider keeps until their time, and what may still call them back."""
+"""Scheduled sends: requests whose letters the provider keeps until their time, and what cancels them."""
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
@@ -16,14 +16,42 @@ from models.message import TABLE as MESSAGE
 from models.queries.eligibility import messages_with_facts
 
 
-def open_batches(session: Session) -> list[dict[str, Any]]:
-    """Every request with a name by which it can be called back, soonest first. `attempt_batch` holds exactly these."""
+class OpenBatch(NamedTuple):
+    """A request that the provider keeps, or kept; under `batch_id` it can be cancelled. `evidence`: why it was, or was
+    to be, cancelled; `cancelled_at`: when the provider said yes to that."""
+
+    id: str
+    state: str
+    channel: str
+    campaign: str
+    version_id: int
+    domain: str | None
+    n: int
+    send_at: datetime
+    batch_id: str
+    cancelled_at: datetime | None
+    evidence: str | None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """The provider said yes, and nothing has settled it since."""
+        return bool(self.cancelled_at) and self.state in CANCELLABLE
+
+    @property
+    def was_tried(self) -> bool:
+        """A cancellation was begun, and nobody knows what came of it: its answer was lost, or whoever made it died."""
+        return self.state == AttemptState.SCHEDULED and not self.cancelled_at and bool(self.evidence)
+
+
+def open_batches(session: Session) -> list[OpenBatch]:
+    """Every request with a name by which it can be cancelled, soonest first. `attempt_batch` holds exactly these."""
     a = ATTEMPT.c
     columns = (
         a.id, a.state, a.channel, a.campaign, a.version_id, a.domain, a.n, a.send_at, a.batch_id, a.cancelled_at,
         a.evidence,
     )  # fmt: skip
-    return plain(session.execute(select(*columns).where(a.batch_id.is_not(None)).order_by(a.send_at, a.id)))
+    rows = session.execute(select(*columns).where(a.batch_id.is_not(None)).order_by(a.send_at, a.id))
+    return [OpenBatch._make(row) for row in rows]
 
 
 def stopped(session: Session, attempt_ids: Collection[str]) -> list[dict[str, Any]]:
@@ -36,23 +64,23 @@ def stopped(session: Session, attempt_ids: Collection[str]) -> list[dict[str, An
     return plain(session.execute(question.where(*which).order_by(MESSAGE.c.id)))
 
 
-def calling(session: Session, attempt_id: str, why: str | None) -> None:
-    """A call back begins, written down before it is made: whoever finds this and no end of it knows that it may have
+def note_cancelling(session: Session, attempt_id: str, why: str | None) -> None:
+    """A cancellation begins, written down before it is made: whoever finds this and no end of it knows that it may have
     come about. `why` is None where it surely did not."""
     a = ATTEMPT.c
     mine = (a.id == attempt_id, a.state.in_(CANCELLABLE), a.cancelled_at.is_(None))
     session.execute(update(ATTEMPT).where(*mine).values(evidence=why))
 
 
-def cancelled(session: Session, attempt_id: str, now: datetime, why: str) -> bool:
+def note_cancelled(session: Session, attempt_id: str, now: datetime, why: str) -> bool:
     """The provider has been told to throw them away. False when they were settled meanwhile."""
     a = ATTEMPT.c
     mine = (a.id == attempt_id, a.state.in_(CANCELLABLE), a.cancelled_at.is_(None))
     return bool(session.execute(update(ATTEMPT).where(*mine).values(cancelled_at=now, evidence=why)).rowcount)  # type: ignore[attr-defined]
 
 
-def not_cancelled(session: Session, attempt_id: str, why: str) -> None:
-    """The call may not have come about: nobody knows whether the letters left at their time."""
+def note_cancel_in_doubt(session: Session, attempt_id: str, why: str) -> None:
+    """The cancellation may not have come about: nobody knows whether the letters left at their time."""
     a, m = ATTEMPT.c, MESSAGE.c
     mine = change_state(ATTEMPT, Trigger.CANCEL_IN_DOUBT).where(a.id == attempt_id)
     session.execute(mine.values(cancelled_at=None, detail=why))
@@ -60,8 +88,8 @@ def not_cancelled(session: Session, attempt_id: str, why: str) -> None:
     session.execute(theirs.values(detail=why))
 
 
-def letters(session: Session, attempt_id: str, send_at: datetime) -> list[int] | None:
-    """The messages of a request that was called back; None if any event tells that they left at their time."""
+def letters_not_sent(session: Session, attempt_id: str, send_at: datetime) -> list[int] | None:
+    """The messages of a request that was cancelled; None if any event tells that they left at their time."""
     e = Event.__table__.c  # type: ignore[attr-defined]
     if session.execute(select(e.id).where(e.attempt_id == attempt_id, e.at >= send_at).limit(1)).first():
         return None
@@ -70,8 +98,8 @@ def letters(session: Session, attempt_id: str, send_at: datetime) -> list[int] |
     return list(session.execute(select(m.id).where(*which).order_by(m.id)).scalars())
 
 
-def time_has_come(session: Session, now: datetime) -> int:
-    """Held letters that nobody has called back, or tried to, leave at their time: accepted. Returns how many."""
+def accept_due(session: Session, now: datetime) -> int:
+    """Scheduled letters that nobody has cancelled, or tried to, leave at their time: accepted. Returns how many."""
     a, m = ATTEMPT.c, MESSAGE.c
     due = (a.batch_id.is_not(None), a.state == AttemptState.SCHEDULED, a.send_at <= now, a.cancelled_at.is_(None),
            a.evidence.is_(None))  # fmt: skip
@@ -83,7 +111,7 @@ def time_has_come(session: Session, now: datetime) -> int:
     return int(session.execute(left.values(accepted_at=now, reason=None, detail=None)).rowcount)  # type: ignore[attr-defined]
 
 
-def forget(session: Session, attempt_ids: Collection[str]) -> None:
-    """Nothing can be called back any more, and the provider keeps no note of it."""
+def forget_batches(session: Session, attempt_ids: Collection[str]) -> None:
+    """Nothing can be cancelled any more, and the provider keeps no note of it."""
     if attempt_ids:
         session.execute(update(ATTEMPT).where(ATTEMPT.c.id.in_(attempt_ids)).values(batch_id=None))

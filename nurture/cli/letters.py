@@ -151,7 +151,7 @@ def send(
     from nurture.runtime import database, log
     from nurture.runtime.restore_guard import restore_mark_file
     from tasks.delivery import outbox
-    from tasks.delivery.scheduled_send import recall
+    from tasks.delivery.scheduled_send import cancel_sends
 
     settings, engine, now = here(at)
     with database.reading(engine) as session:
@@ -176,7 +176,7 @@ def send(
             f"{new:,} new letters are planned. Let the outbox leave through {channel.name}?", abort=True, err=True
         )
     clock = (lambda: now) if at else settings.clock
-    recall(engine, clock, channel, composer)
+    cancel_sends(engine, clock, channel, composer)
     done = outbox.deliver(engine, clock, channel, composer, outside=restore_mark_file(settings))
     if json:
         print_json({"plans": plans, "again": again, "delivered": done})

@@ -31,8 +31,8 @@ def pause(
     by: Annotated[str, typer.Option(help="Who pauses. [default: you]", show_default=False)] = "",
     at: At = None,
 ) -> None:
-    """Stop sending, at once: nothing is claimed or armed from now on, and what the provider holds is called back. What
-    is on its way may still arrive.
+    """Stop sending, at once: nothing is claimed or armed from now on, and scheduled sends are cancelled. What is on its
+    way may still arrive.
 
     With --account only that account's sequence letters rest, until a day; they expire as much later.
     """
@@ -45,28 +45,28 @@ def pause(
     by = by or getpass.getuser()
     if account is not None:
         _pause_account(engine, now, account, until or "", _day(until, now, settings.sales_zone), why, by)
-        return _call_back(settings, engine)
+        return _cancel_sends(settings, engine)
     if until is not None:
         raise typer.BadParameter("--until needs --account: all sending, or a campaign, goes on with nurture resume")
     with database.writing(engine) as session:
         pause_sending(session, PauseScope.named(campaign), why, by, now)
-    _call_back(settings, engine)
+    _cancel_sends(settings, engine)
     out.print(f"{campaign or 'all sending'} is paused; go on with: nurture resume {campaign or ''}".rstrip())
 
 
-def _call_back(settings: "Settings", engine: "Engine") -> None:
-    """What the provider holds and may not leave now is called back."""
+def _cancel_sends(settings: "Settings", engine: "Engine") -> None:
+    """What the provider keeps and may not leave now is cancelled."""
     from models.queries.scheduled_send import open_batches
     from nurture.channels import registry
     from nurture.rendering.composer import Composer
     from nurture.runtime import database
-    from tasks.delivery.scheduled_send import recall
+    from tasks.delivery.scheduled_send import cancel_sends
 
     with database.reading(engine) as session:
         held = open_batches(session)
     if held:
-        back = recall(engine, settings.clock, registry.channel(settings), Composer(settings))
-        out.print(f"{back.called_back:,} requests that the provider held were called back")
+        back = cancel_sends(engine, settings.clock, registry.channel(settings), Composer(settings))
+        out.print(f"{back.cancelled:,} requests that the provider kept were cancelled")
         if back.missed:
             err.print(f"[red]{back.missed:,} were not:[/] {escaped(back.trouble)}; the next run tries again")
 

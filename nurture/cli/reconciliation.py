@@ -1,11 +1,13 @@
-"""nurture unknown: requests whose end nobody knows, held until there is proof or a person says what they know."""
+"""nurture unknown: requests whose end nobody knows, kept until there is proof or a person says what they know."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from nurture.cli.console import AsJson, here, out, print_json, print_table
+
+if TYPE_CHECKING:
+    from models.queries.reconciliation import UnknownRequest
 
 
 def add_to(app: typer.Typer) -> None:
@@ -17,24 +19,24 @@ def add_to(app: typer.Typer) -> None:
 
 
 def list_(json: AsJson = False) -> None:
-    """Every request in doubt, oldest first. Exit code 1 when there is one."""
-    from tasks.delivery.reconciliation import held
+    """Every request whose end nobody knows, oldest first. Exit code 1 when there is one."""
+    from tasks.delivery.reconciliation import unknown_requests
 
     _, engine, _ = here()
-    rows = held(engine)
+    rows = unknown_requests(engine)
     if json:
-        print_json(rows)
+        print_json([row._asdict() for row in rows])
     elif rows:
         print_table(
             ("request", "channel", "letter", "#people", "since", "what is known"),
             [
                 (
-                    row["id"],
-                    row["channel"],
-                    f"{row['campaign']} {row['letter']}",
-                    row["n"],
-                    f"{row['armed_at']:%Y-%m-%d %H:%M}",
-                    "; ".join(filter(None, (row["detail"], _log(row)))),
+                    row.id,
+                    row.channel,
+                    f"{row.campaign} {row.letter}",
+                    row.n,
+                    f"{row.armed_at:%Y-%m-%d %H:%M}",
+                    "; ".join(filter(None, (row.detail, _log(row)))),
                 )
                 for row in rows
             ],
@@ -44,9 +46,9 @@ def list_(json: AsJson = False) -> None:
     raise typer.Exit(1 if rows else 0)
 
 
-def _log(row: Mapping[str, Any]) -> str:
+def _log(row: "UnknownRequest") -> str:
     """What the provider's log said, and when."""
-    return f"asked at {row['asked_at']:%Y-%m-%d %H:%M}: {row['evidence']}" if row["asked_at"] else ""
+    return f"asked at {row.asked_at:%Y-%m-%d %H:%M}: {row.evidence}" if row.asked_at else ""
 
 
 def settle(

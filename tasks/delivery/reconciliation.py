@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import Engine
 
 from models.delivery_states import Trigger
 from models.queries import reconciliation
 from models.queries import request_steps as steps
+from models.queries.reconciliation import UnknownRequest, Voucher
 from models.queries.request_steps import MessageResult, Settled
 from nurture.rules.delivery.reconciliation import AGAIN, ASKED, AT_ONCE, KEPT, NEAR, SETTLED, Finding, evidence, finding
 from nurture.rules.delivery.scheduled_send import SURELY_OVER, over
@@ -37,43 +38,45 @@ class Reconciled:
     said_before: bool = False  # the same trouble as last time
 
 
-class NotInDoubt(LookupError):
-    """This request is not, or no longer, in doubt. `nurture unknown list` shows those that are."""
+class NotUnknown(LookupError):
+    """This request's end is known. `nurture unknown list` shows those that are."""
 
 
-class StillHeld(NotInDoubt):
-    """The provider may hold these letters until their time, and that has not passed: nobody can know that they stay."""
+class MayStillLeave(NotUnknown):
+    """The provider may keep these letters until their time, and that has not passed: nobody can know that they stay."""
 
 
-def held(engine: Engine) -> list[dict[str, Any]]:
-    """Every request in doubt, oldest first: id, transport, campaign, letter, n, armed_at, status, detail."""
+def unknown_requests(engine: Engine) -> list[UnknownRequest]:
+    """Every request whose end nobody knows, oldest first."""
     with database.reading(engine) as session:
-        return reconciliation.held(session)
+        return reconciliation.unknown_requests(session)
 
 
 def settle(engine: Engine, now: datetime, attempt_id: str, sent: bool, by: str) -> int:
     """Somebody knows: it was sent; or it was not, and its letters wait again. Returns how many letters.
 
-    Raises NotInDoubt, StillHeld.
+    Raises NotUnknown, MayStillLeave.
     """
     with database.writing(engine) as session:
-        if (found := reconciliation.lock(session, attempt_id)) is None:
-            raise NotInDoubt(f"request {attempt_id} is not in doubt: see `nurture unknown list`")
-        if not sent and found["send_at"] and not over(found["send_at"], now):
-            until = f"{found['send_at'] + SURELY_OVER:%Y-%m-%d %H:%M} UTC"
-            raise StillHeld(f"request {attempt_id} may be held by the provider and still leave: say so after {until}")
-        ids = reconciliation.doubtful_messages(session, attempt_id)
+        if (found := reconciliation.lock_unknown(session, attempt_id)) is None:
+            raise NotUnknown(f"request {attempt_id} is not unknown: see `nurture unknown list`")
+        if not sent and found.send_at and not over(found.send_at, now):
+            until = f"{found.send_at + SURELY_OVER:%Y-%m-%d %H:%M} UTC"
+            raise MayStillLeave(
+                f"request {attempt_id} may be kept by the provider and still leave: say so after {until}"
+            )
+        ids = reconciliation.unknown_messages(session, attempt_id)
         why = f"{by}: it was {'sent' if sent else 'not sent'}"
         trigger = Trigger.SETTLE_SENT if sent else Trigger.SETTLE_NOT_SENT
         results = [] if sent else [MessageResult(i, trigger, detail=why, not_before=now) for i in ids]
-        settled = Settled(f"{found['detail'] or 'unknown'}; {why}")
+        settled = Settled(f"{found.detail or 'unknown'}; {why}")
         steps.record_answer(session, attempt_id, trigger, results, now, settled)
         return len(ids)
 
 
 @task("reconcile what nobody knows")
-def reconcile(engine: Engine, clock: Clock, transport: str, log: Log) -> Reconciled:
-    """Ask the provider's log about every request in doubt that is old enough, and settle what it proves.
+def reconcile(engine: Engine, clock: Clock, channel: str, log: Log) -> Reconciled:
+    """Ask the provider's log about every unknown request that is old enough, and settle what it proves.
 
     One letter found proves that the whole request was taken. Nothing found proves the opposite only if letters that
     surely were taken shortly before and after are found in the same way. No session is open while the log is asked.
@@ -82,64 +85,58 @@ def reconcile(engine: Engine, clock: Clock, transport: str, log: Log) -> Reconci
     counts = dict.fromkeys(Finding, 0)
     said: dict[str, str] = {}
     trouble = ""
-    waiting = _to_ask(engine, clock(), transport)
+    waiting = _to_ask(engine, clock(), channel)
     for row in waiting:
         try:
-            found, said[row["id"]] = _look_up(engine, clock, transport, log, row)
+            found, said[row.id] = _look_up(engine, clock, channel, log, row)
         except RuntimeError as error:
             trouble = str(error)
             break
         counts[found] += 1
         if found is not Finding.UNKNOWN:
             try:
-                settle(engine, clock(), row["id"], found is Finding.SENT, "the provider's log")
-            except NotInDoubt:
+                settle(engine, clock(), row.id, found is Finding.SENT, "the provider's log")
+            except NotUnknown:
                 continue  # an event was faster
-    left = {row["id"]: trouble for row in waiting if row["id"] not in said}
+    left = {row.id: trouble for row in waiting if row.id not in said}
     if waiting:
         with database.writing(engine) as session:
-            reconciliation.asked(session, said | left, clock())
-    again = any(row["evidence"] == trouble for row in waiting)
+            reconciliation.note_log_answers(session, said | left, clock())
+    again = any(row.evidence == trouble for row in waiting)
     asked = len(said) + bool(trouble)
     return Reconciled(
         asked, counts[Finding.SENT], counts[Finding.NOT_SENT], counts[Finding.UNKNOWN], trouble, bool(trouble) and again
     )
 
 
-def _to_ask(engine: Engine, now: datetime, transport: str) -> list[dict[str, Any]]:
+def _to_ask(engine: Engine, now: datetime, channel: str) -> list[UnknownRequest]:
     """Those that are ripe and were not asked about lately; the longest unasked first."""
     with database.reading(engine) as session:
-        rows = reconciliation.held(session, transport)
+        rows = reconciliation.unknown_requests(session, channel)
     ripe = [
         row
         for row in rows
-        if SETTLED <= now - _moments(row)[-1] <= KEPT and (row["asked_at"] is None or now - row["asked_at"] >= AGAIN)
+        if SETTLED <= now - row.moments[-1] <= KEPT and (row.asked_at is None or now - row.asked_at >= AGAIN)
     ]
-    return sorted(ripe, key=lambda row: row["asked_at"] or row["armed_at"])[:AT_ONCE]
+    return sorted(ripe, key=lambda row: row.asked_at or row.armed_at)[:AT_ONCE]
 
 
-def _look_up(engine: Engine, clock: Clock, transport: str, log: Log, row: dict[str, Any]) -> tuple[Finding, str]:
-    moments = _moments(row)
+def _look_up(engine: Engine, clock: Clock, channel: str, log: Log, row: UnknownRequest) -> tuple[Finding, str]:
+    moments = row.moments
     with database.reading(engine) as session:
-        people = reconciliation.readers(session, row["id"], ASKED)
-        around = [reconciliation.vouchers(session, transport, at, NEAR) for at in moments]
-        voices = {v["id"]: reconciliation.readers(session, v["id"], 1) for found in around for v in found.values() if v}
+        people = reconciliation.recipient_emails(session, row.id, ASKED)
+        around = [reconciliation.vouchers(session, channel, at, NEAR) for at in moments]
+        known = {one.id for pair in around for one in pair if one}
+        email_of = {attempt_id: reconciliation.recipient_emails(session, attempt_id, 1) for attempt_id in known}
 
-    def has(email: str, of: dict[str, Any]) -> bool:
-        return any(log.has(email, of["id"], at) for at in _moments(of))
+    def has(email: str, of: UnknownRequest | Voucher) -> bool:
+        return any(log.has(email, of.id, at) for at in of.moments)
 
-    def vouched(side: str) -> bool:
-        return all(
-            (v := found[side]) is not None and any(has(email, v) for email in voices[v["id"]]) for found in around
-        )
+    def in_log(vouching: list[Voucher | None]) -> bool:
+        return all(one is not None and any(has(email, one) for email in email_of[one.id]) for one in vouching)
 
-    before = vouched("before")  # asked first, and the other last: a log that is blind for a moment is found out
+    before = in_log([pair.before for pair in around])  # asked first, and the other last: a blind log is found out
     seen = [has(email, row) for email in people]
-    after = vouched("after")
+    after = in_log([pair.after for pair in around])
     found = finding(seen, before, after, moments[-1], clock())
     return found, evidence(found, before, after)
-
-
-def _moments(row: dict[str, Any]) -> list[datetime]:
-    """When the log may have noted a request: when it was made and, of held letters, when they left."""
-    return [row["armed_at"], *([row["send_at"]] if row["send_at"] else [])]

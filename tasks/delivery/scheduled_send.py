@@ -1,8 +1,7 @@
-"""Letters that the provider holds are called back when something stops them, or nobody knows whether it has them."""
+"""Scheduled sends are cancelled when something stops them, or when nobody knows whether the provider has them."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -12,6 +11,7 @@ from models.delivery_states import CANCELLABLE, AttemptState, Trigger
 from models.queries import request_steps as steps
 from models.queries import scheduled_send
 from models.queries.request_steps import MessageResult, Settled
+from models.queries.scheduled_send import OpenBatch
 from models.send_pause import send_pauses
 from nurture.channels.base import Cancellation, Channel, ScheduledSends
 from nurture.rendering.composer import Composer
@@ -22,58 +22,63 @@ from nurture.runtime.clock import Clock
 from tasks.delivery.eligibility import facts_of
 from tasks.task import task
 
-CALLED_BACK, TOO_LATE = "called back: ", "the call came too late"
+CANCELLED, TOO_LATE = "cancelled: ", "it was too late to cancel"
+CANCELLED_BY_0_1 = "called back: "  # how 0.1 began the same note
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Recalled:
-    """What became of held letters: requests called back, requests that could not be, letters that wait again since they
+class CancelledSends:
+    """What became of scheduled sends: requests cancelled, requests that could not be, letters that wait again since they
     surely did not leave, letters that left at their time."""
 
-    called_back: int = 0
+    cancelled: int = 0
     missed: int = 0
     waiting: int = 0
     left: int = 0
-    trouble: str = ""  # why some could not be called back
+    trouble: str = ""  # why some could not be cancelled
 
 
-@task("call back what may not leave")
-def recall(engine: Engine, clock: Clock, channel: Channel, composer: Composer) -> Recalled:
-    """Cancel held requests while there is time; when their time is over, let what surely did not leave wait again.
+@task("cancel what may not leave")
+def cancel_sends(engine: Engine, clock: Clock, channel: Channel, composer: Composer) -> CancelledSends:
+    """Cancel scheduled sends while there is time; when their time is over, let what surely did not leave wait again.
 
-    No session is open while the provider is asked. Nothing is held: one short look.
+    No session is open while the provider is asked. Nothing is scheduled: one short look.
     """
     with database.reading(engine) as session:
         rows = scheduled_send.open_batches(session)
-        wanted = _to_call_back(session, rows, composer, clock()) if rows else {}
+        wanted = _to_cancel(session, rows, composer, clock()) if rows else {}
     if not rows:
-        return Recalled()
+        return CancelledSends()
     batches = channel.scheduled_sends
     called = missed = waiting = 0
     trouble = ""
     if batches:
-        mine = [row for row in rows if row["channel"] == channel.name]
-        called, missed, trouble = _call_back(engine, clock, batches, [r for r in mine if r["id"] in wanted], wanted)
-        waiting = sum(_settle(engine, clock(), batches, row) for row in mine if _is_over(row, clock()))
+        mine = [row for row in rows if row.channel == channel.name]
+        called, missed, trouble = _cancel(engine, clock, batches, [r for r in mine if r.id in wanted], wanted)
+        waiting = sum(
+            _settle(engine, clock(), batches, row) for row in mine if row.is_cancelled and over(row.send_at, clock())
+        )
         for row in mine:
-            if _was_tried(row) and over(row["send_at"], clock()):
+            if row.was_tried and over(row.send_at, clock()):
                 _ask_about(engine, batches, row)
-        _forget(engine, batches, [row for row in mine if over(row["send_at"], clock())])
+        _forget(engine, batches, [row for row in mine if over(row.send_at, clock())])
     with database.writing(engine) as session:
-        left = scheduled_send.time_has_come(session, clock())
-    return Recalled(called, missed, waiting, left, trouble)
+        left = scheduled_send.accept_due(session, clock())
+    return CancelledSends(called, missed, waiting, left, trouble)
 
 
-def _to_call_back(session: Session, rows: list[dict[str, Any]], composer: Composer, now: datetime) -> dict[str, str]:
-    """Request → why it may not leave; for those where a call still counts."""
-    open_ = [r for r in rows if r["state"] in CANCELLABLE and not r["cancelled_at"] and in_time(r["send_at"], now)]
-    found = {r["id"]: "nobody knows whether it was taken" for r in open_ if r["state"] == AttemptState.UNKNOWN}
-    found |= {r["id"]: r["evidence"].removeprefix(CALLED_BACK) for r in open_ if _was_tried(r)}
-    by_id = {r["id"]: r for r in open_ if r["state"] == AttemptState.SCHEDULED and r["id"] not in found}
+def _to_cancel(session: Session, rows: list[OpenBatch], composer: Composer, now: datetime) -> dict[str, str]:
+    """Request → why it may not leave; for those where a cancellation still counts."""
+    open_ = [r for r in rows if r.state in CANCELLABLE and not r.cancelled_at and in_time(r.send_at, now)]
+    found = {r.id: "nobody knows whether it was taken" for r in open_ if r.state == AttemptState.UNKNOWN}
+    found |= {
+        r.id: (r.evidence or "").removeprefix(CANCELLED_BY_0_1).removeprefix(CANCELLED) for r in open_ if r.was_tried
+    }
+    by_id = {r.id: r for r in open_ if r.state == AttemptState.SCHEDULED and r.id not in found}
     pauses_in_force = send_pauses(session)
     for attempt_id, row in by_id.items():
-        if why := pauses_in_force.why(row["campaign"], row["domain"]):
+        if why := pauses_in_force.why(row.campaign, row.domain):
             found[attempt_id] = f"sending is paused: {why}"
     resting = by_id.keys() - found.keys() if by_id and pauses.any_paused(session, list(by_id), now) else ()
     for attempt_id in resting:
@@ -87,83 +92,72 @@ def _to_call_back(session: Session, rows: list[dict[str, Any]], composer: Compos
     return found
 
 
-def _call_back(
-    engine: Engine, clock: Clock, batches: ScheduledSends, rows: list[dict[str, Any]], why: dict[str, str]
+def _cancel(
+    engine: Engine, clock: Clock, batches: ScheduledSends, rows: list[OpenBatch], why: dict[str, str]
 ) -> tuple[int, int, str]:
-    """Those that leave soonest first. Returns how many were called back, how many could not be, and why."""
+    """Those that leave soonest first. Returns how many were cancelled, how many could not be, and why."""
     done, trouble = 0, ""
     for row in rows:
-        because = CALLED_BACK + why[row["id"]]
+        why_cancelled = CANCELLED + why[row.id]
         with database.writing(engine) as session:
-            scheduled_send.calling(session, row["id"], because)
-        how, said = (
-            batches.cancel(row["batch_id"]) if in_time(row["send_at"], clock()) else (Cancellation.FAILED, TOO_LATE)
-        )
-        if how is Cancellation.DONE and not in_time(row["send_at"], clock()):
+            scheduled_send.note_cancelling(session, row.id, why_cancelled)
+        how, said = batches.cancel(row.batch_id) if in_time(row.send_at, clock()) else (Cancellation.FAILED, TOO_LATE)
+        if how is Cancellation.DONE and not in_time(row.send_at, clock()):
             how, said = Cancellation.FAILED, TOO_LATE
         if how is Cancellation.DONE:
             with database.writing(engine) as session:
-                done += scheduled_send.cancelled(session, row["id"], clock(), because)
+                done += scheduled_send.note_cancelled(session, row.id, clock(), why_cancelled)
             continue
         trouble = trouble or said
         if how is Cancellation.FULL:
             with database.writing(engine) as session:
-                scheduled_send.calling(session, row["id"], None)
+                scheduled_send.note_cancelling(session, row.id, None)
             break
     return done, len(rows) - done, trouble
 
 
-def _is_over(row: dict[str, Any], now: datetime) -> bool:
-    return bool(row["cancelled_at"]) and row["state"] in CANCELLABLE and over(row["send_at"], now)
-
-
-def _was_tried(row: dict[str, Any]) -> bool:
-    """A call back was begun, and nobody knows what came of it: its answer was lost, or whoever made it died."""
-    return row["state"] == AttemptState.SCHEDULED and not row["cancelled_at"] and bool(row["evidence"])
-
-
-def _ask_about(engine: Engine, batches: ScheduledSends, row: dict[str, Any]) -> None:
+def _ask_about(engine: Engine, batches: ScheduledSends, row: OpenBatch) -> None:
     """Its time is over. If the provider has it noted as cancelled, nobody knows since when: in time or too late?"""
-    noted = batches.cancelled(row["batch_id"])
+    noted = batches.cancelled(row.batch_id)
     if noted is None:
         return
     with database.writing(engine) as session:
         if noted:
-            scheduled_send.not_cancelled(
-                session, row["id"], f"{row['evidence']}; but nobody knows whether that was in time"
+            scheduled_send.note_cancel_in_doubt(
+                session, row.id, f"{row.evidence}; but nobody knows whether that was in time"
             )
         else:
-            scheduled_send.calling(session, row["id"], None)
+            scheduled_send.note_cancelling(session, row.id, None)
 
 
-def _settle(engine: Engine, now: datetime, batches: ScheduledSends, row: dict[str, Any]) -> int:
+def _settle(engine: Engine, now: datetime, batches: ScheduledSends, row: OpenBatch) -> int:
     """Its time is over. If the provider still has it noted as cancelled and tells of no letter, it did not leave.
 
     Returns how many letters wait again.
     """
-    stands = batches.cancelled(row["batch_id"])
+    stands = batches.cancelled(row.batch_id)
     if stands is None:
         return 0
     with database.writing(engine) as session:
         if not stands:
-            scheduled_send.not_cancelled(
-                session, row["id"], f"{row['evidence']}; but the provider has no note of that any more"
+            scheduled_send.note_cancel_in_doubt(
+                session, row.id, f"{row.evidence}; but the provider has no note of that any more"
             )
             return 0
-        ids = scheduled_send.letters(session, row["id"], row["send_at"])
+        ids = scheduled_send.letters_not_sent(session, row.id, row.send_at)
         if ids is None:
             return 0
-        why = row["evidence"]
+        why = row.evidence or ""
         results = [MessageResult(i, Trigger.CANCEL, detail=why, not_before=now) for i in ids]
-        steps.record_answer(session, row["id"], Trigger.CANCEL, results, now, Settled(why))
+        steps.record_answer(session, row.id, Trigger.CANCEL, results, now, Settled(why))
     return len(ids)
 
 
-def _forget(engine: Engine, batches: ScheduledSends, rows: list[dict[str, Any]]) -> None:
+def _forget(engine: Engine, batches: ScheduledSends, rows: list[OpenBatch]) -> None:
     """What has ended needs no name any more; what was cancelled gives its place to another one."""
-    ended = [row for row in rows if row["state"] in (AttemptState.ACCEPTED, AttemptState.REJECTED)]
-    noted = {row["id"] for row in ended if row["cancelled_at"] or row["evidence"]}
-    done = [row["id"] for row in ended if row["id"] not in noted or batches.forget(row["batch_id"])]
+    ended = [row for row in rows if row.state in (AttemptState.ACCEPTED, AttemptState.REJECTED)]
+    noted = {row.id for row in ended if row.cancelled_at or row.evidence}
+    done = [row.id for row in ended if row.id not in noted or batches.forget(row.batch_id)]
     if done:
         with database.writing(engine) as session:
-            scheduled_send.forget(session, done)
+            scheduled_send.forget_batches(session, done)

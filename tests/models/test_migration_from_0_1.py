@@ -26,7 +26,7 @@ from nurture.runtime.restore_guard import RestoreMarkFile
 from tasks.delivery import outbox
 from tasks.delivery.reconciliation import settle
 from tasks.delivery.restore_guard import confirm_restore
-from tasks.delivery.scheduled_send import recall
+from tasks.delivery.scheduled_send import cancel_sends
 from tasks.planning import sequences
 from tests.support.outbox import FILES, Told, composer
 
@@ -185,7 +185,7 @@ def test_delivery_goes_on_and_nobody_gets_a_letter_again(migrated: Engine, now: 
 
     def deliver(at: datetime = now) -> list[str]:
         before = len(channel.people)
-        recall(migrated, lambda: at, channel, composer(tmp_path))
+        cancel_sends(migrated, lambda: at, channel, composer(tmp_path))
         outbox.deliver(migrated, lambda: at, channel, composer(tmp_path), outside=mark)
         return channel.people[before:]
 

@@ -14,7 +14,7 @@ from nurture.rules.delivery.states import Answer, Verdict
 from nurture.runtime import database
 from nurture.runtime.settings import Settings
 from tasks.delivery import outbox, reconciliation
-from tasks.delivery.reconciliation import NotInDoubt, reconcile, settle
+from tasks.delivery.reconciliation import NotUnknown, reconcile, settle
 from tests.doubles.sendgrid import SendGridDouble
 from tests.support.outbox import Told, composer, fill, message, states
 
@@ -103,7 +103,7 @@ def test_without_a_control_the_letters_stay_held(engine, now, sg, clock, carrier
     in_a_row(sg, clock, send, "read_then_cut", **{lacking: False})
     assert reconcile(engine, clock, "sendgrid", carrier.provider_log).held == 1
     assert states(engine)["unknown"] == 10
-    assert f"no letter taken shortly {lacking} it" in reconciliation.held(engine)[0]["evidence"]
+    assert f"no letter taken shortly {lacking} it" in reconciliation.unknown_requests(engine)[0].evidence
 
 
 def test_a_log_that_has_forgotten_everything_proves_nothing(engine, now, sg, clock, carrier, send) -> None:
@@ -120,7 +120,7 @@ def test_a_log_that_cannot_be_asked_says_why(engine, now, sg, clock, carrier, se
     sg.faults.script(["401"], "/v3/logs")
     done = reconcile(engine, clock, "sendgrid", carrier.provider_log)
     assert (done.sent, "Email Activity" in done.trouble, states(engine)["unknown"]) == (0, True, 10)
-    assert (done.said_before, reconciliation.held(engine)[0]["evidence"]) == (False, done.trouble)
+    assert (done.said_before, reconciliation.unknown_requests(engine)[0].evidence) == (False, done.trouble)
     assert reconcile(engine, clock, "sendgrid", carrier.provider_log).asked == 0  # not every five minutes
     clock.now += AGAIN
     sg.faults.script(["401"], "/v3/logs")
@@ -143,16 +143,16 @@ def test_a_person_settles_it(engine: Engine, now: datetime, tmp_path: Path, sent
     carrier = Told(["lost"])  # type: ignore[list-item]
     carrier.answers = [Answer(Verdict.UNKNOWN, 504, detail="504")]
     outbox.deliver(engine, lambda: now, carrier, composer(tmp_path))
-    [doubt] = reconciliation.held(engine)
-    assert (doubt["n"], doubt["status"], doubt["detail"], doubt["armed_at"]) == (3, 504, "504", now)
-    assert settle(engine, now, doubt["id"], sent, "Mia") == 3
-    assert (states(engine), reconciliation.held(engine)) == ({then: 3}, [])
-    with pytest.raises(NotInDoubt, match="unknown list"):
-        settle(engine, now, doubt["id"], sent, "Mia")
+    [doubt] = reconciliation.unknown_requests(engine)
+    assert (doubt.n, doubt.status, doubt.detail, doubt.armed_at) == (3, 504, "504", now)
+    assert settle(engine, now, doubt.id, sent, "Mia") == 3
+    assert (states(engine), reconciliation.unknown_requests(engine)) == ({then: 3}, [])
+    with pytest.raises(NotUnknown, match="unknown list"):
+        settle(engine, now, doubt.id, sent, "Mia")
     with database.reading(engine) as session:
         from models import Attempt
 
-        assert session.get(Attempt, doubt["id"]).detail == f"504; Mia: it was {'sent' if sent else 'not sent'}"
+        assert session.get(Attempt, doubt.id).detail == f"504; Mia: it was {'sent' if sent else 'not sent'}"
     if not sent:
         assert message(engine, 0)["detail"] == "Mia: it was not sent"
         assert outbox.deliver(engine, lambda: now, carrier, composer(tmp_path)).accepted == 3

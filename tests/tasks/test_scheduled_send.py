@@ -1,4 +1,4 @@
-"""Letters the provider holds until their time: called back when stopped or in doubt, and sent once all the same."""
+"""Letters the provider keeps until their time: cancelled when stopped or in doubt, and sent once all the same."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -24,8 +24,8 @@ from nurture.rules.reasons import Asked, Reason, Skip, Wait
 from nurture.runtime import database
 from nurture.runtime.settings import Settings
 from tasks.delivery import outbox as delivery
-from tasks.delivery.reconciliation import StillHeld, held, reconcile, settle
-from tasks.delivery.scheduled_send import Recalled, recall
+from tasks.delivery.reconciliation import MayStillLeave, reconcile, settle, unknown_requests
+from tasks.delivery.scheduled_send import CancelledSends, cancel_sends
 from tests.doubles.sendgrid import SendGridDouble
 from tests.doubles.sendgrid.reactions import delivers
 from tests.support import outbox
@@ -68,9 +68,9 @@ def send(engine: Engine, clock: Time, carrier: SendGrid, tmp_path: Path) -> Call
 
 
 @pytest.fixture
-def call(engine: Engine, clock: Time, carrier: SendGrid, tmp_path: Path) -> Callable[[], Recalled]:
+def call(engine: Engine, clock: Time, carrier: SendGrid, tmp_path: Path) -> Callable[[], CancelledSends]:
     office = composer(tmp_path)
-    return lambda: recall(engine, clock, carrier, office)
+    return lambda: cancel_sends(engine, clock, carrier, office)
 
 
 def pass_time(clock: Time, sg: SendGridDouble, span: timedelta) -> None:
@@ -88,23 +88,23 @@ def test_held_letters_leave_at_their_time_and_only_then_count_as_sent(engine, no
     fill(engine, now, 10)
     assert send().scheduled == 10
     assert (states(engine), sg.accepted_count) == ({"scheduled": 10}, 0)
-    assert call() == Recalled()
+    assert call() == CancelledSends()
     pass_time(clock, sg, LEAD)
     assert call().left == 10
     assert (states(engine), mailed_once(sg, 10)) == ({"accepted": 10}, True)
     pass_time(clock, sg, OVER)
     call()
-    assert call() == Recalled()  # nothing to remember any more
+    assert call() == CancelledSends()  # nothing to remember any more
     with database.reading(engine) as session:
         assert open_batches(session) == []
 
 
 @pytest.mark.parametrize("fault", ["accept_then_cut", "read_then_cut", "accept_then_504"])
-def test_a_request_in_doubt_is_called_back_and_mailed_once(engine, now, sg, clock, send, call, fault) -> None:
+def test_a_request_in_doubt_is_cancelled_and_mailed_once(engine, now, sg, clock, send, call, fault) -> None:
     fill(engine, now, 10)
     sg.faults.script([fault])
     assert send().unknown == 10
-    assert call().called_back == 1
+    assert call().cancelled == 1
     pass_time(clock, sg, timedelta(minutes=20))
     assert (call().waiting, states(engine)) == (0, {"unknown": 10})  # its time is not over
     pass_time(clock, sg, OVER)
@@ -121,12 +121,12 @@ def test_nobody_can_say_that_held_letters_were_not_sent_before_their_time_is_ove
     fill(engine, now, 10)
     sg.faults.script(["accept_then_cut"])
     send()
-    [doubt] = held(engine)
-    with pytest.raises(StillHeld, match="after 2026-03-0"):
-        settle(engine, clock.now, doubt["id"], False, "Mia")
+    [doubt] = unknown_requests(engine)
+    with pytest.raises(MayStillLeave, match="after 2026-03-0"):
+        settle(engine, clock.now, doubt.id, False, "Mia")
     assert states(engine) == {"unknown": 10}
     pass_time(clock, sg, OVER)
-    assert settle(engine, clock.now, doubt["id"], False, "Mia") == 10
+    assert settle(engine, clock.now, doubt.id, False, "Mia") == 10
 
 
 def test_a_call_whose_answer_was_lost_is_not_made_twice_in_vain(engine, now, sg, clock, send, call) -> None:
@@ -135,7 +135,7 @@ def test_a_call_whose_answer_was_lost_is_not_made_twice_in_vain(engine, now, sg,
     send()
     sg.faults.script(["accept_then_500"], "/v3/user/scheduled_sends")
     assert (call().missed, states(engine)) == (1, {"unknown": 10})
-    assert call().called_back == 1  # a 400: it has a status already, and that says cancel
+    assert call().cancelled == 1  # a 400: it has a status already, and that says cancel
 
 
 def test_a_call_that_fails_or_comes_too_late_leaves_it_unknown(engine, now, sg, clock, send, call) -> None:
@@ -146,9 +146,9 @@ def test_a_call_that_fails_or_comes_too_late_leaves_it_unknown(engine, now, sg, 
     done = call()
     assert (done.missed, "500" in done.trouble) == (1, True)
     pass_time(clock, sg, LEAD - timedelta(minutes=10))
-    assert call() == Recalled()  # no call counts any more
+    assert call() == CancelledSends()  # no call counts any more
     pass_time(clock, sg, timedelta(hours=5))
-    assert (call(), states(engine)) == (Recalled(), {"unknown": 10})
+    assert (call(), states(engine)) == (CancelledSends(), {"unknown": 10})
     assert mailed_once(sg, 10)  # so it was right to wait
 
 
@@ -167,7 +167,7 @@ def test_a_call_that_is_answered_too_late_proves_nothing(
 
     monkeypatch.setattr(carrier.scheduled_sends, "cancel", slow)
     done = call()
-    assert (done.called_back, done.missed, "too late" in done.trouble) == (0, 1, True)
+    assert (done.cancelled, done.missed, "too late" in done.trouble) == (0, 1, True)
     pass_time(clock, sg, OVER)
     assert (call().waiting, states(engine)) == (0, {"unknown": 10})
     assert mailed_once(sg, 10)
@@ -187,7 +187,7 @@ def test_letters_whose_call_back_has_no_known_end_never_count_as_sent(
     with database.writing(engine) as session:
         resume_sending(session, EVERYTHING)
     if again:  # nothing forbids them any more, but what was begun is ended
-        assert call().called_back == 1
+        assert call().cancelled == 1
     pass_time(clock, sg, OVER)
     assert (call().left, sg.accepted) == (0, [])
     assert states(engine) == ({"waiting": 10} if again else {"unknown": 10})
@@ -216,7 +216,7 @@ def test_what_somebody_took_back_at_sendgrid_did_leave(engine, now, sg, clock, s
     pass_time(clock, sg, OVER)
     assert (call().waiting, states(engine)) == (0, {"unknown": 10})
     assert mailed_once(sg, 10)
-    assert call() == Recalled()
+    assert call() == CancelledSends()
 
 
 def test_held_letters_whose_cancellation_is_gone_are_in_doubt_not_believed_sent(
@@ -271,7 +271,7 @@ def test_a_word_before_its_time_proves_only_that_it_is_held(engine, now, sg, clo
     assert states(engine) == {"scheduled": 10}
     with database.writing(engine) as session:
         pause_sending(session, EVERYTHING, "stop", "Mia", now)
-    assert call().called_back == 1
+    assert call().cancelled == 1
     pass_time(clock, sg, OVER)
     late = hear(engine, clock.now, a_word(attempt, now + timedelta(seconds=1)))
     assert (late.surprises, call().waiting, states(engine)) == (0, 10, {"waiting": 10})
@@ -308,7 +308,7 @@ def test_a_pause_calls_held_letters_back_and_they_leave_after_it(engine, now, sg
     send()
     with database.writing(engine) as session:
         STOPS[stop](session, now)
-    assert call().called_back == 2
+    assert call().cancelled == 2
     pass_time(clock, sg, OVER)
     assert (call().waiting, send().requests, states(engine)) == (20, 0, {"waiting": 20})
     with database.writing(engine) as session:
@@ -325,7 +325,7 @@ def test_who_leaves_meanwhile_gets_nothing_and_the_others_get_it_later(engine, n
     send()
     with database.writing(engine) as session:
         suppress(session, ["p3@home.example"], "unsubscribe", "the page", now)
-    assert call().called_back == 1  # the other request has nobody who left
+    assert call().cancelled == 1  # the other request has nobody who left
     pass_time(clock, sg, OVER)
     call()
     assert send().skipped + states(engine)["skipped"] >= 1
@@ -341,7 +341,7 @@ def test_sendgrid_calls_ten_back_at_a_time_and_the_soonest_first(engine, now, sg
     with database.writing(engine) as session:
         pause_sending(session, EVERYTHING, "stop", "Mia", now)
     done = call()
-    assert (done.called_back, done.missed, "ten" in done.trouble) == (10, 2, True)
+    assert (done.cancelled, done.missed, "ten" in done.trouble) == (10, 2, True)
     pass_time(clock, sg, OVER)
     assert (call().waiting, len(sg.accepted)) == (100, 20)
     assert call().left == 0

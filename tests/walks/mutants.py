@@ -216,7 +216,7 @@ def calls_too_late(patch: Patch) -> None:
 
 def calls_without_a_note(patch: Patch) -> None:
     """A call back is written down when it is answered, not before it is made."""
-    patch.setattr(scheduled_send, "calling", lambda *_: None)
+    patch.setattr(scheduled_send, "note_cancelling", lambda *_: None)
 
 
 @lru_cache(1)

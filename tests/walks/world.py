@@ -23,7 +23,7 @@ from nurture.rules.delivery.states import ARMED_LEASE
 from nurture.runtime import database
 from tasks import feedback
 from tasks.delivery import claims, concurrency, outbox, reconciliation
-from tasks.delivery.scheduled_send import Recalled, recall
+from tasks.delivery.scheduled_send import CancelledSends, cancel_sends
 from tests.doubles.sendgrid.webhook import wire_form
 from tests.walks import resend
 from tests.walks.database import LETTERS, PUMPS, SHOP, START, Stage, held, rows_to_plan, stage
@@ -209,10 +209,10 @@ class World:
     def _deliver(self, worker: Worker) -> None:
         outbox.deliver(self.engine, lambda: self.now + worker.skew, self.channel, self.stage.composer, most=50)
 
-    def _recall(self, worker: Worker) -> None:
+    def _cancel_sends(self, worker: Worker) -> None:
         began = self.witness.commits
-        done = recall(self.engine, lambda: self.now + worker.skew, self.channel, self.stage.composer)
-        if done != Recalled():
+        done = cancel_sends(self.engine, lambda: self.now + worker.skew, self.channel, self.stage.composer)
+        if done != CancelledSends():
             self.tell(f"{worker.name}: {done}")
         if not done.missed:
             self.witness.called_back(began, self.now + worker.skew)
@@ -354,7 +354,7 @@ class World:
     def move_call_back(self) -> None:
         """What may not leave is called back, and what was is settled: a process of its own, that may stop anywhere."""
         if self.stage.raw.execute("SELECT 1 FROM attempt WHERE batch_id IS NOT NULL LIMIT 1").fetchone():
-            worker = self._hire(self._recall)
+            worker = self._hire(self._cancel_sends)
             self.tell(f"{worker.name} calls back")
             self._go_on(worker, self.chance.choice([1, 4, 16, 64, 64]))
 
@@ -482,7 +482,7 @@ class World:
             before, self.witness.settled = self.witness.settled, settled
             try:
                 reconciliation.settle(self.engine, self.now, attempt, sent, "the walk")
-            except reconciliation.StillHeld:  # that it has not been sent says nothing before its time
+            except reconciliation.MayStillLeave:  # that it has not been sent says nothing before its time
                 self.witness.settled = before
 
     def move_ask_the_log(self) -> None:
