@@ -29,7 +29,7 @@ FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class CancelledSends:
-    """What became of scheduled sends: requests cancelled, requests that could not be, letters that wait again since they
+    """What became of scheduled sends: requests cancelled, those that could not be, letters that wait again since they
     surely did not leave, letters that left at their time."""
 
     cancelled: int = 0
