@@ -65,7 +65,19 @@ def _campaign(
     if broken or campaign is None:
         return
     letters = TemplateSet(texts, parts)
-    for path in sorted(texts):
+    yield from _letters(letters, campaign, slug, parts[0].name)
+    if slug != SALES:
+        yield from content_coverage.holes(letters, campaign, slug, content_coverage.title_tables())
+        yield from untranslated(letters, campaign, slug, readers(campaign) if readers else None)
+    if campaign.offer and today and campaign.offer.ends_on < today:
+        at = lines(texts[f"{slug}/campaign.toml"]).get(("offer", "ends_on"))
+        what = f"the offer ended on {campaign.offer.ends_on:%Y-%m-%d}; nobody gets a letter"
+        yield Problem(f"{slug}/campaign.toml", at, what, "set a later day, or retire the campaign", "warning")
+
+
+def _letters(letters: TemplateSet, campaign: Campaign, slug: str, first_part: str) -> Iterator[Problem]:
+    """What is wrong with the frames and each letter, and the letters that no step uses."""
+    for path in sorted(letters.files):
         if path.startswith(SHARED) and not path.endswith(".toml"):
             for line, what in letters.misspelt(path, samples.values(campaign)):
                 yield Problem(path, line, what, "correct the placeholder")
@@ -77,19 +89,12 @@ def _campaign(
         yield from letter_problems(letters, campaign, slug, letter, step.roles if step else ())
         if step is None and slug != SALES:
             yield Problem(
-                f"{folder}/{parts[0].name}",
+                f"{folder}/{first_part}",
                 None,
                 "no step uses this letter",
                 "add it to the steps, or remove it",
                 "warning",
             )
-    if slug != SALES:
-        yield from content_coverage.holes(letters, campaign, slug, content_coverage.title_tables())
-        yield from untranslated(letters, campaign, slug, readers(campaign) if readers else None)
-    if campaign.offer and today and campaign.offer.ends_on < today:
-        at = lines(texts[f"{slug}/campaign.toml"]).get(("offer", "ends_on"))
-        what = f"the offer ended on {campaign.offer.ends_on:%Y-%m-%d}; nobody gets a letter"
-        yield Problem(f"{slug}/campaign.toml", at, what, "set a later day, or retire the campaign", "warning")
 
 
 def _shared(texts: Mapping[str, str]) -> Iterator[Problem]:

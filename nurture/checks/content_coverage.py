@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlglot
 from sqlglot import exp
@@ -87,10 +87,10 @@ def holes(templates: TemplateSet, campaign: Campaign, slug: str, tables: TitleTa
         if not any("best[" in text for path, text in templates.files.items() if path.startswith(("_", folder + "/"))):
             continue
         lacking: dict[tuple[str, str], list[str]] = {}
-        for persona, roles in _readers(campaign, step, tables):
+        for readers in _readers(campaign, step, tables):
             for language in [templates.words.default, *templates.words.by_language]:
-                for kind, stage in _lacking(templates, campaign, slug, step, persona, roles, language):
-                    lacking.setdefault((kind, language), []).append(f"{persona or 'shoppers'} at {stage}")
+                for kind, stage in _lacking(templates, campaign, step, readers, language):
+                    lacking.setdefault((kind, language), []).append(f"{readers.persona or 'shoppers'} at {stage}")
         for (kind, language), whom in sorted(lacking.items()):
             some = ", ".join(whom[:MOST_NAMED]) + (
                 f" and {len(whom) - MOST_NAMED} more" if len(whom) > MOST_NAMED else ""
@@ -100,39 +100,44 @@ def holes(templates: TemplateSet, campaign: Campaign, slug: str, tables: TitleTa
             yield Problem(file, where.get(("steps", number, "letter")), what, mend, "warning")
 
 
-def _readers(
-    campaign: Campaign, step: Step, tables: TitleTables
-) -> Iterator[tuple[str | None, tuple[str | None, ...]]]:
+class Readership(NamedTuple):
+    """People a step is for."""
+
+    persona: str | None  # None: shoppers
+    roles: tuple[str | None, ...]  # that such people have
+
+
+def _readers(campaign: Campaign, step: Step, tables: TitleTables) -> Iterator[Readership]:
     """The personas a step is for, each with the roles such people have there."""
     if campaign.market != Market.B2B:
-        yield None, (None,)
+        yield Readership(None, (None,))
         return
     for persona, roles in usual_roles(tables).items():
         mine = tuple(role for role in roles if not step.roles or role in step.roles)
         if mine:
-            yield persona, mine
+            yield Readership(persona, mine)
 
 
 def _lacking(
-    templates: TemplateSet, campaign: Campaign, slug: str, step: Step, persona: str | None,
-    roles: tuple[str | None, ...], language: str,
-) -> Iterator[tuple[str, str]]:  # fmt: skip
+    templates: TemplateSet, campaign: Campaign, step: Step, readers: Readership, language: str
+) -> list[tuple[str, str]]:
+    """(kind, stage) of content that a letter cannot do without and that these readers would not find."""
     found = set()
-    for role in roles:
+    for role in readers.roles:
         try:
-            choice = templates.files_for(slug, step.letter, role, language)
+            choice = templates.files_for(campaign.slug, step.letter, role, language)
         except LetterError:
             continue  # said by the check of its files
         if choice.language != language:
             continue  # nobody gets the letter in this language
         asks = templates.asks(choice)
         for stage in stages_met(campaign):
-            reader = Reader(stage, language, (role,), persona)
+            reader = Reader(stage, language, (role,), readers.persona)
             for kind in asks.needed:
                 piece = best(templates.library, reader, asks.named, kind, templates.words.default)
                 if piece is None or language not in piece.languages:
                     found.add((kind, stage))
-    yield from sorted(found)
+    return sorted(found)
 
 
 def stages_met(campaign: Campaign) -> list[str]:

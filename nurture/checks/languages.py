@@ -41,7 +41,7 @@ def language_problems(templates: Path, texts: Mapping[str, str]) -> Iterator[Pro
                 f"“{code}” is not on our list: dates, out-of-office replies and consents in it are read as for others",
                 f"add its row to {LIST} (docs/extending.md)",
             )
-        if lacking := sorted(words.get(default, {}).keys() - has.keys() - {"locale"}):
+        if lacking := sorted(words.get(default, frozenset()) - has - {"locale"}):
             yield _told(
                 here, f"“{code}” has no {_list(lacking)}; its letters take the words of “{default}”", "add them"
             )
@@ -53,7 +53,7 @@ def language_problems(templates: Path, texts: Mapping[str, str]) -> Iterator[Pro
             yield _told(here, what, f"write nurture/rules/segmentation/{TABLES.name}/{code}.toml")
     page_lines = lines(pages_text)
     for code, has in pages.items():
-        if lacking := sorted(pages.get(DEFAULT, {}).keys() - has.keys()):
+        if lacking := sorted(pages.get(DEFAULT, frozenset()) - has):
             what = f"“{code}” has no {_list(lacking)}: its readers see English there"
             yield Problem(PAGES_FILE, page_lines.get((code,)), what, "add them", "warning")
 
@@ -128,14 +128,14 @@ def _instead(letters: TemplateSet, slug: str, step: Step, language: str) -> str 
     return None
 
 
-def _sections(text: str) -> tuple[dict[str, dict[str, object]], str]:
-    """The tables of a file of words by their language, and the language of what names none; nothing if it is broken."""
+def _sections(text: str) -> tuple[dict[str, frozenset[str]], str]:
+    """The keys a file of words has in each language, and the language of what names none; nothing if it is broken."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return {}, DEFAULT
     default = table.get("language", DEFAULT)
-    return {code: words for code, words in table.items() if isinstance(words, dict)}, str(default)
+    return {code: frozenset(words) for code, words in table.items() if isinstance(words, dict)}, str(default)
 
 
 def _pages_text(templates: Path) -> str:

@@ -165,6 +165,7 @@ class Page(HTMLParser):
         return page
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A link, a picture or the end of a line."""
         found = dict(attrs)
         self.inside = "preheader" if found.get("class") == "preheader" else tag
         if "href" in found:
@@ -175,6 +176,7 @@ class Page(HTMLParser):
             self.images.append((found.get("src") or "", found.get("alt")))
 
     def handle_data(self, data: str) -> None:
+        """Words: the preheader's, or those of the letter."""
         if self.inside == "preheader":
             self.preheader += data
         elif self.inside != "style":

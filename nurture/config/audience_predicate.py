@@ -1,8 +1,8 @@
 """Who is meant: predicates of campaign.toml, checked against the audience view, spoken in the database's dialect."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlglot
 from sqlalchemy import JSON, ColumnElement, Integer, Numeric, Select, func, literal_column, select
@@ -12,20 +12,30 @@ from sqlglot import exp
 from models.queries.audience import EPOCH, audience
 from models.types import Moment
 from nurture.config import predicate as predicates
-from nurture.config.predicate import Kind, Target
+from nurture.config.predicate import Target, ValueKind
 
 
-def _kind_of(column: ColumnElement[Any]) -> Kind:
+def _kind_of(column: ColumnElement[Any]) -> ValueKind:
     if isinstance(column.type, Moment):
-        return Kind.MOMENT
+        return ValueKind.MOMENT
     if isinstance(column.type, JSON):
-        return Kind.TRAITS
-    return Kind.NUMBER if isinstance(column.type, Integer | Numeric) else Kind.TEXT
+        return ValueKind.TRAITS
+    return ValueKind.NUMBER if isinstance(column.type, Integer | Numeric) else ValueKind.TEXT
 
 
 KINDS = {name: _kind_of(column) for name, column in audience(EPOCH).selected_columns.items()}
-TEXTS = frozenset(name for name, kind in KINDS.items() if kind is Kind.TEXT)
+TEXTS = frozenset(name for name, kind in KINDS.items() if kind is ValueKind.TEXT)
 CASE_MAPPED = 17  # from this version on PostgreSQL has a collation that maps case in every alphabet by itself
+
+
+Contacts = Select[tuple[int]] | Sequence[int]  # their ids, or a query for them
+
+
+class UnmetCondition(NamedTuple):
+    """A part of a predicate that does not hold for somebody, and the values of the columns it speaks of."""
+
+    condition: str
+    values: Mapping[str, str | float | bool | datetime | None]
 
 
 class PredicateError(ValueError):
@@ -72,7 +82,7 @@ def locales(session: Session, now: datetime, predicate: str) -> dict[str, int]:
     return dict(session.execute(question).tuples().all())
 
 
-def answers(session: Session, now: datetime, predicates: Mapping[str, str], whom: Any) -> dict[str, set[int]]:
+def answers(session: Session, now: datetime, predicates: Mapping[str, str], whom: Contacts) -> dict[str, set[int]]:
     """For each named predicate, which contacts it holds for at `now`. One question a predicate, however many leads.
 
     `whom`: a subquery of contact ids, or a list of them.
@@ -88,7 +98,7 @@ def answers(session: Session, now: datetime, predicates: Mapping[str, str], whom
     }
 
 
-def marks(session: Session, now: datetime, predicate: str, whom: Any, most: int) -> bytearray:
+def marks(session: Session, now: datetime, predicate: str, whom: Contacts, most: int) -> bytearray:
     """For whom a predicate holds at `now`, as a byte a contact: `marks[contact_id]` is 1 or 0.
 
     `whom`: a subquery of contact ids up to `most`. One question however many leads, read in passing: a million leads
@@ -103,7 +113,7 @@ def marks(session: Session, now: datetime, predicate: str, whom: Any, most: int)
     return found
 
 
-def failing(session: Session, now: datetime, predicate: str, contact_id: int) -> list[tuple[str, dict[str, Any]]]:
+def failing(session: Session, now: datetime, predicate: str, contact_id: int) -> list[UnmetCondition]:
     """Which parts of a predicate do not hold for one contact, each with the values of the columns it speaks of."""
     if wrong := problems(predicate):
         raise PredicateError("; ".join(wrong))
@@ -118,5 +128,5 @@ def failing(session: Session, now: datetime, predicate: str, contact_id: int) ->
         ).first()
         if holds is None:
             spoken_of = dict.fromkeys(column.name.lower() for column in part.find_all(exp.Column))
-            found.append((text, {name: person[name] for name in spoken_of}))
+            found.append(UnmetCondition(text, {name: person[name] for name in spoken_of}))
     return found

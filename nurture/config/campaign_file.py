@@ -8,7 +8,7 @@ from typing import Literal
 
 from models.segment import ROLES
 from nurture.config import audience_predicate
-from nurture.config.toml_file import FileError, Problem, TomlTable, duration, parse_toml
+from nurture.config.toml_file import ConfigFileError, Problem, TomlTable, duration, parse_toml
 from nurture.rules.delivery.scheduled_send import LONGEST, SHORTEST
 from nurture.rules.planning.campaign import (
     COLLEAGUES_DID,
@@ -30,7 +30,7 @@ PAUSE = "to stop a campaign, pause it"
 ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+")
 
 
-class CampaignError(FileError):
+class CampaignError(ConfigFileError):
     """A campaign cannot be used. Mend what `problems` lists; each names its file and line."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

@@ -24,7 +24,7 @@ TRAIT = "traits"  # the column of the customer's own columns: traits ->> 'Favour
 EXAMPLE = "write it like  industry = 'Chemicals' AND clicks_30d >= 1"
 
 
-class Kind(StrEnum):
+class ValueKind(StrEnum):
     """What a column or an expression is, so that like is compared with like."""
 
     TEXT = "text"
@@ -48,7 +48,7 @@ class Target:
     texts: frozenset[str] = frozenset()  # the columns that are text
 
 
-def problems(predicate: str, columns: Mapping[str, Kind]) -> list[str]:
+def problems(predicate: str, columns: Mapping[str, ValueKind]) -> list[str]:
     """What is wrong with a predicate, in the words of its author; empty when both databases can be asked.
 
     `columns`: the names that may be used, in lower case, each with its kind.
@@ -76,7 +76,7 @@ def problems(predicate: str, columns: Mapping[str, Kind]) -> list[str]:
     if found:
         return found
     try:
-        if (kind := _kind(where.this, columns)) is not Kind.CONDITION:
+        if (kind := _kind(where.this, columns)) is not ValueKind.CONDITION:
             return [f"{where.this.sql()} is a {kind}, not a condition: {EXAMPLE}"]
     except Mismatch as mismatch:
         return [str(mismatch)]
@@ -102,7 +102,7 @@ def _size(tree: exp.Expr) -> tuple[int, int]:
     return count, deepest
 
 
-def _unknown_columns(tree: exp.Expr, columns: Mapping[str, Kind]) -> Iterator[str]:
+def _unknown_columns(tree: exp.Expr, columns: Mapping[str, ValueKind]) -> Iterator[str]:
     for column in tree.find_all(exp.Column):
         name = column.name
         if column.table:
@@ -124,10 +124,10 @@ COMPARED: dict[type[exp.Expr], str] = {
 COMPUTED: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
 
 
-def _kind(node: exp.Expr, columns: Mapping[str, Kind]) -> Kind:
+def _kind(node: exp.Expr, columns: Mapping[str, ValueKind]) -> ValueKind:
     """What an expression is. Raises Mismatch where it makes no sense."""
 
-    def kind(of: exp.Expr) -> Kind:
+    def kind(of: exp.Expr) -> ValueKind:
         return _kind(of, columns)
 
     match node:
@@ -138,32 +138,32 @@ def _kind(node: exp.Expr, columns: Mapping[str, Kind]) -> Kind:
         case exp.Literal():
             if not node.is_string and not abs(float(node.this)) < MOST:
                 raise Mismatch(f"{node.sql()} is too large a number")
-            return Kind.TEXT if node.is_string else Kind.NUMBER
+            return ValueKind.TEXT if node.is_string else ValueKind.NUMBER
         case exp.Boolean():
-            return Kind.CONDITION
+            return ValueKind.CONDITION
         case exp.Null():
-            return Kind.NULL
+            return ValueKind.NULL
         case exp.And() | exp.Or():
-            _all(Kind.CONDITION, columns, node.left, node.right)
-            return Kind.CONDITION
+            _all(ValueKind.CONDITION, columns, node.left, node.right)
+            return ValueKind.CONDITION
         case exp.Not():
-            _all(Kind.CONDITION, columns, node.this)
-            return Kind.CONDITION
+            _all(ValueKind.CONDITION, columns, node.this)
+            return ValueKind.CONDITION
         case exp.Is():
             return _is(node, columns)
         case exp.In():
             return _in(node, columns)
         case exp.Between():
             _common_kind(node, columns, node.this, node.args["low"], node.args["high"])
-            return Kind.CONDITION
+            return ValueKind.CONDITION
         case exp.Like() | exp.ILike():
             return _like(node, columns)
         case exp.Neg():
-            _all(Kind.NUMBER, columns, node.this)
-            return Kind.NUMBER
+            _all(ValueKind.NUMBER, columns, node.this)
+            return ValueKind.NUMBER
         case exp.Lower() | exp.Upper():
-            _all(Kind.TEXT, columns, node.this)
-            return Kind.TEXT
+            _all(ValueKind.TEXT, columns, node.this)
+            return ValueKind.TEXT
         case exp.Coalesce():
             return _common_kind(node, columns, node.this, *node.expressions)
         case exp.JSONExtractScalar():
@@ -172,35 +172,37 @@ def _kind(node: exp.Expr, columns: Mapping[str, Kind]) -> Kind:
             return _cast(node)
         case _ if type(node) in COMPARED:
             _common_kind(node, columns, node.this, node.expression)
-            return Kind.CONDITION
+            return ValueKind.CONDITION
         case _ if type(node) in COMPUTED:
-            _all(Kind.NUMBER, columns, node.this, node.expression)
-            return Kind.NUMBER
+            _all(ValueKind.NUMBER, columns, node.this, node.expression)
+            return ValueKind.NUMBER
         case _:
             raise Mismatch(f"{node.sql()!r} is not allowed in a condition")
 
 
-def _all(wanted: Kind, columns: Mapping[str, Kind], *parts: exp.Expr) -> None:
+def _all(wanted: ValueKind, columns: Mapping[str, ValueKind], *parts: exp.Expr) -> None:
     for part in parts:
-        if (kind := _kind(part, columns)) is not wanted and kind is not Kind.NULL:
+        if (kind := _kind(part, columns)) is not wanted and kind is not ValueKind.NULL:
             raise Mismatch(f"{part.sql()} is a {kind} where a {wanted} is wanted{_mend(part, wanted)}")
 
 
-def _common_kind(node: exp.Expr, columns: Mapping[str, Kind], *parts: exp.Expr) -> Kind:
+def _common_kind(node: exp.Expr, columns: Mapping[str, ValueKind], *parts: exp.Expr) -> ValueKind:
     """All parts are text, or all are numbers; NULL goes with either. Returns which."""
     kinds = {part.sql(): _kind(part, columns) for part in parts}
-    known = {kind for kind in kinds.values() if kind is not Kind.NULL}
-    if Kind.MOMENT in known:
-        name = next(sql for sql, kind in kinds.items() if kind is Kind.MOMENT)
+    known = {kind for kind in kinds.values() if kind is not ValueKind.NULL}
+    if ValueKind.MOMENT in known:
+        name = next(sql for sql, kind in kinds.items() if kind is ValueKind.MOMENT)
         raise Mismatch(f"{name} is a moment: write {name} IS NULL or {name} IS NOT NULL")
-    if known & {Kind.CONDITION, Kind.TRAITS}:
-        name, kind = next((sql, kind) for sql, kind in kinds.items() if kind in (Kind.CONDITION, Kind.TRAITS))
-        mend = f": name the one you mean, {TRAIT} ->> 'colour'" if kind is Kind.TRAITS else ""
+    if known & {ValueKind.CONDITION, ValueKind.TRAITS}:
+        name, kind = next((sql, kind) for sql, kind in kinds.items() if kind in (ValueKind.CONDITION, ValueKind.TRAITS))
+        mend = f": name the one you mean, {TRAIT} ->> 'colour'" if kind is ValueKind.TRAITS else ""
         raise Mismatch(f"{name} is a {kind} and cannot be compared{mend}")
     if len(known) > 1:
-        text, number = (next(sql for sql, kind in kinds.items() if kind is k) for k in (Kind.TEXT, Kind.NUMBER))
+        text, number = (
+            next(sql for sql, kind in kinds.items() if kind is k) for k in (ValueKind.TEXT, ValueKind.NUMBER)
+        )
         raise Mismatch(f"{node.sql()}: {text} is text and {number} is a number{_quoted(text, number)}")
-    return known.pop() if known else Kind.NULL
+    return known.pop() if known else ValueKind.NULL
 
 
 def _quoted(text: str, number: str) -> str:
@@ -209,42 +211,42 @@ def _quoted(text: str, number: str) -> str:
     return f"; write '{number}' in quotation marks" if re.fullmatch(r"-?[\d.]+", number) else ""
 
 
-def _mend(part: exp.Expr, wanted: Kind) -> str:
-    return f": {EXAMPLE}" if wanted is Kind.CONDITION and isinstance(part, exp.Column | exp.Literal) else ""
+def _mend(part: exp.Expr, wanted: ValueKind) -> str:
+    return f": {EXAMPLE}" if wanted is ValueKind.CONDITION and isinstance(part, exp.Column | exp.Literal) else ""
 
 
-def _is(node: exp.Is, columns: Mapping[str, Kind]) -> Kind:
+def _is(node: exp.Is, columns: Mapping[str, ValueKind]) -> ValueKind:
     if not isinstance(node.expression, exp.Null):
         raise Mismatch(f"{node.sql()}: only IS NULL and IS NOT NULL are understood")
-    if _kind(node.this, columns) is Kind.CONDITION:
+    if _kind(node.this, columns) is ValueKind.CONDITION:
         raise Mismatch(f"{node.sql()}: a condition is true or false, ask IS NULL of a column")
-    return Kind.CONDITION
+    return ValueKind.CONDITION
 
 
-def _in(node: exp.In, columns: Mapping[str, Kind]) -> Kind:
+def _in(node: exp.In, columns: Mapping[str, ValueKind]) -> ValueKind:
     others = {name for name, value in node.args.items() if value and name not in ("this", "expressions")}
     if others or not node.expressions:
         raise Mismatch(f"{node.sql()}: write a list, {node.this.sql()} IN (…, …)")
     if any(isinstance(part, exp.Tuple | exp.Null) for part in (node.this, *node.expressions)):
         raise Mismatch(f"{node.sql()}: a list holds values only; NULL is asked with IS NULL")
     _common_kind(node, columns, node.this, *node.expressions)
-    return Kind.CONDITION
+    return ValueKind.CONDITION
 
 
-def _like(node: exp.Like | exp.ILike, columns: Mapping[str, Kind]) -> Kind:
-    _all(Kind.TEXT, columns, node.this, node.expression)
+def _like(node: exp.Like | exp.ILike, columns: Mapping[str, ValueKind]) -> ValueKind:
+    _all(ValueKind.TEXT, columns, node.this, node.expression)
     pattern = node.expression
     if not (isinstance(pattern, exp.Literal) and pattern.is_string):
         raise Mismatch(f"{node.sql()}: a pattern is a text in quotation marks, '%pump%'")
     if len(pattern.this) - len(pattern.this.rstrip("\\")) & 1:
         raise Mismatch(f"{node.sql()}: a pattern cannot end with a backslash")
-    return Kind.CONDITION
+    return ValueKind.CONDITION
 
 
-def _trait(node: exp.JSONExtractScalar, columns: Mapping[str, Kind]) -> Kind:
-    if not (isinstance(node.this, exp.Column) and columns[node.this.name.lower()] is Kind.TRAITS and _key(node)):
+def _trait(node: exp.JSONExtractScalar, columns: Mapping[str, ValueKind]) -> ValueKind:
+    if not (isinstance(node.this, exp.Column) and columns[node.this.name.lower()] is ValueKind.TRAITS and _key(node)):
         raise Mismatch(f"{node.sql()}: a column of your own is asked as {TRAIT} ->> 'colour'")
-    return Kind.TEXT
+    return ValueKind.TEXT
 
 
 def _key(node: exp.JSONExtractScalar) -> str:
@@ -255,12 +257,12 @@ def _key(node: exp.JSONExtractScalar) -> str:
     return ""
 
 
-def _cast(node: exp.Cast) -> Kind:
+def _cast(node: exp.Cast) -> ValueKind:
     if node.to.this not in (exp.DataType.Type.DECIMAL, exp.DataType.Type.DOUBLE, exp.DataType.Type.FLOAT,
                             exp.DataType.Type.INT) or not isinstance(node.this, exp.JSONExtractScalar):  # fmt: skip
         raise Mismatch(f"{node.sql()}: only a column of your own can be read as a number, "
                        f"CAST({TRAIT} ->> 'age' AS NUMBER)")  # fmt: skip
-    return Kind.NUMBER
+    return ValueKind.NUMBER
 
 
 def _written(node: exp.Expr, target: Target) -> str:

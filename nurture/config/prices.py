@@ -5,14 +5,14 @@ from decimal import Decimal
 
 from babel.numbers import list_currencies
 
-from nurture.config.toml_file import FileError, Problem, TomlTable, parse_toml
+from nurture.config.toml_file import ConfigFileError, Problem, TomlTable, parse_toml
 from nurture.rules.planning.prices import Discount, PriceList, Rep
 
 FILE = "prices.toml"
 TABLES = ("instant", "group", "rebate")
 
 
-class PricesError(FileError):
+class PricesError(ConfigFileError):
     """prices.toml cannot be used."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import holidays
 
-from nurture.config.toml_file import FileError, Problem, TomlTable, parse_toml
+from nurture.config.toml_file import ConfigFileError, Problem, TomlTable, parse_toml
 from nurture.rules.handoff.capacity import Absence, SalesRep, SalesTeam
 from nurture.rules.intake.addresses import normalise
 from nurture.rules.planning.hours import WEEKDAYS
@@ -19,7 +19,7 @@ FILE = "sales.toml"
 MOST = 500  # leads a week; nobody calls more
 
 
-class SalesFileError(FileError):
+class SalesFileError(ConfigFileError):
     """sales.toml cannot be used."""
 
 

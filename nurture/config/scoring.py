@@ -7,7 +7,7 @@ from math import isfinite
 from pathlib import Path
 
 from models.segment import ROLES
-from nurture.config.toml_file import FileError, Problem, TomlTable, parse_toml
+from nurture.config.toml_file import ConfigFileError, Problem, TomlTable, parse_toml
 from nurture.rules.scoring.lead_score import (
     AccountRules,
     ActivityKind,
@@ -33,7 +33,7 @@ SAY = {"role": "{value}", "persona": "{value}", "industry": "{value} company"}  
 TEN_YEARS = 3650
 
 
-class ScoringRulesError(FileError):
+class ScoringRulesError(ConfigFileError):
     """scoring.toml cannot be used."""
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from nurture.config.toml_file import FileError, Problem, TomlTable, parse_toml
+from nurture.config.toml_file import ConfigFileError, Problem, TomlTable, parse_toml
 from nurture.rules.segmentation.segments import (
     CHAMPIONS,
     ENGAGED_KINDS,
@@ -17,7 +17,7 @@ from nurture.runtime.settings import settings
 FILE = "segments.toml"
 
 
-class SegmentRulesError(FileError):
+class SegmentRulesError(ConfigFileError):
     """segments.toml cannot be used."""
 
 

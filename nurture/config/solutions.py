@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from models.segment import ROLES
-from nurture.config.toml_file import FileError, Problem, TomlTable, parse_toml
+from nurture.config.toml_file import ConfigFileError, Problem, TomlTable, parse_toml
 from nurture.rules.segmentation.solution_group import Solution
 
 FILE = "solutions.toml"
 
 
-class SolutionsError(FileError):
+class SolutionsError(ConfigFileError):
     """solutions.toml cannot be used."""
 
 

@@ -40,7 +40,7 @@ class Problem:
         return f"{self.file}:{self.line or 1}: {self.what} ({self.mend})"
 
 
-class FileError(Exception):
+class ConfigFileError(Exception):
     """A file cannot be used. Show `problems` to whoever wrote it; each names its line and the mend."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -89,7 +89,7 @@ class TomlFile:
         """The problems by their lines."""
         return sorted(self.problems, key=lambda problem: problem.line or 0)
 
-    def raise_problems(self, error: type[FileError]) -> None:
+    def raise_problems(self, error: type[ConfigFileError]) -> None:
         """Raise this error with all problems, if there are any."""
         if self.problems:
             raise error(self.in_order())
@@ -247,7 +247,7 @@ class TomlTable:
 
 
 def parse_toml(
-    text: str, name: str, error: type[FileError], parse_float: type[float] | type[Decimal] = float
+    text: str, name: str, error: type[ConfigFileError], parse_float: type[float] | type[Decimal] = float
 ) -> TomlTable:
     """The whole of a text as a table. Raises the error with the line where it is no TOML."""
     try:

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from datetime import date, time, timedelta
 
 from nurture.config.campaign_file import find_campaign, read_files
 from nurture.config.toml_file import Problem
-from nurture.rules.planning.campaign import Campaign, Step
+from nurture.rules.planning.campaign import AccountPolicy, After, Campaign, Hours, Offer, Reentry, Sender, Span, Step
 
 QUIET = ("slug", "steps")  # not told as a setting
 
@@ -118,20 +118,26 @@ def _step(step: Step) -> str:
     return f"{step.letter}{whom}{wait}{when}"
 
 
-def _value(value: Any) -> str:
+Said = (
+    None | str | int | float | timedelta | date | time | Span | After | Reentry | Hours | AccountPolicy | Offer | Sender
+    | tuple[str, ...] | tuple[int, ...] | dict[str, str]
+)  # fmt: skip
+
+
+def _value(value: Said) -> str:
     """A term as one would say it."""
     if value is None or value == ():
         return "nothing"
     if isinstance(value, tuple):
         return ", ".join(str(part) for part in value)
-    if hasattr(value, "business_days"):
+    if isinstance(value, Span):
         parts = [f"{value.business_days} business days"] if value.business_days else []
         parts += [_value(value.time)] if value.time else []
         return " and ".join(parts) or "at once"
-    if hasattr(value, "total_seconds"):
+    if isinstance(value, timedelta):
         days, hours = divmod(int(value.total_seconds()) // 3600, 24)
         return " ".join([*([f"{days} days"] if days else []), *([f"{hours} hours"] if hours else [])]) or "0 days"
-    if hasattr(value, "__dataclass_fields__"):
+    if isinstance(value, After | Reentry | Hours | AccountPolicy | Offer | Sender):
         told = (f"{f.name} {_value(getattr(value, f.name))}" for f in fields(value) if getattr(value, f.name))
         return "; ".join(told) or "never"
     return " ".join(str(value).split())

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from nurture.config.campaign_file import CampaignError, parse, read_files
-from nurture.config.toml_file import FileError, TomlTable, parse_toml
+from nurture.config.toml_file import ConfigFileError, TomlTable, parse_toml
 
 TEXT = """whole = 3
 part = 0.5
@@ -26,7 +26,7 @@ n = "two"
 @pytest.fixture
 def table() -> TomlTable:
     """A file that has a bit of everything."""
-    return parse_toml(TEXT, "x.toml", FileError, Decimal)
+    return parse_toml(TEXT, "x.toml", ConfigFileError, Decimal)
 
 
 def told(table: TomlTable) -> list[str]:
@@ -67,14 +67,14 @@ def test_a_value_of_another_type_is_told_with_its_line_and_the_usual_one_is_take
         "x.toml:5: said should be a whole number, not “2026-03-21” (correct the value)",
         "x.toml:12: rows.1.n should be a whole number, not “two” (correct the value)",
     ]
-    with pytest.raises(FileError, match=r"x\.toml:1: gone") as caught:
-        table.file.raise_problems(FileError)
+    with pytest.raises(ConfigFileError, match=r"x\.toml:1: gone") as caught:
+        table.file.raise_problems(ConfigFileError)
     assert len(caught.value.problems) == 4
 
 
 def test_broken_toml_is_told_with_its_line() -> None:
-    with pytest.raises(FileError, match=r"x\.toml:2: .*\(correct the TOML"):
-        parse_toml("a = 1\nb = \n", "x.toml", FileError)
+    with pytest.raises(ConfigFileError, match=r"x\.toml:2: .*\(correct the TOML"):
+        parse_toml("a = 1\nb = \n", "x.toml", ConfigFileError)
 
 
 # ── keys that had another name ──

@@ -28,6 +28,7 @@ class Discount:
     from_volume: int = 0
 
     def is_for(self, buyer: Buyer) -> bool:
+        """Do channel and tier fit? The volume is asked where the discount is chosen."""
         return _among(buyer.channel, self.channels) and _among(buyer.tier, self.tiers)
 
 
@@ -40,6 +41,7 @@ class Rep:
     tiers: tuple[str, ...] = ()
 
     def why(self, buyer: Buyer) -> str | None:
+        """Why a person talks with this buyer about the price; None where the list is enough."""
         if not _among(buyer.tier, self.tiers):
             return None
         if self.from_volume is not None and max(buyer.volume, buyer.group_volume) >= self.from_volume:
