@@ -12,7 +12,7 @@ from models.confirmation import Confirmation
 from models.contact import Consent, Contact, Market, Stage, Transition
 from models.delivery_states import AttemptState, State
 from models.enrolment import Enrolment, EnrolmentState
-from models.event import Event, Kind
+from models.event import Event, EventKind
 from models.handoff import Decision, Handoff
 from models.import_file import Import
 from models.learned_parameter import LearnedParameter, LearnedSubject
@@ -45,9 +45,9 @@ __all__ = [
     "Enrolment",
     "EnrolmentState",
     "Event",
+    "EventKind",
     "Handoff",
     "Import",
-    "Kind",
     "LearnedParameter",
     "LearnedSubject",
     "Market",

@@ -140,7 +140,7 @@ def latest(
     return found
 
 
-class NewActivity(NamedTuple):
+class FeedbackActivity(NamedTuple):
     """An activity to be written: the columns of its row."""
 
     dedupe: int
@@ -152,7 +152,7 @@ class NewActivity(NamedTuple):
     campaign: str | None
 
 
-def add_activities(session: Session, activities: Sequence[NewActivity]) -> int:
+def add_activities(session: Session, activities: Sequence[FeedbackActivity]) -> int:
     """Write down what leads did; what is there already stays as it is. Returns how many were new."""
     return add_new(session, Activity, activities)
 

@@ -12,7 +12,7 @@ from models.bulk_upsert import add_new
 from models.types import Id, Moment
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What an event says of a letter, in our words."""
 
     PROCESSED = "processed"

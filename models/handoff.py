@@ -50,7 +50,7 @@ class MemberCard(TypedDict):
     last_seen: str
 
 
-class AccountCard(TypedDict):
+class HandoffAccount(TypedDict):
     """The lead's account in a handoff's context. `completeness` runs 0–1, `score` 0–100."""
 
     name: str
@@ -79,7 +79,7 @@ class HandoffContext(TypedDict):
     """The account as sales saw it on the day of the handoff, as it is kept in JSON."""
 
     contact: ContactCard
-    account: AccountCard
+    account: HandoffAccount
     lately: list[ActivityCard]
     owner_zone: str
 

@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from models import activity, event, message, restore_guard
-from models.activity import NewActivity
+from models.activity import FeedbackActivity
 from models.address import SuppressedBy
-from models.event import EventOwner, Kind, MessageEvent, UnappliedEvent
+from models.event import EventKind, EventOwner, MessageEvent, UnappliedEvent
 from models.message import FeedbackMessage, MessageOutcome
 from models.queries import account_stop, request_evidence, suppression
 from models.queries.account_stop import AccountStop
@@ -193,10 +193,10 @@ def _save_activities(session: Session, found: Feedback) -> int:
     activity.remove(session, [_dedupe(key) for key in found.machine_keys])
     new = []
     for one in found.events:
-        to, kind = found.message_of(one), ACTIVITIES.get(Kind(one.kind))
+        to, kind = found.message_of(one), ACTIVITIES.get(EventKind(one.kind))
         if to and to.contact_id and to.campaign != message.SALES and kind and one.key not in found.machine_keys:
             new.append(
-                NewActivity(
+                FeedbackActivity(
                     _dedupe(one.key), to.contact_id, to.account_id, kind, one.at, one.url or to.letter, to.campaign
                 )
             )
@@ -213,8 +213,8 @@ def _suppressions(found: Feedback) -> list[SuppressionEntry]:
     for one in found.events:
         to = found.message_of(one)
         address = to.address if to else one.address
-        why, heard_from = SUPPRESSES.get(Kind(one.kind)), "the provider's event"
-        if one.kind == Kind.DROPPED and one.stop:
+        why, heard_from = SUPPRESSES.get(EventKind(one.kind)), "the provider's event"
+        if one.kind == EventKind.DROPPED and one.stop:
             why, heard_from = SuppressedBy(one.stop), "the provider's own list, for which it dropped a letter"
         if address and why:
             entries.append(SuppressionEntry(address, one.at, why, heard_from, to.campaign if to else None))
@@ -225,7 +225,7 @@ def _stop_who_replied(session: Session, found: Feedback) -> int:
     """Stop the accounts, or the leads without one, that answered. Returns how many accounts were not stopped before."""
     accounts: dict[int, AccountStop] = {}
     contacts: dict[int, datetime] = {}
-    replies = [one for one in found.events if one.kind == Kind.REPLIED]
+    replies = [one for one in found.events if one.kind == EventKind.REPLIED]
     for one in sorted(replies, key=lambda one: one.at, reverse=True):  # the earliest is written last
         to = found.message_of(one)
         if not to or to.campaign == message.SALES:  # a salesperson's answer is no lead's

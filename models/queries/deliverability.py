@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 from models.attempt import STILL_OPEN
 from models.attempt import TABLE as ATTEMPT
 from models.delivery_states import MAYBE_SENT, TAKEN_STATES, AttemptState
-from models.event import Kind
+from models.event import EventKind
 from models.message import SALES, plain
 from models.message import TABLE as MESSAGE
 
-UNWELCOME = (Kind.COMPLAINED, Kind.BOUNCED)
+UNWELCOME = (EventKind.COMPLAINED, EventKind.BOUNCED)
 
 
 def taken_since_doubt(session: Session, channel: str, most: int) -> int | None:
@@ -68,8 +68,8 @@ def reception(session: Session, since: datetime) -> list[dict[str, Any]]:
             select(
                 m.campaign,
                 domain.label("domain"),
-                func.sum(case((m.outcome == Kind.COMPLAINED, 1), else_=0)).label("complained"),
-                func.sum(case((m.outcome == Kind.BOUNCED, 1), else_=0)).label("bounced"),
+                func.sum(case((m.outcome == EventKind.COMPLAINED, 1), else_=0)).label("complained"),
+                func.sum(case((m.outcome == EventKind.BOUNCED, 1), else_=0)).label("bounced"),
                 func.max(m.outcome_at).label("newest"),
             )
             .outerjoin(ATTEMPT, a.id == m.attempt_id)

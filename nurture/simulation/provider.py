@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from models.event import Kind
+from models.event import EventKind
 from nurture.channels.sendgrid.events import SIGNATURE, TIMESTAMP
 from nurture.simulation.inbox import ReceivedMail
 from nurture.simulation.recipients import Reaction
@@ -22,20 +22,22 @@ SendGridEvent = dict[str, str | int | list[str] | dict[str, str | int]]  # a JSO
 MOST = 500  # events in a post
 REPEATED = 0.06  # posted again, mostly with other events, under another id
 LATE = 0.05  # posted once later than the others
-EVENTS: dict[Kind, SendGridEvent] = {
-    Kind.PROCESSED: {"event": "processed"},
-    Kind.DEFERRED: {"event": "deferred", "response": "450 4.2.0 greylisted, try again", "attempt": "1"},
-    Kind.DELIVERED: {"event": "delivered", "response": "250 2.0.0 OK"},
-    Kind.BOUNCED: {"event": "bounce", "type": "bounce", "status": "5.1.1", "reason": "550 5.1.1 no such mailbox"},
-    Kind.BLOCKED: {"event": "bounce", "type": "blocked", "status": "4.2.2", "reason": "452 4.2.2 mailbox full"},
-    Kind.OPENED: {"event": "open"},
-    Kind.CLICKED: {"event": "click"},
-    Kind.COMPLAINED: {"event": "spamreport"},
+EVENTS: dict[EventKind, SendGridEvent] = {
+    EventKind.PROCESSED: {"event": "processed"},
+    EventKind.DEFERRED: {"event": "deferred", "response": "450 4.2.0 greylisted, try again", "attempt": "1"},
+    EventKind.DELIVERED: {"event": "delivered", "response": "250 2.0.0 OK"},
+    EventKind.BOUNCED: {"event": "bounce", "type": "bounce", "status": "5.1.1", "reason": "550 5.1.1 no such mailbox"},
+    EventKind.BLOCKED: {"event": "bounce", "type": "blocked", "status": "4.2.2", "reason": "452 4.2.2 mailbox full"},
+    EventKind.OPENED: {"event": "open"},
+    EventKind.CLICKED: {"event": "click"},
+    EventKind.COMPLAINED: {"event": "spamreport"},
 }
 READER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0 Safari/537.36"
-MACHINES: dict[Kind, SendGridEvent] = {  # a privacy proxy is marked by the provider; a scanner does not say what it is
-    Kind.OPENED: {"useragent": "Mozilla/5.0", "sg_machine_open": True},
-    Kind.CLICKED: {"useragent": READER},
+MACHINES: dict[
+    EventKind, SendGridEvent
+] = {  # a privacy proxy is marked by the provider; a scanner does not say what it is
+    EventKind.OPENED: {"useragent": "Mozilla/5.0", "sg_machine_open": True},
+    EventKind.CLICKED: {"useragent": READER},
 }
 
 
@@ -97,9 +99,9 @@ def event_of(mail: ReceivedMail, reaction: Reaction) -> SendGridEvent:
         "category": [mail.category],
         "nt_message": str(mail.message_id),
         "nt_attempt": mail.attempt_id,
-        **EVENTS[Kind(reaction.what)],
+        **EVENTS[EventKind(reaction.what)],
     }
-    if machine := MACHINES.get(Kind(reaction.what)):
+    if machine := MACHINES.get(EventKind(reaction.what)):
         event |= machine if reaction.machine else {"useragent": READER}
     if reaction.url:
         event |= {"url": reaction.url, "url_offset": {"index": 0, "type": "html"}}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
-from models.event import Kind
+from models.event import EventKind
 from nurture.rules.planning.hours import at, zone_of
 from nurture.simulation.inbox import ReceivedMail
 from nurture.simulation.seeded_random import SeededRandom
@@ -55,7 +55,7 @@ class Reaction:
     """One thing somebody did at a moment."""
 
     at: datetime
-    what: Kind | SimulatedAction
+    what: EventKind | SimulatedAction
     url: str = ""
     machine: bool = False
     detail: str = ""
@@ -130,29 +130,29 @@ def reactions(seed: int, mail: ReceivedMail, who: SimulatedPerson) -> list[React
 def _reactions(seed: int, mail: ReceivedMail, who: SimulatedPerson) -> Iterator[Reaction]:
     always, random = SeededRandom(seed, who.address), SeededRandom(seed, who.address, mail.subject)
     moment = mail.sent_at + SECOND
-    yield Reaction(moment, Kind.PROCESSED)
+    yield Reaction(moment, EventKind.PROCESSED)
     if random.happens("greylisted", 0.04):
-        yield Reaction(moment + SECOND, Kind.DEFERRED)
+        yield Reaction(moment + SECOND, EventKind.DEFERRED)
         moment += random.between("greylisted for", 5, 40) * MINUTE
     if always.happens("dead", DEAD[who.market]):
-        yield Reaction(moment + SECOND, Kind.BOUNCED)
+        yield Reaction(moment + SECOND, EventKind.BOUNCED)
         return
     if random.happens("full", 0.006):
-        yield Reaction(moment + SECOND, Kind.BLOCKED)
+        yield Reaction(moment + SECOND, EventKind.BLOCKED)
         return
     delivered = moment + 2 * SECOND
-    yield Reaction(delivered, Kind.DELIVERED)
+    yield Reaction(delivered, EventKind.DELIVERED)
     if who.market == "b2b" and SeededRandom(seed, who.company).happens("scanned", SCANNED):
         yield from _scanner(mail, delivered)
     if always.happens("proxy", PROXY[who.market]):
-        yield Reaction(delivered + random.wait("proxy opens", 20 * SECOND), Kind.OPENED, machine=True)
+        yield Reaction(delivered + random.wait("proxy opens", 20 * SECOND), EventKind.OPENED, machine=True)
     yield from _reader(random, mail, who, delivered)
 
 
 def _scanner(mail: ReceivedMail, delivered: datetime) -> Iterator[Reaction]:
     """A firewall opens the mail and follows every link within two seconds, also the unsubscribe link."""
     for number, link in enumerate(mail.tracked):
-        yield Reaction(delivered + (1 + number % 2) * SECOND, Kind.CLICKED, link, machine=True)
+        yield Reaction(delivered + (1 + number % 2) * SECOND, EventKind.CLICKED, link, machine=True)
     if mail.leave_page:
         yield Reaction(delivered + 2 * SECOND, SimulatedAction.LOOKED, mail.leave_page)
 
@@ -164,11 +164,11 @@ def _reader(random: SeededRandom, mail: ReceivedMail, who: SimulatedPerson, deli
     if not random.happens("opens", opens):
         return
     reads = delivered + random.wait("opens", 4 * HOUR)
-    yield Reaction(reads, Kind.OPENED)
+    yield Reaction(reads, EventKind.OPENED)
     if random.happens("again", 0.25):
-        yield Reaction(reads + random.wait("again", 20 * HOUR), Kind.OPENED)
+        yield Reaction(reads + random.wait("again", 20 * HOUR), EventKind.OPENED)
     if random.happens("complains", 0.0008):
-        yield Reaction(reads + MINUTE, Kind.COMPLAINED)
+        yield Reaction(reads + MINUTE, EventKind.COMPLAINED)
         return
     if random.happens("leaves", 0.03 * (1.2 - who.keen)):
         how = SimulatedAction.LEFT_BY_HEADER if random.happens("by header", 0.6) else SimulatedAction.LEFT_BY_PAGE
@@ -178,15 +178,17 @@ def _reader(random: SeededRandom, mail: ReceivedMail, who: SimulatedPerson, deli
         return
     if mail.tracked and random.happens("clicks", taste.clicks * (0.5 + who.keen) * readable):
         clicks = reads + random.wait("clicks", 2 * MINUTE)
-        yield Reaction(clicks, Kind.CLICKED, mail.tracked[0])
+        yield Reaction(clicks, EventKind.CLICKED, mail.tracked[0])
         if len(mail.tracked) > 1 and random.happens("second link", 0.2):
-            yield Reaction(clicks + random.wait("second link", 5 * MINUTE) + 10 * SECOND, Kind.CLICKED, mail.tracked[1])
+            yield Reaction(
+                clicks + random.wait("second link", 5 * MINUTE) + 10 * SECOND, EventKind.CLICKED, mail.tracked[1]
+            )
         yield from (
             _shopping(random, mail, who, clicks) if who.market == "b2c" else _looking(random, mail, who, clicks, taste)
         )
     if who.market == "b2b" and random.happens("replies", 0.01 + 0.08 * who.keen**2):
         words = REPLIES.get(mail.language.partition("-")[0], REPLIES["en"])
-        yield Reaction(reads + random.wait("replies", 3 * HOUR), Kind.REPLIED, detail=words)
+        yield Reaction(reads + random.wait("replies", 3 * HOUR), EventKind.REPLIED, detail=words)
 
 
 def _looking(

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from models.event import Kind, NewEvent
+from models.event import EventKind, NewEvent
 from nurture.simulation import recipients, salespeople
 from nurture.simulation.inbox import ReceivedMail, SimulatedInbox
 from nurture.simulation.provider import SimulatedProvider
@@ -117,7 +117,7 @@ class Simulator:
                 self._schedule(answer.at, partial(self._answer, about, lead, answer))
         if about or who is None:  # a salesperson's mail server, or a stranger's, takes it; more is not known
             moment = mail.sent_at + timedelta(seconds=2)
-            self._schedule(moment, partial(self.provider.record, mail, Reaction(moment, Kind.DELIVERED)))
+            self._schedule(moment, partial(self.provider.record, mail, Reaction(moment, EventKind.DELIVERED)))
             return
         for did in recipients.reactions(self.seed, mail, who):
             self._schedule(did.at, partial(self._react, mail, who, did))
@@ -137,18 +137,18 @@ class Simulator:
                 self._request("GET", did.url, 200)
                 self._request("POST", did.url, 200)
                 self._counts["unsubscribed"] += 1
-            case Kind.REPLIED:
+            case EventKind.REPLIED:
                 self.replies.append(_reply(mail, who, did))
                 self._counts["replied"] += 1
-            case Kind() as kind:
+            case EventKind() as kind:
                 self.provider.record(mail, did)
                 self._count_reaction(mail, kind, did.machine)
 
-    def _count_reaction(self, mail: ReceivedMail, kind: Kind, machine: bool) -> None:
+    def _count_reaction(self, mail: ReceivedMail, kind: EventKind, machine: bool) -> None:
         once = (kind.value, mail.message_id)
         if machine:
             self._counts["machines"] += 1
-        elif kind not in (Kind.OPENED, Kind.CLICKED) or once not in self._seen:
+        elif kind not in (EventKind.OPENED, EventKind.CLICKED) or once not in self._seen:
             self._seen.add(once)
             self._counts[kind.value] += 1
 
@@ -210,7 +210,8 @@ class Simulator:
 def _reply(mail: ReceivedMail, who: SimulatedPerson, did: Reaction) -> NewEvent:
     """A reply as it is kept: an event of kind REPLIED about our mail."""
     return NewEvent(
-        key=f"reply-{mail.message_id}", kind=Kind.REPLIED.value, at=did.at, received_at=did.at, address=who.address,
+        key=f"reply-{mail.message_id}", kind=EventKind.REPLIED.value, at=did.at, received_at=did.at,
+        address=who.address,
         message_id=mail.message_id, attempt_id=mail.attempt_id, provider_id=None, stop=None, database_name=None,
         url=None, machine=False, raw=json.dumps({"event": "reply", "text": did.detail}, ensure_ascii=False),
     )  # fmt: skip

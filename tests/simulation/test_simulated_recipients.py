@@ -8,7 +8,7 @@ from email.policy import SMTP
 
 import pytest
 
-from models.event import Kind, MessageEvent
+from models.event import EventKind, MessageEvent
 from models.handoff import Decision
 from nurture.channels.sendgrid.events import SIGNATURE, TIMESTAMP, genuine, public_keys, read_events
 from nurture.rules.feedback.reactions import NOT_A_FIT, NOT_NOW, machines
@@ -57,7 +57,7 @@ def fates(people: list[SimulatedPerson], **mail: object) -> list[list[Reaction]]
     return [reactions(SEED, a_mail(to=who.address, **mail), who) for who in people]
 
 
-def share(many: list[list[Reaction]], what: Kind | SimulatedAction, machine: bool = False) -> float:
+def share(many: list[list[Reaction]], what: EventKind | SimulatedAction, machine: bool = False) -> float:
     return sum(any(did.what is what and did.machine is machine for did in one) for one in many) / len(many)
 
 
@@ -117,10 +117,10 @@ def test_everything_happens_after_the_letter_left_and_in_order() -> None:
 def test_a_dead_address_bounces_every_letter_and_nobody_there_does_anything() -> None:
     people = crowd(1_000)
     first, second = fates(people), fates(people, subject="Another mail")
-    dead = {i for i, one in enumerate(first) if any(did.what is Kind.BOUNCED for did in one)}
+    dead = {i for i, one in enumerate(first) if any(did.what is EventKind.BOUNCED for did in one)}
     assert len(dead) / 1_000 == pytest.approx(DEAD["b2b"], abs=0.015)
     for i in dead:
-        assert {did.what for did in second[i]} <= {Kind.PROCESSED, Kind.DEFERRED, Kind.BOUNCED}
+        assert {did.what for did in second[i]} <= {EventKind.PROCESSED, EventKind.DEFERRED, EventKind.BOUNCED}
 
 
 def test_a_scanner_is_found_out_by_our_own_rule_and_never_unsubscribes_anybody() -> None:
@@ -129,10 +129,10 @@ def test_a_scanner_is_found_out_by_our_own_rule_and_never_unsubscribes_anybody()
         heard = [
             MessageEvent(str(i), str(did.what), did.at, did.url)
             for i, did in enumerate(one)
-            if isinstance(did.what, Kind)
+            if isinstance(did.what, EventKind)
         ]
-        scanned = {str(i) for i, did in enumerate(one) if did.machine and did.what is Kind.CLICKED}
-        people_clicks = {str(i) for i, did in enumerate(one) if not did.machine and did.what is Kind.CLICKED}
+        scanned = {str(i) for i, did in enumerate(one) if did.machine and did.what is EventKind.CLICKED}
+        people_clicks = {str(i) for i, did in enumerate(one) if not did.machine and did.what is EventKind.CLICKED}
         assert scanned <= machines(heard), who
         assert not people_clicks & machines(heard), who
         found += bool(scanned)
@@ -144,10 +144,10 @@ def test_a_scanner_is_found_out_by_our_own_rule_and_never_unsubscribes_anybody()
 def test_who_clicks_has_opened_and_who_leaves_or_complains_clicks_nothing() -> None:
     for one in fates(crowd(2_000, keen=0.9)):
         human = [did.what for did in one if not did.machine]
-        if Kind.CLICKED in human:
-            assert human.index(Kind.OPENED) < human.index(Kind.CLICKED)
-        if {SimulatedAction.LEFT_BY_HEADER, SimulatedAction.LEFT_BY_PAGE, Kind.COMPLAINED} & set(human):
-            assert Kind.CLICKED not in human
+        if EventKind.CLICKED in human:
+            assert human.index(EventKind.OPENED) < human.index(EventKind.CLICKED)
+        if {SimulatedAction.LEFT_BY_HEADER, SimulatedAction.LEFT_BY_PAGE, EventKind.COMPLAINED} & set(human):
+            assert EventKind.CLICKED not in human
 
 
 def test_without_a_button_people_leave_by_the_page() -> None:
@@ -158,26 +158,26 @@ def test_without_a_button_people_leave_by_the_page() -> None:
 
 def test_rates_are_such_as_one_meets() -> None:
     many = fates(crowd(4_000, "b2c", keen=0.3))
-    assert 0.2 < share(many, Kind.OPENED) < 0.5
-    assert 0.02 < share(many, Kind.CLICKED) < 0.2
-    assert 0.2 < share(many, Kind.OPENED, machine=True) < 0.4  # privacy proxies
-    assert share(many, Kind.COMPLAINED) < 0.005
+    assert 0.2 < share(many, EventKind.OPENED) < 0.5
+    assert 0.02 < share(many, EventKind.CLICKED) < 0.2
+    assert 0.2 < share(many, EventKind.OPENED, machine=True) < 0.4  # privacy proxies
+    assert share(many, EventKind.COMPLAINED) < 0.005
     assert share(many, SimulatedAction.LEFT_BY_HEADER) + share(many, SimulatedAction.LEFT_BY_PAGE) < 0.03
 
 
 def test_keen_companies_react_more_and_an_unreadable_letter_less() -> None:
     hot, cold = (fates(crowd(2_000, keen=keen, role="specifier")) for keen in (0.9, 0.1))
-    assert share(hot, Kind.CLICKED) > 2 * share(cold, Kind.CLICKED)
+    assert share(hot, EventKind.CLICKED) > 2 * share(cold, EventKind.CLICKED)
     foreign = fates(crowd(2_000, keen=0.9, role="specifier", language="zh"))
-    assert share(foreign, Kind.CLICKED) < share(hot, Kind.CLICKED) / 2
+    assert share(foreign, EventKind.CLICKED) < share(hot, EventKind.CLICKED) / 2
 
 
 def test_roles_differ_and_a_reply_is_in_the_letters_language() -> None:
     specifiers, gatekeepers = (
         fates(crowd(2_000, keen=0.5, role=role), language="de") for role in ("specifier", "gatekeeper")
     )
-    assert share(specifiers, Kind.CLICKED) > share(gatekeepers, Kind.CLICKED)
-    replies = {did.detail for one in specifiers for did in one if did.what is Kind.REPLIED}
+    assert share(specifiers, EventKind.CLICKED) > share(gatekeepers, EventKind.CLICKED)
+    replies = {did.detail for one in specifiers for did in one if did.what is EventKind.REPLIED}
     assert all("nächste Woche" in words for words in replies)
 
 
@@ -224,7 +224,7 @@ def test_posts_are_signed_untidy_and_complete() -> None:
     for i, who in enumerate(people := crowd(300, keen=0.8)):
         mail = a_mail(message_id=i + 1, to=who.address)
         for did in reactions(SEED, mail, who):
-            if isinstance(did.what, Kind) and did.what is not Kind.REPLIED:
+            if isinstance(did.what, EventKind) and did.what is not EventKind.REPLIED:
                 provider.record(mail, did)
                 sent.append((i + 1, did.what, int(did.at.timestamp()), did.url or None))
     assert len(people) == 300

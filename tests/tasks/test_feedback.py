@@ -12,7 +12,7 @@ from sqlalchemy import Engine, insert, select, update
 
 from models import Account, Activity, Address, Attempt, Enrolment, Event, Message, Suppression, event
 from models.address import SuppressedBy
-from models.event import Kind, MessageEvent, NewEvent
+from models.event import EventKind, MessageEvent, NewEvent
 from models.queries import letter_stops
 from models.queries.suppression import resubscribe, suppress
 from nurture.channels.sendgrid.events import read_events
@@ -225,7 +225,8 @@ def some_events(draw: random.Random, now: datetime) -> list[dict[str, Any]]:
 
 def reply(message: int, at: datetime) -> NewEvent:
     return NewEvent(
-        key=f"reply-{message}-{at}", kind=Kind.REPLIED.value, at=at, received_at=at, address=None, message_id=message,
+        key=f"reply-{message}-{at}", kind=EventKind.REPLIED.value, at=at, received_at=at, address=None,
+        message_id=message,
         attempt_id=None, provider_id=None, stop=None, database_name=None, url=None, machine=False, raw="{}",
     )  # fmt: skip
 
@@ -320,22 +321,25 @@ def test_the_reasons_of_the_tables_are_the_reasons_of_the_rules() -> None:
 # --- the rules alone -------------------------------------------------------------------------------------------------
 
 
-def heard(kind: Kind, at: datetime, url: str | None = None, machine: bool = False) -> MessageEvent:
+def heard(kind: EventKind, at: datetime, url: str | None = None, machine: bool = False) -> MessageEvent:
     return MessageEvent(f"{kind}-{at}-{url}", kind, at, url, machine)
 
 
 def test_all_links_at_once_is_a_scanner_and_one_after_the_other_is_a_reader(now: datetime) -> None:
     later = now + timedelta(hours=1)
-    burst = [heard(Kind.CLICKED, later, "a"), heard(Kind.CLICKED, later + timedelta(seconds=1), "b")]
-    reader = [heard(Kind.CLICKED, later, "a"), heard(Kind.CLICKED, later + timedelta(seconds=20), "b")]
-    twice = [heard(Kind.CLICKED, later, "a"), heard(Kind.CLICKED, later + timedelta(seconds=1), "a")]  # a double click
+    burst = [heard(EventKind.CLICKED, later, "a"), heard(EventKind.CLICKED, later + timedelta(seconds=1), "b")]
+    reader = [heard(EventKind.CLICKED, later, "a"), heard(EventKind.CLICKED, later + timedelta(seconds=20), "b")]
+    twice = [
+        heard(EventKind.CLICKED, later, "a"),
+        heard(EventKind.CLICKED, later + timedelta(seconds=1), "a"),
+    ]  # a double click
     assert machines(burst) == {h.key for h in burst}
     assert machines(reader) == machines(twice) == set()
 
 
 def test_nobody_reads_a_letter_within_five_seconds_of_its_delivery(now: datetime) -> None:
-    delivered = heard(Kind.DELIVERED, now)
-    quick, slow = (heard(Kind.CLICKED, now + timedelta(seconds=s), "a") for s in (4, 5))
+    delivered = heard(EventKind.DELIVERED, now)
+    quick, slow = (heard(EventKind.CLICKED, now + timedelta(seconds=s), "a") for s in (4, 5))
     assert machines([delivered, quick, slow]) == {quick.key}
     assert machines([quick]) == set()
 
@@ -359,11 +363,14 @@ def test_scanners_name_themselves(agent: str | None, machine: bool) -> None:
 
 
 def test_the_furthest_a_letter_came_is_its_outcome(now: datetime) -> None:
-    history = [heard(kind, now + timedelta(minutes=i)) for i, kind in enumerate((Kind.PROCESSED, *OUTCOMES))]
+    history = [heard(kind, now + timedelta(minutes=i)) for i, kind in enumerate((EventKind.PROCESSED, *OUTCOMES))]
     for length in range(2, len(history) + 1):
         assert outcome(history[:length], ()) == (history[length - 1].kind, history[length - 1].at)
     assert outcome(history[:1], ()) is None
-    assert outcome([heard(Kind.OPENED, now + timedelta(hours=1)), heard(Kind.OPENED, now)], ()) == (Kind.OPENED, now)
+    assert outcome([heard(EventKind.OPENED, now + timedelta(hours=1)), heard(EventKind.OPENED, now)], ()) == (
+        EventKind.OPENED,
+        now,
+    )
 
 
 # --- what the provider says without our ids, and what its own lists say ----------------------------------------------

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from models.address import SuppressedBy
-from models.event import Kind, NewEvent
+from models.event import EventKind, NewEvent
 from nurture.rules.feedback.reactions import machine_agent
 from nurture.rules.intake.addresses import normalise
 
@@ -24,18 +24,18 @@ SIGNATURE = "X-Twilio-Email-Event-Webhook-Signature"
 TIMESTAMP = "X-Twilio-Email-Event-Webhook-Timestamp"
 
 KINDS = {
-    "processed": Kind.PROCESSED,
-    "dropped": Kind.DROPPED,
-    "delivered": Kind.DELIVERED,
-    "deferred": Kind.DEFERRED,
-    "bounce": Kind.BOUNCED,
-    "blocked": Kind.BLOCKED,  # told as a bounce of type "blocked"; named by itself in older accounts
-    "open": Kind.OPENED,
-    "click": Kind.CLICKED,
-    "spamreport": Kind.COMPLAINED,
-    "unsubscribe": Kind.UNSUBSCRIBED,
-    "group_unsubscribe": Kind.UNSUBSCRIBED,
-    "group_resubscribe": Kind.RESUBSCRIBED,
+    "processed": EventKind.PROCESSED,
+    "dropped": EventKind.DROPPED,
+    "delivered": EventKind.DELIVERED,
+    "deferred": EventKind.DEFERRED,
+    "bounce": EventKind.BOUNCED,
+    "blocked": EventKind.BLOCKED,  # told as a bounce of type "blocked"; named by itself in older accounts
+    "open": EventKind.OPENED,
+    "click": EventKind.CLICKED,
+    "spamreport": EventKind.COMPLAINED,
+    "unsubscribe": EventKind.UNSUBSCRIBED,
+    "group_unsubscribe": EventKind.UNSUBSCRIBED,
+    "group_resubscribe": EventKind.RESUBSCRIBED,
 }
 DROPS = {  # SendGrid's own lists, as the reason of a drop names them → why we do not write there any more either
     "bounced address": SuppressedBy.BOUNCE,
@@ -112,11 +112,11 @@ def _objects(body: bytes) -> Iterable[dict[str, Any]]:
 
 
 def _new_event(event: dict[str, Any], received_at: datetime) -> NewEvent:
-    kind = KINDS.get(_text(event.get("event")) or "", Kind.UNKNOWN)
-    if kind is Kind.BOUNCED and event.get("type") == "blocked":
-        kind = Kind.BLOCKED
+    kind = KINDS.get(_text(event.get("event")) or "", EventKind.UNKNOWN)
+    if kind is EventKind.BOUNCED and event.get("type") == "blocked":
+        kind = EventKind.BLOCKED
     attempt_id = _text(event.get("nt_attempt"))
-    reason = (_text(event.get("reason")) or "").strip().lower() if kind is Kind.DROPPED else ""
+    reason = (_text(event.get("reason")) or "").strip().lower() if kind is EventKind.DROPPED else ""
     return NewEvent(
         key=_key(event, kind),
         kind=kind.value,
@@ -129,7 +129,7 @@ def _new_event(event: dict[str, Any], received_at: datetime) -> NewEvent:
         stop=DROPS.get(reason),
         database_name=_text(event.get("nt_epoch")),
         url=_text(event.get("url")),
-        machine=kind in (Kind.OPENED, Kind.CLICKED) and _by_machine(event),
+        machine=kind in (EventKind.OPENED, EventKind.CLICKED) and _by_machine(event),
         raw=_dump(event),
     )
 
@@ -138,7 +138,7 @@ def _by_machine(event: dict[str, Any]) -> bool:
     return _true(event.get("sg_machine_open")) or machine_agent(_text(event.get("useragent")))
 
 
-def _key(event: dict[str, Any], kind: Kind) -> str:
+def _key(event: dict[str, Any], kind: EventKind) -> str:
     """The same happening has the same key, however often and under however many sg_event_ids it is told.
 
     sg_event_id alone is no key: repeats were seen with new ones, and one seen for two attempts. It only tells apart
@@ -146,7 +146,7 @@ def _key(event: dict[str, Any], kind: Kind) -> str:
     """
     names = ("nt_attempt", "nt_message", "sg_message_id", "email", "timestamp", "url", "type", "sg_machine_open")
     parts: list[Any] = [event.get("event"), *(event.get(name) for name in names)]
-    if kind is Kind.UNKNOWN or _moment(event.get("timestamp")) is None:
+    if kind is EventKind.UNKNOWN or _moment(event.get("timestamp")) is None:
         parts.append(event.get("sg_event_id") or event)
     return hashlib.sha256(_dump(parts).encode()).hexdigest()[:40]
 

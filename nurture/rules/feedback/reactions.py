@@ -9,24 +9,24 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from models.address import SuppressedBy
-from models.event import Kind, MessageEvent
+from models.event import EventKind, MessageEvent
 
 OUTCOMES = (  # what a message came to: the furthest of these. Whoever opened had it delivered, whatever came back
-    Kind.BLOCKED,
-    Kind.DELIVERED,
-    Kind.DROPPED,
-    Kind.BOUNCED,
-    Kind.OPENED,
-    Kind.CLICKED,
-    Kind.REPLIED,
-    Kind.UNSUBSCRIBED,
-    Kind.COMPLAINED,
+    EventKind.BLOCKED,
+    EventKind.DELIVERED,
+    EventKind.DROPPED,
+    EventKind.BOUNCED,
+    EventKind.OPENED,
+    EventKind.CLICKED,
+    EventKind.REPLIED,
+    EventKind.UNSUBSCRIBED,
+    EventKind.COMPLAINED,
 )
-ACTIVITIES = {Kind.OPENED: "email_open", Kind.CLICKED: "email_click", Kind.REPLIED: "reply"}
+ACTIVITIES = {EventKind.OPENED: "email_open", EventKind.CLICKED: "email_click", EventKind.REPLIED: "reply"}
 SUPPRESSES = {
-    Kind.BOUNCED: SuppressedBy.BOUNCE,  # hard bounces only: BLOCKED may go through tomorrow
-    Kind.COMPLAINED: SuppressedBy.COMPLAINT,
-    Kind.UNSUBSCRIBED: SuppressedBy.UNSUBSCRIBE,
+    EventKind.BOUNCED: SuppressedBy.BOUNCE,  # hard bounces only: BLOCKED may go through tomorrow
+    EventKind.COMPLAINED: SuppressedBy.COMPLAINT,
+    EventKind.UNSUBSCRIBED: SuppressedBy.UNSUBSCRIBE,
 }
 STOPS_ACCOUNT = {"reply": "reply", "meeting": "meeting_booked"}  # activity → Account.stopped_why
 
@@ -68,8 +68,8 @@ def machines(history: Sequence[MessageEvent]) -> set[str]:
 
     The more we hear, the more may turn out to be machines; never the other way round.
     """
-    delivered = [event.at for event in history if event.kind == Kind.DELIVERED]
-    clicks = [event for event in history if event.kind == Kind.CLICKED]
+    delivered = [event.at for event in history if event.kind == EventKind.DELIVERED]
+    clicks = [event for event in history if event.kind == EventKind.CLICKED]
     found = {event.key for event in history if event.machine}
     for click in clicks:
         too_soon = any(timedelta(0) <= click.at - at < TOO_SOON for at in delivered)

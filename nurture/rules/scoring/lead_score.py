@@ -11,7 +11,7 @@ from models.activity import Deeds
 from models.score import LeadToScore, ScoreReason
 from nurture.rules.scoring import score_reasons
 from nurture.rules.scoring.score_reasons import tenths
-from nurture.rules.segmentation.phrase_matcher import Phrasebook, words
+from nurture.rules.segmentation.phrase_matcher import PhraseMatcher, words
 
 WEEK, MONTH = timedelta(days=7), timedelta(days=30)
 REMEMBERED = 100_000  # titles and answers kept, then forgotten together
@@ -77,9 +77,9 @@ class TitleWords:
         return found
 
     @cached_property
-    def book(self) -> Phrasebook:
+    def book(self) -> PhraseMatcher:
         """The matcher over all phrases, built once."""
-        return Phrasebook(phrase for phrase, _ in self.phrases)
+        return PhraseMatcher(phrase for phrase, _ in self.phrases)
 
 
 @dataclass(frozen=True, slots=True)

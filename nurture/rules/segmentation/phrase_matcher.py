@@ -3,7 +3,8 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 # A star says where a word may go on: "compra*" begins words, "*leiter" ends them, "*vertrieb*" may stand anywhere.
 # An underscore is any one word: "chief _ officer".
@@ -48,8 +49,8 @@ def lexemes(phrase: str) -> tuple[str, ...]:
     return tuple(f"*{one}*" if one[0] >= "\u3400" else one for one in TABLE_TOKEN.findall(fold(phrase)))
 
 
-class Piece(NamedTuple):
-    """A word, or a part of a compound, as a book knows it."""
+class KnownWord(NamedTuple):
+    """A word, or a part of a compound, as the tables know it."""
 
     known_as: tuple[str, ...] = ()  # the lexemes it can be, the closest first
     alone: int | None = None  # the phrase it is by itself
@@ -57,17 +58,26 @@ class Piece(NamedTuple):
     gap: bool = False  # and any word may come next in it
 
 
-class Phrasebook:
+@dataclass(slots=True)
+class PhraseNode:
+    """The phrases that begin alike: what may come next, and the number of the phrase that ends here."""
+
+    after: "dict[str, PhraseNode]" = field(default_factory=dict)  # lexeme → deeper
+    number: int | None = None
+
+
+class PhraseMatcher:
     """Phrases by number. `find` names those in a list of words: the longest first, none overlapping another."""
 
     def __init__(self, phrases: Iterable[str], others: Iterable[str] = ()) -> None:
-        """`others` are phrases of another book: their words are right as they are, not slips of ours."""
-        self.trie: dict[str | None, Any] = {}  # lexeme -> deeper trie; None -> the number of the phrase that ends here
+        """`others` are phrases of another table: their words are right as they are, not slips of ours."""
+        self.trie = PhraseNode()
         for number, phrase in enumerate(phrases):
             node = self.trie
             for lexeme in lexemes(phrase):
-                node = node.setdefault(lexeme, {})
-            node.setdefault(None, number)
+                node = node.after.setdefault(lexeme, PhraseNode())
+            if node.number is None:
+                node.number = number
         self.lexemes = _all_lexemes(self.trie)
         self.others = {lexeme.strip("*") for phrase in others for lexeme in lexemes(phrase)}
         self.longest = max((len(lexeme.strip("*")) for lexeme in self.lexemes), default=0)
@@ -77,12 +87,12 @@ class Phrasebook:
                 self.stems.setdefault(lexeme.strip("*"), []).append(lexeme)
         self.parts = _parts(self.lexemes)
         self.slips = _slips(self.lexemes)
-        self.remembered: dict[str, tuple[Piece, ...]] = {}
+        self.remembered: dict[str, tuple[KnownWord, ...]] = {}
 
     def find(self, line: Sequence[str]) -> tuple[int, ...]:
         """Numbers of the phrases found, in order: ["head", "of", "sales"] -> (17, 4)."""
         remembered = self.remembered
-        pieces: list[Piece] = []
+        pieces: list[KnownWord] = []
         for word in line:
             pieces += remembered.get(word) or self._learn(word)
         hits: list[int] = []
@@ -95,27 +105,27 @@ class Phrasebook:
                     hits.append(number)
         return tuple(hits)
 
-    def _longest(self, node: dict[str | None, Any], pieces: list[Piece], at: int) -> tuple[int | None, int]:
-        best: tuple[int | None, int] = (node.get(None), at)
+    def _longest(self, node: PhraseNode, pieces: list[KnownWord], at: int) -> tuple[int | None, int]:
+        best: tuple[int | None, int] = (node.number, at)
         if at < len(pieces):
-            for lexeme in (*pieces[at].known_as, "_") if "_" in node else pieces[at].known_as:
-                if (deeper := node.get(lexeme)) is not None:
+            for lexeme in (*pieces[at].known_as, "_") if "_" in node.after else pieces[at].known_as:
+                if (deeper := node.after.get(lexeme)) is not None:
                     number, end = self._longest(deeper, pieces, at + 1)
                     if number is not None and end > best[1]:
                         best = (number, end)
         return best
 
-    def _learn(self, word: str) -> tuple[Piece, ...]:
+    def _learn(self, word: str) -> tuple[KnownWord, ...]:
         if len(self.remembered) > REMEMBERED:
             self.remembered.clear()
         found = self._take_apart(word) or [()]
-        nodes = [[self.trie[lexeme] for lexeme in known_as if lexeme in self.trie] for known_as in found]
+        nodes = [[self.trie.after[lexeme] for lexeme in known_as if lexeme in self.trie.after] for known_as in found]
         self.remembered[word] = pieces = tuple(
-            Piece(
+            KnownWord(
                 known_as,
-                next((node[None] for node in begins if None in node), None),
-                any(set(n) - {None} for n in begins),
-                any("_" in n for n in begins),
+                next((node.number for node in begins if node.number is not None), None),
+                any(node.after for node in begins),
+                any("_" in node.after for node in begins),
             )
             for known_as, begins in zip(found, nodes, strict=True)
         )
@@ -157,8 +167,8 @@ class Phrasebook:
         return None
 
 
-def _all_lexemes(trie: dict[str | None, Any]) -> set[str]:
-    return {found for lexeme, deeper in trie.items() if lexeme for found in (lexeme, *_all_lexemes(deeper))}
+def _all_lexemes(trie: PhraseNode) -> set[str]:
+    return {found for lexeme, deeper in trie.after.items() for found in (lexeme, *_all_lexemes(deeper))}
 
 
 def _key(word: str) -> int:

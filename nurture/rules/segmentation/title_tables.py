@@ -2,12 +2,12 @@
 
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from models.segment import ROLES
-from nurture.rules.segmentation.phrase_matcher import Phrasebook, lexemes, words
+from nurture.rules.segmentation.phrase_matcher import PhraseMatcher, lexemes, words
 
 LEVELS = ("Professional", "Junior", "Senior", "Lead", "Director", "Management")  # of several, the last one counts
 MARKS = ("learner", "assistant", "second", "serves", "deputy", "former", "freelance", "reports", "link")
@@ -28,13 +28,13 @@ class Evidence:
     table: str  # the file it stands in
 
 
-class Row(NamedTuple):
+class PhraseMeaning(NamedTuple):
     says: str  # a function, a level or a mark
     weight: float
     evidence: Evidence
 
 
-class Rule(NamedTuple):
+class TitleRule(NamedTuple):
     """A row of roles.toml or personas.toml; an empty condition holds always."""
 
     name: str
@@ -45,27 +45,31 @@ class Rule(NamedTuple):
     why: str
 
     def holds(self, function: str, seniority: str, role: str) -> bool:
+        """Does the rule apply to somebody of this function, seniority and role?"""
         return all(
             not wanted or one in wanted
             for wanted, one in ((self.functions, function), (self.seniority, seniority), (self.roles, role))
         )
 
 
-NO_RULE = Rule(UNKNOWN, 0.0, frozenset(), frozenset(), frozenset(), "nothing in the title speaks for a role")
+NO_TITLE_RULE = TitleRule(UNKNOWN, 0.0, frozenset(), frozenset(), frozenset(), "nothing in the title speaks for a role")
+
+
+Meanings = dict[tuple[str, ...], PhraseMeaning]  # the lexemes of a phrase → what it says
 
 
 @dataclass(frozen=True)
 class TitleTables:
     """Loaded once. Small enough that every role and persona is decided beforehand; what was read is remembered."""
 
-    functions: tuple[Row, ...]
-    levels: tuple[Row, ...]
-    function_book: Phrasebook  # numbers of `functions`
-    level_book: Phrasebook  # numbers of `levels`
+    functions: tuple[PhraseMeaning, ...]
+    levels: tuple[PhraseMeaning, ...]
+    function_book: PhraseMatcher  # numbers of `functions`
+    level_book: PhraseMatcher  # numbers of `levels`
     written_out: Mapping[str, tuple[str, ...]]  # abbreviation or usual slip -> the words it stands for
     department_of: Mapping[str, str]  # function -> department
-    role_of: Mapping[tuple[str, str], Rule]  # function, seniority
-    persona_of: Mapping[tuple[str, str, str], Rule]  # function, seniority, role
+    role_of: Mapping[tuple[str, str], TitleRule]  # function, seniority
+    persona_of: Mapping[tuple[str, str, str], TitleRule]  # function, seniority, role
     personas: tuple[str, ...] = ()  # all names, in the order of personas.toml
     remembered: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -75,19 +79,21 @@ def load_tables(path: Path | None = None, personas: Path | None = None) -> Title
     folder = path or TABLES
     departments = _toml(folder / "departments.toml")
     department_of = {function: department for department, names in departments.items() for function in names}
-    functions: dict[tuple[str, ...], Row] = {}
-    levels: dict[tuple[str, ...], Row] = {}
+    functions: Meanings = {}
+    levels: Meanings = {}
+    of_function = _PhraseTable("function", department_of, functions)
+    of_level, of_mark = _PhraseTable("seniority", LEVELS, levels), _PhraseTable("mark", MARKS, levels)
     written_out: dict[str, tuple[str, ...]] = {}
     for file in sorted(folder.glob("*.toml")):
         if file.name not in NOT_WORDS:
             table = _toml(file)
             for function, kinds in table.get("functions", {}).items():
                 for kind, phrases in kinds.items():
-                    _add(functions, "function", function, phrases, file.name, STRENGTH[kind], department_of)
+                    of_function.add(function, phrases, file.name, STRENGTH[kind])
             for level, phrases in table.get("seniority", {}).items():
-                _add(levels, "seniority", level, phrases, file.name, 1.0, LEVELS)
+                of_level.add(level, phrases, file.name)
             for mark, phrases in table.get("marks", {}).items():
-                _add(levels, "mark", mark, phrases, file.name, 1.0, MARKS)
+                of_mark.add(mark, phrases, file.name)
             for meant, shorts in table.get("abbreviations", {}).items():
                 _write_out(written_out, meant, shorts, file.name)
     role_rules = _rules(_toml(folder / ROLE_RULES)["rule"], department_of, ROLES)
@@ -100,8 +106,8 @@ def load_tables(path: Path | None = None, personas: Path | None = None) -> Title
     return TitleTables(
         functions=tuple(functions.values()),
         levels=tuple(levels.values()),
-        function_book=Phrasebook(function_phrases, others=level_phrases),
-        level_book=Phrasebook(level_phrases, others=function_phrases),
+        function_book=PhraseMatcher(function_phrases, others=level_phrases),
+        level_book=PhraseMatcher(level_phrases, others=function_phrases),
         written_out=written_out,
         department_of=department_of,
         role_of={pair: _first(role_rules, *pair) for pair in pairs},
@@ -110,32 +116,37 @@ def load_tables(path: Path | None = None, personas: Path | None = None) -> Title
     )
 
 
-def _first(rules: Sequence[Rule], function: str, seniority: str, role: str = "") -> Rule:
-    return next((rule for rule in rules if rule.holds(function, seniority, role)), NO_RULE)
+def _first(rules: Sequence[TitleRule], function: str, seniority: str, role: str = "") -> TitleRule:
+    return next((rule for rule in rules if rule.holds(function, seniority, role)), NO_TITLE_RULE)
 
 
-def _add(
-    rows: dict[tuple[str, ...], Row],
-    kind: str,
-    says: str,
-    phrases: Sequence[str],
-    table: str,
-    weight: float,
-    allowed: Collection[str],
-) -> None:
-    """Two languages may share a word but not disagree about it: a title does not say which language it is in."""
-    if says not in allowed:
-        raise ValueError(f"{table}: {says!r} is no {kind}; write one of {', '.join(sorted(allowed))}")
+@dataclass(slots=True)
+class _PhraseTable:
+    """Phrases of one kind, from all languages, and what each says. `allowed`: what they may say."""
+
+    kind: str
+    allowed: Collection[str]
+    meanings: Meanings
+
+    def add(self, says: str, phrases: Sequence[str], table: str, weight: float = 1.0) -> None:
+        """Two languages may share a word but not disagree about it: a title does not say which language it is in."""
+        if says not in self.allowed:
+            raise ValueError(f"{table}: {says!r} is no {self.kind}; write one of {', '.join(sorted(self.allowed))}")
+        _add(self.meanings, phrases, PhraseMeaning(says, weight, Evidence("", f"{self.kind} {says}", table)))
+
+
+def _add(meanings: Meanings, phrases: Sequence[str], wanted: PhraseMeaning) -> None:
     for phrase in phrases:
-        known = rows.setdefault(lexemes(phrase), Row(says, weight, Evidence(phrase, f"{kind} {says}", table)))
-        if known.says != says:
+        new = wanted._replace(evidence=replace(wanted.evidence, phrase=phrase))
+        known = meanings.setdefault(lexemes(phrase), new)
+        if known.says != wanted.says:
             raise ValueError(
-                f"{table}: {phrase!r} says {says}, but {known.evidence.table} has it as {known.says};"
-                " choose one of them, or write a longer phrase"
+                f"{wanted.evidence.table}: {phrase!r} says {wanted.says}, but {known.evidence.table} has it as "
+                f"{known.says}; choose one of them, or write a longer phrase"
             )
 
 
-def _settle(functions: dict[tuple[str, ...], Row]) -> None:
+def _settle(functions: Meanings) -> None:
     """A longer phrase settles what a word in it settles: "jefe de compras" as much as "compras"."""
     settling: dict[str, list[str]] = {}
     for phrase, row in functions.items():
@@ -164,7 +175,7 @@ def _write_out(known: dict[str, tuple[str, ...]], meant: str, shorts: Sequence[s
 
 def _rules(
     rows: Sequence[Mapping[str, Any]], functions: Collection[str], names: Sequence[str] = ()
-) -> tuple[Rule, ...]:
+) -> tuple[TitleRule, ...]:
     allowed = {"functions": {*functions, UNKNOWN}, "seniority": {*LEVELS}, "roles": {*ROLES, UNKNOWN}}
     for row in rows:
         for condition, vocabulary in allowed.items():
@@ -173,7 +184,7 @@ def _rules(
         if names and row["name"] not in names:
             raise ValueError(f"{row['name']!r} is no role; write one of {', '.join(names)}")
     return tuple(
-        Rule(
+        TitleRule(
             row["name"],
             row.get("confidence", 0.95),
             functions=frozenset(row.get("functions", ())),

@@ -12,7 +12,7 @@ from nurture.rules.segmentation.title_tables import (
     QUIET,
     UNKNOWN,
     Evidence,
-    Row,
+    PhraseMeaning,
     TitleTables,
     load_tables,
 )
@@ -217,7 +217,7 @@ def _level(says: tuple[str, ...]) -> SeniorityLevel:
     return SeniorityLevel(top, 0.85 if "deputy" in says else 0.95)
 
 
-def _function(rows: Sequence[Row], serves: bool, tables: TitleTables) -> tuple[str, str, float]:
+def _function(rows: Sequence[PhraseMeaning], serves: bool, tables: TitleTables) -> tuple[str, str, float]:
     """(function, department, confidence): the department most words speak for, in it the function most speak for."""
     if serves:
         return "Administration", "Administrative", 0.85
