@@ -51,7 +51,7 @@ DAYS = 3
 def plain_morning(demo: DemoFolder) -> demo_days.RunMorning:
     """What flows.orchestration.demo_day does, without Prefect."""
     rules = scoring_rules.read(demo.settings.rules / "scoring.toml")
-    composer, carrier = Composer(demo.settings), registry.channel(demo.settings)
+    composer, channel = Composer(demo.settings), registry.channel(demo.settings)
 
     def morning(at: datetime) -> None:
         for file in sorted(demo.inbox.glob("*.csv")):
@@ -70,7 +70,7 @@ def plain_morning(demo: DemoFolder) -> demo_days.RunMorning:
             noun.enrol(demo.engine, at, row["slug"], row["version_id"])
             noun.plan(demo.engine, at, row["slug"])
         handoff.offer(demo.engine, at)
-        outbox.deliver(demo.engine, demo.settings.clock, carrier, composer)
+        outbox.deliver(demo.engine, demo.settings.clock, channel, composer)
 
     return morning
 
