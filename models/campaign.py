@@ -1,9 +1,9 @@
 """Campaign: a folder of letters once published, and its versions."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import RowMapping, UniqueConstraint, func, select
+from sqlalchemy import UniqueConstraint, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import Field, SQLModel, col
 
@@ -69,19 +69,34 @@ def publish(
     return found or 0, bool(new)
 
 
-def version(session: Session, version_id: int) -> RowMapping:
-    """One published version with its files."""
-    return (
-        session.execute(
-            select(*CampaignVersion.__table__.c).where(col(CampaignVersion.id) == version_id)  # type: ignore[attr-defined]
-        )
-        .mappings()
-        .one()
-    )
+class PublishedVersion(NamedTuple):
+    """One published version of a campaign, with its files: path below templates/ → text."""
+
+    id: int
+    campaign: str
+    number: int
+    files: dict[str, str]
 
 
-def published(session: Session, market: str | None = None) -> list[RowMapping]:
-    """Every campaign with the version that new enrolments begin with."""
+class PublishedCampaign(NamedTuple):
+    """A campaign with the version that new enrolments begin with."""
+
+    slug: str
+    name: str
+    market: str
+    version_id: int
+    number: int
+    published_at: datetime
+
+
+def version(session: Session, version_id: int) -> PublishedVersion:
+    """One published version with its files. Raises NoResultFound."""
+    columns = [col(getattr(CampaignVersion, field)) for field in PublishedVersion._fields]
+    return PublishedVersion._make(session.execute(select(*columns).where(col(CampaignVersion.id) == version_id)).one())
+
+
+def published(session: Session, market: str | None = None) -> list[PublishedCampaign]:
+    """Every campaign, or those of a market, with the version that new enrolments begin with, by folder name."""
     question = (
         select(
             col(Campaign.slug),
@@ -94,4 +109,6 @@ def published(session: Session, market: str | None = None) -> list[RowMapping]:
         .join(CampaignVersion, col(CampaignVersion.id) == Campaign.version_id)
         .order_by(col(Campaign.slug))
     )
-    return list(session.execute(question.where(col(Campaign.market) == market) if market else question).mappings())
+    if market:
+        question = question.where(col(Campaign.market) == market)
+    return [PublishedCampaign._make(row) for row in session.execute(question)]

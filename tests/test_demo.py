@@ -66,9 +66,9 @@ def plain_morning(demo: DemoFolder) -> demo_days.RunMorning:
         with database.reading(demo.engine) as session:
             running = published(session)
         for row in running:
-            noun = promotions if row["market"] == "b2c" else sequences
-            noun.enrol(demo.engine, at, row["slug"], row["version_id"])
-            noun.plan(demo.engine, at, row["slug"])
+            noun = promotions if row.market == "b2c" else sequences
+            noun.enrol(demo.engine, at, row.slug, row.version_id)
+            noun.plan(demo.engine, at, row.slug)
         handoff.offer(demo.engine, at)
         outbox.deliver(demo.engine, demo.settings.clock, channel, composer)
 

@@ -6,24 +6,24 @@ from datetime import datetime
 from typing import NamedTuple
 
 from prefect.logging import get_run_logger
-from sqlalchemy import Engine, RowMapping
+from sqlalchemy import Engine
 
 from flows.orchestration.artifacts import Cell
 from flows.orchestration.flow_factory import Trouble, add_counts, describe_error, run_shards
-from models.campaign import published
+from models.campaign import PublishedCampaign, published
 from nurture.runtime import database
 from tasks.planning.enrolments import Planned
 from tasks.task import Task
 
 
-def published_campaigns(engine: Engine, market: str, slug: str | None) -> Sequence[RowMapping]:
+def published_campaigns(engine: Engine, market: str, slug: str | None) -> Sequence[PublishedCampaign]:
     """The market's published campaigns, or the one that is asked for."""
     with database.reading(engine) as session:
         running = published(session, market)
-    if slug and slug not in (names := [row["slug"] for row in running]):
+    if slug and slug not in (names := [row.slug for row in running]):
         raise Trouble(f"{slug} is not published for {market}. Published are: {', '.join(names) or 'none'}. "
                       f"Publish it with `nurture apply {slug}`.")  # fmt: skip
-    return [row for row in running if slug in (None, row["slug"])]
+    return [row for row in running if slug in (None, row.slug)]
 
 
 class CampaignPlanned(NamedTuple):
@@ -50,19 +50,19 @@ class CampaignsPlanned(NamedTuple):
 
 
 def plan_campaigns(
-    engine: Engine, now: datetime, campaigns: Sequence[RowMapping], shards: int,
+    engine: Engine, now: datetime, campaigns: Sequence[PublishedCampaign], shards: int,
     enrol: Task[..., Planned], plan: Task[..., Planned],
 ) -> CampaignsPlanned:  # fmt: skip
     """Enrol the audience of each campaign, then plan every shard. One campaign's mistake does not stop the others."""
     done, troubles = [], []
     for campaign in campaigns:
-        slug = campaign["slug"]
+        slug = campaign.slug
         try:
-            entered = enrol.prefect_task(engine, now, slug, campaign["version_id"])
+            entered = enrol.prefect_task(engine, now, slug, campaign.version_id)
             planned = sum(run_shards(shards, plan, engine, now, slug), entered)
         except Exception as error:
             get_run_logger().exception("%s could not be planned", slug)
             troubles.append(f"{slug}: {describe_error(error)}")
             continue
-        done.append(CampaignPlanned(slug, campaign["number"], planned))
+        done.append(CampaignPlanned(slug, campaign.number, planned))
     return CampaignsPlanned(done, troubles)

@@ -117,8 +117,8 @@ def _plan(engine: Engine, now: datetime, market: str, enrol: Task[..., Planned],
     done = []
     for campaign in campaigns:
         done += [
-            enrol(engine, now, campaign["slug"], campaign["version_id"]),
-            plan(engine, now, campaign["slug"]),
+            enrol(engine, now, campaign.slug, campaign.version_id),
+            plan(engine, now, campaign.slug),
         ]
     return add_counts(done)
 

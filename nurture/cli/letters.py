@@ -10,8 +10,9 @@ from nurture.cli.console import AsJson, At, err, escaped, here, out, print_json,
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Engine, RowMapping
+    from sqlalchemy import Engine
 
+    from models.campaign import PublishedCampaign
     from nurture.rendering.composer import Composer
     from nurture.rendering.template_set import RenderedLetter
     from nurture.rendering.values import Value
@@ -155,7 +156,7 @@ def send(
 
     settings, engine, now = here(at)
     with database.reading(engine) as session:
-        campaigns = [row for row in published(session) if campaign in (None, row["slug"])]
+        campaigns = [row for row in published(session) if campaign in (None, row.slug)]
     if not campaigns:
         nothing = f"{campaign} is not published" if campaign else "nothing is published yet"
         raise typer.BadParameter(f"{nothing}: nurture apply {campaign or ''}".strip())
@@ -185,15 +186,15 @@ def send(
     raise typer.Exit(1 if done.stopped or done.unknown else 0)
 
 
-def _plan(engine: "Engine", now: "datetime", campaigns: "list[RowMapping]") -> "dict[str, Planned]":
+def _plan(engine: "Engine", now: "datetime", campaigns: "list[PublishedCampaign]") -> "dict[str, Planned]":
     """Enrol and plan each campaign; what came of it, by its folder's name."""
     from tasks.planning import promotions, sequences
 
     plans = {}
     for row in campaigns:
-        noun = promotions if row["market"] == "b2c" else sequences
-        slug = row["slug"]
-        plans[slug] = noun.enrol(engine, now, slug, row["version_id"]) + noun.plan(engine, now, slug)
+        noun = promotions if row.market == "b2c" else sequences
+        slug = row.slug
+        plans[slug] = noun.enrol(engine, now, slug, row.version_id) + noun.plan(engine, now, slug)
     return plans
 
 
@@ -207,14 +208,16 @@ def _show_delivered(done: "Delivered", channel: str) -> None:
         err.print(f"[red]stopped:[/] {escaped(done.stopped)}")
 
 
-def _again(engine: "Engine", now: "datetime", composer: "Composer", published: "list[RowMapping]", letter: str) -> int:
+def _again(
+    engine: "Engine", now: "datetime", composer: "Composer", published: "list[PublishedCampaign]", letter: str
+) -> int:
     """Plan a letter once more for those whose reason to be skipped is gone; never for who has it, or may have it."""
     from nurture.runtime import database
     from tasks.delivery.resend import missing
 
     if len(published) != 1:
         raise typer.BadParameter("--missing needs one campaign")
-    slug, version_id = published[0]["slug"], published[0]["version_id"]
+    slug, version_id = published[0].slug, published[0].version_id
     with database.reading(engine) as session:
         terms = composer.published_version(session, slug, version_id).campaign
     letters = [step.letter for step in terms.steps] if terms else []

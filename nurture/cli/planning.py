@@ -1,6 +1,6 @@
 """nurture plan, funnel, timeline: what would change and for whom, where everybody stands, one account's timeline."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from models.enrolment import EnrolledCount, Newcomer
+    from nurture.config.toml_file import Problem
     from nurture.explain.timeline import Timeline
 
 MOST_NAMED = 20
@@ -40,97 +42,150 @@ def plan(
 
     settings, engine, now = here(at)
     slugs = [campaign] if campaign else campaigns.slugs(settings.templates)
-    found = [_foresee(engine, now, settings.templates, slug) for slug in slugs]
+    found = [foresee_campaign(engine, now, settings.templates, slug) for slug in slugs]
     if json:
-        print_json(found)
+        print_json([{name: value for name, value in each._asdict().items() if value is not None or name == "version"}
+                    for each in found])  # fmt: skip
     else:
         for each in found:
             _show(each)
-    raise typer.Exit(1 if any(each["status"] == "broken" for each in found) else 0)
+    raise typer.Exit(1 if any(each.status == "broken" for each in found) else 0)
 
 
-def _foresee(engine: "Engine", now: "datetime", templates: "Path", slug: str) -> dict[str, Any]:
-    from dataclasses import asdict
+class WouldEnter(NamedTuple):
+    """How many would enter a campaign, and the first of them."""
 
+    n: int
+    first: "list[Newcomer]"
+
+
+class SkipForecast(NamedTuple):
+    """How many would never get a letter, and why."""
+
+    letter: str
+    reason: str
+    n: int
+
+
+class Leaver(NamedTuple):
+    """Somebody who would leave a campaign."""
+
+    address: str
+    why: str
+
+
+class WouldLeave(NamedTuple):
+    """How many would leave, by reason, and the first of them."""
+
+    n: int
+    reasons: dict[str, int]
+    first: list[Leaver]
+
+
+class NextRun(NamedTuple):
+    """What the next planning run would do with those inside."""
+
+    sends: dict[str, int]
+    skips: list[SkipForecast]
+    waits: dict[str, int]
+    leave: WouldLeave
+
+
+class CampaignForecast(NamedTuple):
+    """What `apply` and the next run would change: a document of `nurture plan --json`."""
+
+    campaign: str
+    status: str
+    version: int | None
+    steps: list[str]
+    letters: list[str]
+    terms: list[str]
+    warnings: list[str]
+    problems: "list[Problem]"
+    inside: "list[EnrolledCount]"
+    enter: WouldEnter | None = None
+    next_run: NextRun | None = None
+
+
+def foresee_campaign(engine: "Engine", now: "datetime", templates: "Path", slug: str) -> CampaignForecast:
+    """Compare a campaign's files with its published version, and ask what the next run would do."""
     from models import campaign as kept
     from models import enrolment as enrolments
     from nurture.config import campaigns
     from nurture.config.version_diff import changes
     from nurture.runtime import database
-    from tasks.planning.enrolments import entry_of, foresee, may_return
+    from tasks.planning.enrolments import entry_of, may_return
 
+    enter = None
     with database.reading(engine) as session:
-        runs = next((row for row in kept.published(session) if row["slug"] == slug), None)
-        old = kept.version(session, runs["version_id"])["files"] if runs else None
+        runs = next((row for row in kept.published(session) if row.slug == slug), None)
+        old = kept.version(session, runs.version_id).files if runs else None
         what, terms = changes(old, campaigns.files(templates, slug), slug)
-        told: dict[str, Any] = {
-            "campaign": slug,
-            "status": what.status,
-            "version": runs["number"] if runs else None,
-            "steps": what.steps,
-            "letters": what.letters,
-            "terms": what.terms,
-            "warnings": what.warnings,
-            "problems": [asdict(problem) for problem in what.problems],
-            "inside": [row._asdict() for row in enrolments.counts(session, slug)],
-        }
+        inside = enrolments.counts(session, slug)
         if terms:
-            version = (runs["version_id"] if runs else 0) + (what.status == "changed") * 1_000_000_000  # not yet there
-            n, first = enrolments.newcomers(
-                session, entry_of(session, terms, version), may_return(terms, version, now), now, MOST_NAMED
+            version = (runs.version_id if runs else 0) + (what.status == "changed") * 1_000_000_000  # not yet there
+            again = may_return(terms, version, now)
+            enter = WouldEnter(
+                *enrolments.newcomers(session, entry_of(session, terms, version), again, now, MOST_NAMED)
             )
-            told["enter"] = {"n": n, "first": [row._asdict() for row in first]}
-    if terms and runs:
-        next_run = foresee(engine, now, slug, MOST_NAMED)
-        told["next_run"] = {
-            "sends": dict(next_run.sends),
-            "skips": [{"letter": letter, "reason": why, "n": n} for (letter, why), n in next_run.skips.items()],
-            "waits": dict(next_run.waits),
-            "leave": {
-                "n": next_run.ends.total(),
-                "reasons": dict(next_run.ends),
-                "first": [{"address": address, "why": why} for address, why in next_run.leaving],
-            },
-        }
-    return told
+    return CampaignForecast(
+        slug, what.status, runs.number if runs else None, what.steps, what.letters, what.terms, what.warnings,
+        what.problems, inside, enter, _next_run(engine, now, slug) if terms and runs else None,
+    )  # fmt: skip
 
 
-def _show(told: dict[str, Any]) -> None:
+def _next_run(engine: "Engine", now: "datetime", slug: str) -> NextRun:
+    """What the next run would do with those inside. Writes nothing."""
+    from tasks.planning.enrolments import foresee
+
+    found = foresee(engine, now, slug, MOST_NAMED)
+    skips = [SkipForecast(letter, why, n) for (letter, why), n in found.skips.items()]
+    leavers = [Leaver(address, why) for address, why in found.leaving]
+    leave = WouldLeave(found.ends.total(), dict(found.ends), leavers)
+    return NextRun(dict(found.sends), skips, dict(found.waits), leave)
+
+
+def _show(forecast: CampaignForecast) -> None:
+    """The forecast, a line each."""
+    version = f"version {forecast.version} runs" if forecast.version else "not published yet"
+    out.print(f"[bold]{forecast.campaign}[/]: {forecast.status} ({version})")
+    for problem in forecast.problems:
+        out.print(f"  [red]✗[/] {escaped(problem.file)}:{problem.line or 1}: {escaped(problem.what)}")
+    for sentence in (*forecast.steps, *forecast.letters, *forecast.terms):
+        out.print(f"  {escaped(sentence)}")
+    for sentence in forecast.warnings:
+        out.print(f"  [yellow]![/] {escaped(sentence)}")
+    inside = [f"{row.n:,} in version {row.version}" for row in forecast.inside if row.state == "active"]
+    if inside:
+        stay = "; they stay with it, steps and words" if forecast.status == "changed" else ""
+        out.print(f"  Inside: {', '.join(inside)}{stay}")
+    if forecast.enter is not None:
+        _show_newcomers(forecast.enter)
+    if forecast.next_run:
+        _show_next_run(forecast.next_run)
+
+
+def _show_next_run(run: NextRun) -> None:
     from nurture.rules.reporting.ledger import describe_reasons
 
-    version = f"version {told['version']} runs" if told["version"] else "not published yet"
-    out.print(f"[bold]{told['campaign']}[/]: {told['status']} ({version})")
-    for problem in told["problems"]:
-        out.print(f"  [red]✗[/] {escaped(problem['file'])}:{problem['line'] or 1}: {escaped(problem['what'])}")
-    for sentence in (*told["steps"], *told["letters"], *told["terms"]):
-        out.print(f"  {escaped(sentence)}")
-    for sentence in told["warnings"]:
-        out.print(f"  [yellow]![/] {escaped(sentence)}")
-    inside = [f"{row['n']:,} in version {row['version']}" for row in told["inside"] if row["state"] == "active"]
-    if inside:
-        stay = "; they stay with it, steps and words" if told["status"] == "changed" else ""
-        out.print(f"  Inside: {', '.join(inside)}{stay}")
-    if "enter" in told:
-        _people(f"{told['enter']['n']:,} would enter", told["enter"])
-    if run := told.get("next_run"):
-        sends = ", ".join(f"{n:,} × {letter}" for letter, n in run["sends"].items()) or "nobody gets a letter"
-        out.print(f"  The next run: {sends}")
-        if run["waits"]:
-            out.print(f"    wait: {describe_reasons(run['waits'])}", markup=False)
-        for skip in run["skips"]:
-            out.print(f"    never get {skip['letter']}: {describe_reasons({skip['reason']: skip['n']})}", markup=False)
-        if run["leave"]["n"]:
-            out.print(f"    leave: {describe_reasons(run['leave']['reasons'])}", markup=False)
-            for one in run["leave"]["first"][:3]:
-                out.print(f"      {one['address']}: {one['why']}", markup=False)
+    sends = ", ".join(f"{n:,} × {letter}" for letter, n in run.sends.items()) or "nobody gets a letter"
+    out.print(f"  The next run: {sends}")
+    if run.waits:
+        out.print(f"    wait: {describe_reasons(run.waits)}", markup=False)
+    for skip in run.skips:
+        out.print(f"    never get {skip.letter}: {describe_reasons({skip.reason: skip.n})}", markup=False)
+    if run.leave.n:
+        out.print(f"    leave: {describe_reasons(run.leave.reasons)}", markup=False)
+        for one in run.leave.first[:3]:
+            out.print(f"      {one.address}: {one.why}", markup=False)
 
 
-def _people(title: str, whom: dict[str, Any]) -> None:
+def _show_newcomers(enter: WouldEnter) -> None:
     from nurture.rules.intake.names import full_name
 
-    names = [full_name(row["first_name"], row["last_name"]) or row["address"] for row in whom["first"][:3]]
-    more = ["…"] if whom["n"] > len(names) else []
-    out.print(f"  {title}{': ' if names else ''}{', '.join([*names, *more])}", markup=False)
+    names = [full_name(one.first_name, one.last_name) or one.address for one in enter.first[:3]]
+    more = ["…"] if enter.n > len(names) else []
+    out.print(f"  {enter.n:,} would enter{': ' if names else ''}{', '.join([*names, *more])}", markup=False)
 
 
 def funnel(json: AsJson = False, at: At = None) -> None:

@@ -67,11 +67,11 @@ def why(session: Session, now: datetime, address: str, slug: str) -> Explanation
     `now` may lie in the past: what came later is left out as far as the records tell when it came. Scores, segments and
     consent are kept as they are today only; `facts["as_of_today"]` names them then. Raises NotKnown.
     """
-    published = {row["slug"]: row for row in campaigns_kept.published(session)}
+    published = {row.slug: row for row in campaigns_kept.published(session)}
     if slug not in published:
         known = ", ".join(sorted(published)) or "none yet: nurture apply"
         raise NotKnown(f"there is no published campaign {slug!r} (published: {known})")
-    version: int = published[slug]["version_id"]
+    version: int = published[slug].version_id
     campaign = published_terms(session, slug, version)
     asked = _Question(session, now, campaign, _person(session, address, campaign.market))
     newest = asked
@@ -102,7 +102,7 @@ def why_everywhere(session: Session, now: datetime, address: str) -> list[tuple[
     """The same for every published campaign of the person's market, or markets: (campaign, answer)."""
     person = _person(session, address, "")
     markets = {one.market for one in lead_history.contacts_at(session, person.address)}
-    slugs = [row["slug"] for row in campaigns_kept.published(session) if row["market"] in markets]
+    slugs = [row.slug for row in campaigns_kept.published(session) if row.market in markets]
     return [(slug, why(session, now, address, slug)) for slug in slugs]
 
 

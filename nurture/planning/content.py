@@ -27,7 +27,7 @@ class TemplateSets:
         self.asking = lru_cache(64)(self._asking)
 
     def _open(self, version_id: int) -> TemplateSet:
-        return TemplateSet(campaigns_kept.version(self.session, version_id)["files"])
+        return TemplateSet(campaigns_kept.version(self.session, version_id).files)
 
     def _asking(self, version_id: int, slug: str) -> frozenset[str]:
         """The letters of a campaign that ask the library for the best content asset."""

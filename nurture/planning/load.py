@@ -59,7 +59,7 @@ class PlanningInput:
 
 def published_terms(session: Session, slug: str, version_id: int) -> Campaign:
     """A published version's terms."""
-    return campaigns.read_files(campaigns_kept.version(session, version_id)["files"], slug)
+    return campaigns.read_files(campaigns_kept.version(session, version_id).files, slug)
 
 
 def predicates(campaign: Campaign) -> dict[str, str]:
@@ -103,8 +103,8 @@ def rivals(session: Session, campaign: Campaign) -> dict[str, int]:
     """The other sequences that share no account with anybody, with their priority. Empty where this one does."""
     if campaign.market != Market.B2B or not campaign.account.exclusive:
         return {}
-    others = [row for row in campaigns_kept.published(session, Market.B2B) if row["slug"] != campaign.slug]
-    terms = [published_terms(session, row["slug"], row["version_id"]) for row in others]
+    others = [row for row in campaigns_kept.published(session, Market.B2B) if row.slug != campaign.slug]
+    terms = [published_terms(session, row.slug, row.version_id) for row in others]
     return {other.slug: other.priority for other in terms if other.account.exclusive}
 
 

@@ -57,7 +57,7 @@ class Composer:
                     slug, version_id, None, templates, domain_of(self.settings.sender_email)
                 )
             else:
-                files = campaigns_kept.version(session, version_id)["files"]
+                files = campaigns_kept.version(session, version_id).files
                 campaign = campaigns.read_files(files, slug)
                 domain = domain_of(campaign.sender.email if campaign.sender else self.settings.sender_email)
                 self._versions[version_id] = PublishedVersion(

@@ -38,7 +38,7 @@ def missing(engine: Engine, now: datetime, composer: Composer, version_id: int, 
             rows = eligibility.skipped_or_refused(session, version_id, step, ASK_ANEW, last, AT_A_TIME)
             if not rows:
                 return Replanned(waiting, still_out)
-            slug = campaigns_kept.version(session, version_id)["campaign"]
+            slug = campaigns_kept.version(session, version_id).campaign
             campaign = composer.published_version(session, slug, version_id).campaign
             until = {row.message_id: may_leave_until(MessageFacts(*row), campaign, now) if campaign else None
                      for row in rows}  # fmt: skip

@@ -2,12 +2,12 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from nurture.cli.planning import _foresee
+from models.enrolment import EnrolledCount
+from nurture.cli.planning import foresee_campaign
 from nurture.config.version_diff import changes
 from tests.support import plain_campaigns
 from tests.support.people import dump
@@ -74,11 +74,13 @@ def test_a_plan_says_who_enters_who_leaves_what_happens_to_those_inside_and_writ
     toml = 'name = "p"\nmarket = "b2b"\ngoal = "a word"\naudience = "1 = 1"\n[[steps]]\nletter = "one"\n'
     (folder / "campaign.toml").write_text(toml + '[[steps]]\nletter = "three"\nwait = "P2D"\n')
     before = dump(engine)
-    told: dict[str, Any] = _foresee(engine, now + timedelta(days=3), tmp_path, "p")
+    told = foresee_campaign(engine, now + timedelta(days=3), tmp_path, "p")
     assert dump(engine) == before
-    assert (told["status"], told["version"]) == ("changed", 1)
-    assert told["steps"] == ["step 2 is new: three to everybody after 2 days",
+    assert (told.status, told.version) == ("changed", 1)
+    assert told.steps == ["step 2 is new: three to everybody after 2 days",
                              "two goes; whoever began before still gets it as step 2"]  # fmt: skip
-    assert told["inside"] == [{"version": 1, "state": "active", "n": 2}]
-    assert (told["enter"]["n"], told["enter"]["first"][0]["address"]) == (1, "bo@a3.example")
-    assert told["next_run"]["sends"] == {"two": 2}  # those inside go on as they began
+    assert told.inside == [EnrolledCount(version=1, state="active", n=2)]
+    assert told.enter
+    assert (told.enter.n, told.enter.first[0].address) == (1, "bo@a3.example")
+    assert told.next_run
+    assert told.next_run.sends == {"two": 2}  # those inside go on as they began

@@ -102,7 +102,7 @@ class Installation:
         with database.reading(self.engine) as session:
             from models import campaign
 
-            version = next(row["version_id"] for row in campaign.published(session) if row["slug"] == slug)
+            version = next(row.version_id for row in campaign.published(session) if row.slug == slug)
         entered = sequences.enrol(self.engine, self.now, slug, version)
         return entered + sequences.plan(self.engine, self.now, slug)
 
