@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain, repeat
 
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from models.queries import outbox, person
@@ -18,15 +17,15 @@ from models.queries.outbox import DueLetter
 from models.queries.recipients import MailedHandoff, Recipient, as_recipient, handoffs, recipients
 from models.queries.request_steps import NewAttempt
 from models.send_pause import ScopeKind, send_pauses
-from nurture.channels.base import Channel, RequestBatch, ScheduledSend
-from nurture.rendering.composer import Composer, PublishedVersion
+from nurture.channels.base import RequestBatch, ScheduledSend
+from nurture.rendering.composer import PublishedVersion
 from nurture.rules.delivery.states import CLAIM_LEASE, Answer, batch_size
 from nurture.rules.eligibility.messages import CheckedBatch
 from nurture.rules.reasons import Reason, Skip
 from nurture.runtime import database, log
-from nurture.runtime.clock import Clock
 from tasks.delivery import eligibility
 from tasks.delivery.eligibility import Delivered
+from tasks.delivery.worker import DeliveryWorker
 
 MOST_CLAIMED = 5_000  # messages in one claim
 
@@ -70,11 +69,7 @@ def new_id() -> str:
 
 
 def claim(
-    engine: Engine,
-    now: datetime,
-    channel: Channel,
-    composer: Composer,
-    owner: str,
+    worker: DeliveryWorker,
     most: int = 1_000_000,
     of_domain: Callable[[str], int] = lambda _: 1_000_000,
 ) -> Claimed | None:
@@ -82,10 +77,11 @@ def claim(
 
     `of_domain`: how many letters a sending domain may still send. A campaign whose domain may send none waits.
     """
-    with database.reading(engine) as session:  # look first: the write lock is never taken to find nothing
+    now, channel, composer = worker.clock(), worker.channel, worker.composer
+    with database.reading(worker.engine) as session:  # look first: the write lock is never taken to find nothing
         if _head(session, now) is None:
             return None
-    with database.writing(engine) as session:
+    with database.writing(worker.engine) as session:
         pauses, closed = send_pauses(session), list[str]()
         while True:
             head = _head(session, now, closed)
@@ -121,7 +117,14 @@ def claim(
         carried = {attempt_id: [reader.message_id for reader in those] for attempt_id, those in parts.items()}
         outbox.claim_messages(session, carried)
         new = NewAttempt(
-            owner, channel.name, head.campaign, head.version_id, head.letter, published.domain, now, now + CLAIM_LEASE
+            worker.name,
+            channel.name,
+            head.campaign,
+            head.version_id,
+            head.letter,
+            published.domain,
+            now,
+            now + CLAIM_LEASE,
         )
         steps.open_attempts(session, new, carried)
         spoken_of = handoffs(session, [reader.handoff_id for reader in readers if reader.handoff_id])
@@ -135,36 +138,37 @@ def _head(session: Session, now: datetime, closed: Sequence[str] = ()) -> DueLet
     return outbox.oldest_due(session, now, [*pauses.names(ScopeKind.CAMPAIGN), *closed])
 
 
-def write(
-    engine: Engine, clock: Clock, channel: Channel, composer: Composer, owner: str, claimed: Claimed
-) -> tuple[list[Load], Delivered]:
+def write(worker: DeliveryWorker, claimed: Claimed) -> tuple[list[Load], Delivered]:
     """The letters of a claimed batch, in as few requests as can be. Each request gets an attempt of its own."""
     loads, done = list[Load](), Delivered()
     for attempt_id, readers in claimed.parts.items():
         published, tries = claimed.published, claimed.tries
-        emails, failures = composer.write_emails(published, readers, claimed.handoffs, attempt_id, clock())
-        batches = channel.request_batches(emails)
+        emails, failures = worker.composer.write_emails(
+            published, readers, claimed.handoffs, attempt_id, worker.clock()
+        )
+        batches = worker.channel.request_batches(emails)
         mine = [
             Load(attempt_id if first else new_id(), published, tries, batch)
             for first, batch in zip(chain([True], repeat(False)), batches, strict=False)
         ]
         if failures or len(mine) != 1:
-            mine, aside = _split(engine, clock(), owner, attempt_id, mine, failures)
+            mine, aside = _split(worker, attempt_id, mine, failures)
             done += aside
         loads += mine
     return loads, done
 
 
 def _split(
-    engine: Engine, now: datetime, owner: str, attempt_id: str, loads: list[Load], failures: Mapping[int, str]
+    worker: DeliveryWorker, attempt_id: str, loads: list[Load], failures: Mapping[int, str]
 ) -> tuple[list[Load], Delivered]:
     """What was claimed as one leaves in several requests, or not at all."""
     parts = {load.attempt_id: [e.message_id for e in load.batch.emails] for load in loads}
-    with database.writing(engine) as session:
+    now = worker.clock()
+    with database.writing(worker.engine) as session:
         aside = eligibility.put_aside(
             session, CheckedBatch(skip={i: Skip(Reason.NOT_RENDERED, why) for i, why in failures.items()})
         )
-        if not steps.split_attempt(session, attempt_id, owner, now, now + CLAIM_LEASE, parts):
+        if not steps.split_attempt(session, attempt_id, worker.name, now, now + CLAIM_LEASE, parts):
             session.rollback()
             return [], Delivered()  # our lease is over and the rows wait again: somebody else's turn
         if not loads:
@@ -178,13 +182,14 @@ def _readdressed(load: Load) -> Load:
     return replace(load, batch=RequestBatch(emails, load.batch.alone))
 
 
-def keep(engine: Engine, now: datetime, owner: str, loads: Sequence[Load | Claimed], until: datetime) -> None:
-    with database.writing(engine) as session:
-        steps.renew_leases(session, [load.attempt_id for load in loads], owner, now, until)
+def keep(worker: DeliveryWorker, loads: Sequence[Load | Claimed], until: datetime) -> None:
+    """The worker is alive: what it has claimed stays its own until then."""
+    with database.writing(worker.engine) as session:
+        steps.renew_leases(session, [load.attempt_id for load in loads], worker.name, worker.clock(), until)
 
 
-def give_back(engine: Engine, now: datetime, owner: str, attempt_ids: Sequence[str]) -> None:
+def give_back(worker: DeliveryWorker, attempt_ids: Sequence[str]) -> None:
     """What was claimed and will not be offered now waits again, at once."""
-    with database.writing(engine) as session:
-        steps.give_back(session, attempt_ids, owner, now)
+    with database.writing(worker.engine) as session:
+        steps.give_back(session, attempt_ids, worker.name, worker.clock())
     log.write(log.ClaimReturned(len(attempt_ids), "not to be offered now"))

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from models.delivery_states import State
@@ -14,31 +13,31 @@ from models.queries import request_steps as steps
 from models.queries.request_steps import Answered, MessageResult
 from models.send_pause import EVERYTHING, PauseScope, pause_sending
 from nurture.channels.base import Channel, OutboundEmail, ScheduledSend
-from nurture.rendering.composer import Composer
 from nurture.rules.delivery.states import ARMED_LEASE, Answer, Verdict, consequences, trigger_of
 from nurture.runtime import database, log
-from nurture.runtime.clock import Clock
 from tasks.delivery import claims, eligibility
 from tasks.delivery.claims import Claimed, Load
 from tasks.delivery.concurrency import Senders
 from tasks.delivery.eligibility import Delivered
+from tasks.delivery.worker import DeliveryWorker
 
 
-def send(engine: Engine, clock: Clock, channel: Channel, composer: Composer, owner: str, claimed: Claimed) -> Delivered:
+def send(worker: DeliveryWorker, claimed: Claimed) -> Delivered:
     """Write the letters and offer them, request after request."""
-    loads, done = claims.write(engine, clock, channel, composer, owner, claimed)
+    loads, done = claims.write(worker, claimed)
     for load in loads:
-        done += offer(engine, clock, channel, owner, load)
+        done += offer(worker, load)
     return done + claimed.put_aside
 
 
-def offer(engine: Engine, clock: Clock, channel: Channel, owner: str, load: Load) -> Delivered:
+def offer(worker: DeliveryWorker, load: Load) -> Delivered:
     """Arm one request, make it, record what is known. No session is open while it is under way."""
-    load = _with_hold(channel, load, clock())
-    armed, done = arm(engine, clock(), owner, load)
+    load = _with_hold(worker.channel, load, worker.clock())
+    armed, done = arm(worker, load)
     if not armed:
         return done
-    return done + record(engine, clock(), load, armed, _answer(engine, clock, channel, load, armed))
+    began = worker.clock()
+    return done + record(worker, began, load, armed, _answer(worker, load, armed))
 
 
 def _with_hold(channel: Channel, load: Load, now: datetime) -> Load:
@@ -50,50 +49,47 @@ def _with_hold(channel: Channel, load: Load, now: datetime) -> Load:
     return replace(load, hold=ScheduledSend(name, now + lead) if isinstance(name, str) else name)
 
 
-def _answer(engine: Engine, clock: Clock, channel: Channel, load: Load, emails: list[OutboundEmail]) -> Answer:
+def _answer(worker: DeliveryWorker, load: Load, emails: list[OutboundEmail]) -> Answer:
     if isinstance(load.hold, Answer):
         return load.hold
-    return channel.send(emails, lambda: still_armed(engine, clock, load.attempt_id), clock(), load.hold)
+    return worker.channel.send(emails, lambda: still_armed(worker, load.attempt_id), worker.clock(), load.hold)
 
 
-def offer_together(
-    engine: Engine, clock: Clock, channel: Channel, owner: str, loads: Sequence[Load], senders: Senders[Delivered]
-) -> Delivered:
+def offer_together(worker: DeliveryWorker, loads: Sequence[Load], senders: Senders[Delivered]) -> Delivered:
     """Several small requests, armed in one transaction and then made at the same time. Answers are written down as they
     come, those that came together in one transaction."""
     if len(loads) == 1:
-        return offer(engine, clock, channel, owner, loads[0])
-    loads = [_with_hold(channel, load, clock()) for load in loads]
-    armed, done = arm_together(engine, clock(), owner, loads)
+        return offer(worker, loads[0])
+    loads = [_with_hold(worker.channel, load, worker.clock()) for load in loads]
+    armed, done = arm_together(worker, loads)
     going = [(load, emails) for load in loads if (emails := armed[load.attempt_id])]
 
     def ask(load: Load, emails: list[OutboundEmail]) -> Answer:
-        return _answer(engine, clock, channel, load, emails)
+        return _answer(worker, load, emails)
 
     for answers in senders.together([partial(ask, *one) for one in going]):
-        done += record_together(engine, clock(), [(*going[n], answer) for n, answer in answers.items()])
+        done += record_together(worker, worker.clock(), [(*going[n], answer) for n, answer in answers.items()])
     return done
 
 
-def arm(engine: Engine, now: datetime, owner: str, load: Load) -> tuple[list[OutboundEmail], Delivered]:
+def arm(worker: DeliveryWorker, load: Load) -> tuple[list[OutboundEmail], Delivered]:
     """The last look, committed immediately before the request: from here on these messages are possibly sent."""
-    armed, done = arm_together(engine, now, owner, [load])
+    armed, done = arm_together(worker, [load])
     return armed[load.attempt_id], done
 
 
-def arm_together(
-    engine: Engine, now: datetime, owner: str, loads: Sequence[Load]
-) -> tuple[dict[str, list[OutboundEmail]], Delivered]:
+def arm_together(worker: DeliveryWorker, loads: Sequence[Load]) -> tuple[dict[str, list[OutboundEmail]], Delivered]:
     """The same for several requests of one claim, in as many statements as for one."""
+    now = worker.clock()
     until, armed = now + ARMED_LEASE, {load.attempt_id: list[OutboundEmail]() for load in loads}
-    with database.writing(engine) as session:
+    with database.writing(worker.engine) as session:
         # where our lease is over the rows wait again, and it is somebody else's turn
         if len(loads) == 1:
-            fenced = steps.fence(session, loads[0].attempt_id, owner, now, until, loads[0].batch.alone)
+            fenced = steps.fence(session, loads[0].attempt_id, worker.name, now, until, loads[0].batch.alone)
             ours = list(loads) if fenced else []
         else:
             alone = {load.attempt_id: load.batch.alone for load in loads}
-            mine = steps.fence_all(session, alone, owner, now, until)
+            mine = steps.fence_all(session, alone, worker.name, now, until)
             ours = [load for load in loads if load.attempt_id in mine]
         if not ours:
             return armed, Delivered()
@@ -108,23 +104,25 @@ def arm_together(
     return armed, done
 
 
-def still_armed(engine: Engine, clock: Clock, attempt_id: str) -> bool:
+def still_armed(worker: DeliveryWorker, attempt_id: str) -> bool:
     """Nobody may have looked while this machine stood still: the lease counts, not only the state."""
-    with database.glancing(engine) as connection:
+    with database.glancing(worker.engine) as connection:
         until = steps.armed_until(connection, attempt_id)
-    return until is not None and clock() < until
+    return until is not None and worker.clock() < until
 
 
 SAME_FOR_ALL = (Verdict.TAKEN, Verdict.UNKNOWN)  # whatever else an answer says, it says of messages one by one
 
 
-def record(engine: Engine, now: datetime, load: Load, emails: Sequence[OutboundEmail], answer: Answer) -> Delivered:
+def record(
+    worker: DeliveryWorker, now: datetime, load: Load, emails: Sequence[OutboundEmail], answer: Answer
+) -> Delivered:
     """Write down what the answer makes known. Refused without a name, everybody waits for a half as large request."""
-    return record_together(engine, now, [(load, emails, answer)])
+    return record_together(worker, now, [(load, emails, answer)])
 
 
 def record_together(
-    engine: Engine, now: datetime, answered: Sequence[tuple[Load, Sequence[OutboundEmail], Answer]]
+    worker: DeliveryWorker, now: datetime, answered: Sequence[tuple[Load, Sequence[OutboundEmail], Answer]]
 ) -> Delivered:
     """The same for several answers, in one transaction."""
     taken = {
@@ -133,7 +131,7 @@ def record_together(
         if len(answered) > 1 and answer.verdict is Verdict.TAKEN and not isinstance(load.hold, ScheduledSend)
     }
     done = Delivered(requests=len(taken))
-    with database.writing(engine) as session:
+    with database.writing(worker.engine) as session:
         if taken:
             ours = steps.record_taken(session, {i: said for i, (_, said) in taken.items()}, now)
             done += Delivered(accepted=sum(taken[i][0] for i in ours))

@@ -24,6 +24,7 @@ from tasks.delivery.claims import Claimed, Load
 from tasks.delivery.concurrency import Senders, seldom_collected
 from tasks.delivery.eligibility import Delivered
 from tasks.delivery.restore_guard import RestoreCheck
+from tasks.delivery.worker import DeliveryWorker
 from tasks.task import task
 
 FEW = 10  # letters: requests this small are armed and written down several at a time …
@@ -44,7 +45,7 @@ def deliver(
     Letters are written here while requests are under way: as many as the carrier takes at once, each in a thread.
     `outside`: the mark that shows whether the database has forgotten what was sent; without it nobody looks.
     """
-    owner = claims.worker_name()
+    worker = DeliveryWorker(engine, clock, channel, composer, claims.worker_name())
     done = tidy(engine, clock(), channel)
     watch(engine, clock())
     watchman = RestoreCheck(engine, outside) if outside else None
@@ -57,7 +58,7 @@ def deliver(
             done += Delivered(stopped=may.stop)
             left = min(most - done.accepted - done.scheduled - done.unknown - senders.carrying, may.most)
             idle = done.stopped or left <= 0 or (may.careful and senders.busy)
-            claimed = None if idle else claims.claim(engine, clock(), channel, composer, owner, left, may.of_domain)
+            claimed = None if idle else claims.claim(worker, left, may.of_domain)
             if claimed is None:
                 if not senders.busy:
                     if watchman and watchman.moved_at:
@@ -67,11 +68,11 @@ def deliver(
                 continue
             done += claimed.put_aside
             if watchman and (why := watchman.move(clock())):
-                claims.give_back(engine, clock(), owner, list(claimed.parts))
+                claims.give_back(worker, list(claimed.parts))
                 done += Delivered(stopped=why)
                 continue
             doubts, held_until = done.unknown, clock() + CLAIM_LEASE
-            for loads, aside, still in _flights(engine, clock, channel, composer, owner, claimed):
+            for loads, aside, still in _flights(worker, claimed):
                 done += aside
                 if not loads:
                     continue
@@ -79,31 +80,29 @@ def deliver(
                 while not senders.has_room(letters, len(loads)):
                     done = sum(senders.next_answers(), done)
                 if done.stopped or done.unknown > doubts:  # after a doubt the next request is a small one
-                    claims.give_back(engine, clock(), owner, [held.attempt_id for held in (*loads, *still)])
+                    claims.give_back(worker, [held.attempt_id for held in (*loads, *still)])
                     break
                 if held_until - clock() < CLAIM_LEASE / 2:  # many small requests: we are alive and keep them
                     held_until = clock() + CLAIM_LEASE
-                    claims.keep(engine, clock(), owner, [*loads, *still], held_until)
-                work = partial(dispatch.offer_together, engine, clock, channel, owner, loads, senders)
+                    claims.keep(worker, [*loads, *still], held_until)
+                work = partial(dispatch.offer_together, worker, loads, senders)
                 done = sum(senders.give(letters, work, len(loads)), done)
 
 
-def _flights(
-    engine: Engine, clock: Clock, channel: Channel, composer: Composer, owner: str, claimed: Claimed
-) -> Iterator[tuple[list[Load], Delivered, list[Load | Claimed]]]:
+def _flights(worker: DeliveryWorker, claimed: Claimed) -> Iterator[tuple[list[Load], Delivered, list[Load | Claimed]]]:
     """Requests as they are written, small ones several at a time; what was put aside meanwhile; what is still claimed.
 
     Letters are written only when the ones before are on their way, so no more of them wait than one attempt carries.
     """
     some, aside, rest = list[Load](), Delivered(), claimed.by_attempt()
     while rest or some:
-        while rest and len(some) < max(1, channel.limits.at_once // 2):
-            loads, more = claims.write(engine, clock, channel, composer, owner, rest.pop(0))
+        while rest and len(some) < max(1, worker.channel.limits.at_once // 2):
+            loads, more = claims.write(worker, rest.pop(0))
             aside += more
             some += loads
             if any(len(load.batch.emails) > FEW for load in loads):
                 break
-        flight = _next_flight(some, max(1, channel.limits.at_once // 2))
+        flight = _next_flight(some, max(1, worker.channel.limits.at_once // 2))
         some = some[len(flight) :]
         if flight or aside != Delivered():
             yield flight, aside, [*some, *rest]

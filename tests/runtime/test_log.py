@@ -16,6 +16,7 @@ from nurture.rules.delivery.states import CLAIM_LEASE, Answer, Verdict
 from nurture.runtime import log
 from nurture.runtime.log import OURS, RequestAnswered, SendPauseSet, formatter, forwarded, write
 from tasks.delivery import claims, outbox
+from tasks.delivery.worker import DeliveryWorker
 from tests.support.outbox import Told, composer, fill
 
 ANSWERED = RequestAnswered("a1", "sendgrid", "spring-sale", 1_000, "taken", 202)
@@ -126,7 +127,7 @@ def test_a_whole_delivery_with_every_kind_of_answer_names_nobody(
         Answer(Verdict.STOP, 401, detail="the key of nora@mail.brunnhold.example is wrong"),
     ]
     office, channel = composer(tmp_path), LoggedChannel(Told(answers, most=10))
-    claimed = claims.claim(engine, now, channel, office, "a worker that dies")
+    claimed = claims.claim(DeliveryWorker(engine, lambda: now, channel, office, "a worker that dies"))
     assert claimed is not None
     for minutes in range(4):
         outbox.deliver(engine, lambda m=minutes: now + CLAIM_LEASE + timedelta(minutes=1 + m), channel, office)

@@ -17,6 +17,7 @@ from nurture.rules.delivery.states import Answer, Verdict
 from nurture.runtime import database
 from nurture.runtime.settings import Settings
 from tasks.delivery import claims, dispatch, outbox
+from tasks.delivery.worker import DeliveryWorker
 from tests.support.outbox import FILES, TERMS, Told, composer, fill, message, states
 
 DOUBT = Answer(Verdict.UNKNOWN, 504, detail="504")
@@ -152,11 +153,11 @@ def test_each_sending_domain_has_its_own_plan(engine: Engine, now: datetime, tmp
 def test_a_pause_of_its_domain_stops_what_is_claimed_already(engine: Engine, now: datetime, tmp_path: Path) -> None:
     fill(engine, now, 3)
     office, carrier = composer(tmp_path), Told()
-    claimed = claims.claim(engine, now, carrier, office, "worker")
+    claimed = claims.claim(DeliveryWorker(engine, lambda: now, carrier, office, "worker"))
     assert claimed is not None
     with database.writing(engine) as session:
         pause_sending(session, PauseScope.domain("mail.brunnhold.example"), "angry readers", "Mia", now)
-    assert dispatch.send(engine, lambda: now, carrier, office, "worker", claimed).put_off == 3
+    assert dispatch.send(DeliveryWorker(engine, lambda: now, carrier, office, "worker"), claimed).put_off == 3
     assert (carrier.offered, message(engine, 0)["detail"]) == ([], "sending is paused: angry readers")
 
 

@@ -19,6 +19,7 @@ from nurture.rules.delivery.states import ARMED_LEASE, CLAIM_LEASE, Answer, Verd
 from nurture.runtime import database
 from tasks.delivery import claims, dispatch
 from tasks.delivery import outbox as delivery
+from tasks.delivery.worker import DeliveryWorker
 from tests.support.outbox import Told, composer, fill, message, states
 
 TAKEN = Answer(Verdict.TAKEN, 202, "id")
@@ -131,7 +132,7 @@ def test_a_pause_takes_effect_within_one_claim(engine: Engine, now: datetime, se
 def test_an_unsubscribe_between_claim_and_arm_is_heard(engine: Engine, now: datetime, tmp_path: Path) -> None:
     fill(engine, now, 2)
     office, carrier = composer(tmp_path), Told()
-    claimed = claims.claim(engine, now, carrier, office, "worker")
+    claimed = claims.claim(DeliveryWorker(engine, lambda: now, carrier, office, "worker"))
     assert claimed is not None
     with database.writing(engine) as session:
         session.execute(
@@ -139,7 +140,7 @@ def test_an_unsubscribe_between_claim_and_arm_is_heard(engine: Engine, now: date
             .where(col(Address.address) == "p0@home.example")
             .values(suppressed_at=now, suppressed_why="unsubscribe")
         )
-    done = dispatch.send(engine, lambda: now, carrier, office, "worker", claimed)
+    done = dispatch.send(DeliveryWorker(engine, lambda: now, carrier, office, "worker"), claimed)
     assert (done.accepted, done.skipped, carrier.people) == (1, 1, ["p1@home.example"])
     assert message(engine, 0)["reason"] == "unsubscribed"
 
@@ -149,12 +150,14 @@ def test_a_worker_that_died_before_arming_gives_its_messages_back(
 ) -> None:
     fill(engine, now, 2)
     office, carrier = composer(tmp_path), Told()
-    claimed = claims.claim(engine, now, carrier, office, "dead")
+    claimed = claims.claim(DeliveryWorker(engine, lambda: now, carrier, office, "dead"))
     assert claimed is not None
     assert send(carrier).accepted == 0  # its lease holds
     later = CLAIM_LEASE + timedelta(seconds=1)
     assert send(carrier, later).accepted == 2
-    zombie = dispatch.send(engine, lambda: now + later, carrier, office, "dead", claimed)  # it wakes: the fence is shut
+    zombie = dispatch.send(
+        DeliveryWorker(engine, lambda: now + later, carrier, office, "dead"), claimed
+    )  # it wakes: the fence is shut
     assert (zombie.accepted, len(carrier.people)) == (0, 2)
 
 

@@ -19,6 +19,7 @@ from nurture.runtime import database
 from nurture.runtime.settings import Settings
 from tasks.delivery import claims, dispatch, outbox
 from tasks.delivery.concurrency import Senders, seldom_collected
+from tasks.delivery.worker import DeliveryWorker
 from tests.doubles.sendgrid import SendGridDouble
 from tests.support.outbox import FILES, composer, fill, message, states
 
@@ -146,12 +147,12 @@ def test_a_lease_that_is_over_cannot_be_split_or_renewed(
     with database.writing(engine) as session:  # whose letter needs a request of its own
         session.execute(update(Contact).where(col(Contact.address) == "p7@home.example").values(first_name="nt0001"))
     office, sender = composer(tmp_path), carrier(sg)
-    claimed = claims.claim(engine, now, sender, office, "slow")
+    claimed = claims.claim(DeliveryWorker(engine, lambda: now, sender, office, "slow"))
     assert claimed is not None
     late = now + CLAIM_LEASE + timedelta(seconds=1)
     with database.writing(engine) as session:
         request_steps.renew_leases(session, [claimed.attempt_id], "slow", late, late + CLAIM_LEASE)
-    loads, done = claims.write(engine, lambda: late, sender, office, "slow", claimed)
+    loads, done = claims.write(DeliveryWorker(engine, lambda: late, sender, office, "slow"), claimed)
     assert (loads, done.accepted, len(every_attempt(engine))) == ([], 0, 1)
     assert outbox.deliver(engine, lambda: late, sender, office).accepted == 30
 
@@ -161,15 +162,17 @@ def test_a_worker_that_is_alive_keeps_what_it_holds(
 ) -> None:
     two_languages(engine, now, 30)
     office, sender = composer(tmp_path), carrier(sg)
-    claimed = claims.claim(engine, now, sender, office, "alive")
+    claimed = claims.claim(DeliveryWorker(engine, lambda: now, sender, office, "alive"))
     assert claimed is not None
-    loads, _ = claims.write(engine, lambda: now, sender, office, "alive", claimed)
+    loads, _ = claims.write(DeliveryWorker(engine, lambda: now, sender, office, "alive"), claimed)
     half = now + CLAIM_LEASE / 2
-    claims.keep(engine, half, "alive", loads[1:], half + CLAIM_LEASE)
+    claims.keep(DeliveryWorker(engine, lambda: half, sender, office, "alive"), loads[1:], half + CLAIM_LEASE)
     late = now + CLAIM_LEASE + timedelta(seconds=1)
     with database.writing(engine) as session:
         assert request_steps.reap(session, late) == (1, 0)  # the one that was not renewed
-    assert [dispatch.offer(engine, lambda: late, sender, "alive", load).accepted for load in loads] == [0, 10]
+    assert [
+        dispatch.offer(DeliveryWorker(engine, lambda: late, sender, office, "alive"), load).accepted for load in loads
+    ] == [0, 10]
 
 
 def test_each_part_of_a_split_batch_ends_on_its_own(
@@ -206,15 +209,15 @@ def test_whoever_leaves_between_claim_and_arming_drops_out_of_those_that_go_toge
 ) -> None:
     fill(engine, now, 6)
     office, sender = composer(tmp_path), carrier(sg, sendgrid_batch=1, sendgrid_requests=8)
-    claimed = claims.claim(engine, now, sender, office, "worker")
+    claimed = claims.claim(DeliveryWorker(engine, lambda: now, sender, office, "worker"))
     assert claimed is not None
-    loads, _ = claims.write(engine, lambda: now, sender, office, "worker", claimed)
+    loads, _ = claims.write(DeliveryWorker(engine, lambda: now, sender, office, "worker"), claimed)
     with database.writing(engine) as session:
         who = col(Address.address) == "p3@home.example"
         session.execute(update(Address).where(who).values(suppressed_at=now, suppressed_why="unsubscribe"))
         request_steps.give_back(session, [loads[0].attempt_id], "worker", now)  # and one is no longer ours
     with Senders[outbox.Delivered](8) as senders:
-        done = dispatch.offer_together(engine, lambda: now, sender, "worker", loads, senders)
+        done = dispatch.offer_together(DeliveryWorker(engine, lambda: now, sender, office, "worker"), loads, senders)
     assert (done.accepted, done.skipped, len(sg.accepted)) == (4, 1, 4)
     assert states(engine) == {"accepted": 4, "skipped": 1, "waiting": 1}
 

@@ -15,6 +15,7 @@ from nurture.channels.base import OutboundEmail, RequestBatch
 from nurture.rules.delivery.states import Answer, Verdict
 from nurture.runtime import database
 from tasks.delivery import claims, dispatch, outbox
+from tasks.delivery.worker import DeliveryWorker
 from tests.support.outbox import Told, composer, fill, message, states
 
 
@@ -31,10 +32,10 @@ def test_letters_that_left_the_attempt_before_its_request_are_not_believed_sent(
     """Three claimed at once, a request each; the first is answered 429 and was taken all the same."""
     fill(engine, now, 3)
     office, carrier = composer(tmp_path), OneByOne([Answer(Verdict.BUSY, 429)])
-    claimed = claims.claim(engine, now, carrier, office, "worker")
+    claimed = claims.claim(DeliveryWorker(engine, lambda: now, carrier, office, "worker"))
     assert claimed is not None
-    loads, _ = claims.write(engine, lambda: now, carrier, office, "worker", claimed)
-    dispatch.offer(engine, lambda: now, carrier, "worker", loads[0])
+    loads, _ = claims.write(DeliveryWorker(engine, lambda: now, carrier, office, "worker"), claimed)
+    dispatch.offer(DeliveryWorker(engine, lambda: now, carrier, office, "worker"), loads[0])
     with database.writing(engine) as session:
         assert request_evidence.prove_accepted(session, [loads[0].attempt_id], now) == (0, 1)
     assert states(engine) == {"accepted": 1, "claimed": 2}
@@ -44,13 +45,13 @@ def test_a_letter_put_aside_at_the_arming_is_not_believed_sent(engine: Engine, n
     """It was suppressed between claim and request, then lifted and planned to wait again."""
     fill(engine, now, 2)
     office, carrier = composer(tmp_path), Told([Answer(Verdict.BUSY, 429)])
-    claimed = claims.claim(engine, now, carrier, office, "worker")
+    claimed = claims.claim(DeliveryWorker(engine, lambda: now, carrier, office, "worker"))
     assert claimed is not None
     with database.writing(engine) as session:
         session.execute(
             update(Address).where(col(Address.address) == "p0@home.example").values(suppressed_why="person")
         )
-    dispatch.send(engine, lambda: now, carrier, office, "worker", claimed)
+    dispatch.send(DeliveryWorker(engine, lambda: now, carrier, office, "worker"), claimed)
     with database.writing(engine) as session:
         session.execute(update(messages.TABLE).values(state="waiting"))
         request_evidence.prove_accepted(session, [claimed.attempt_id], now)

@@ -77,10 +77,11 @@ def arms_without_fence(patch: Patch) -> None:
     """Whoever wakes up goes on with what it once claimed, whether it is still its own or not."""
     real = dispatch.arm
 
-    def arm(engine: Any, now: datetime, owner: str, load: Any) -> Any:
-        armed, done = real(engine, now, owner, load)
+    def arm(worker: Any, load: Any) -> Any:
+        now = worker.clock()
+        armed, done = real(worker, load)
         mine = col(Attempt.id) == load.attempt_id
-        with database.writing(engine) as session:
+        with database.writing(worker.engine) as session:
             state = session.execute(select(col(Attempt.state)).where(mine)).scalar()
             if state != AttemptState.RELEASED:
                 return armed, done
