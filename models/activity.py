@@ -94,7 +94,7 @@ def deeds(
     return found
 
 
-def pieces(session: Session, contact_ids: Sequence[int], since: datetime, now: datetime) -> dict[int, int]:
+def contents_read(session: Session, contact_ids: Sequence[int], since: datetime, now: datetime) -> dict[int, int]:
     """How many different things (details) each contact has read or watched since a moment. By `activity_contact_at`."""
     query = (
         select(col(Activity.contact_id), func.count(col(Activity.detail).distinct()))

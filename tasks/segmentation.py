@@ -106,7 +106,7 @@ def _load(session: Session, start: int, last: int, now: datetime, rules: Segment
         done,
         orders.purchases(session, people[0].id, people[-1].id, now),
         opportunity.deals(session, {person.account_id for person in people}, now),
-        activity.pieces(session, rising, now - MONTH, now) if rising else {},
+        activity.contents_read(session, rising, now - MONTH, now) if rising else {},
     )
 
 

@@ -39,7 +39,7 @@ AT_THIS_MACHINE = "somebody at this machine"  # who speaks on a page that market
 EVERYTHING = Solution("", "Everything", ())
 
 
-class GroupDoor(NamedTuple):
+class GroupLink(NamedTuple):
     """The link a group's page was opened by: "g" from our own list, "h" from the mail about a lead."""
 
     kind: str
@@ -87,7 +87,7 @@ class GroupPage:
     account: GroupAccount
     pause: ActivePause | None
     tomorrow: date
-    door: GroupDoor
+    link: GroupLink
     complaint: str
     roles: tuple[str, ...]
     now: datetime
@@ -115,19 +115,19 @@ def routes(web: Dependencies) -> APIRouter:
 
     @router.api_route("/g/{token}", methods=["GET", "HEAD"])
     def look(token: str, solution: str = "") -> Response:
-        return _show(web, GroupDoor("g", token), solution)
+        return _show(web, GroupLink("g", token), solution)
 
     @router.api_route("/h/{token}/group", methods=["GET", "HEAD"])
     def look_from_lead(token: str, solution: str = "") -> Response:
-        return _show(web, GroupDoor("h", token), solution)
+        return _show(web, GroupLink("h", token), solution)
 
     @router.post("/g/{token}")
     async def say(token: str, request: Request) -> Response:
-        return await _answer(web, GroupDoor("g", token), request)
+        return await _answer(web, GroupLink("g", token), request)
 
     @router.post("/h/{token}/group")
     async def say_from_lead(token: str, request: Request) -> Response:
-        return await _answer(web, GroupDoor("h", token), request)
+        return await _answer(web, GroupLink("h", token), request)
 
     @router.api_route("/groups", methods=["GET", "HEAD"])
     def groups(request: Request, name: str = "") -> Response:
@@ -146,20 +146,20 @@ def _gone(web: Dependencies) -> Response:
     return web.pages.page("sales_gone.html", status=404)
 
 
-def _speaker(web: Dependencies, door: GroupDoor) -> Speaker | None:
+def _speaker(web: Dependencies, link: GroupLink) -> Speaker | None:
     """The account a link opens, and in whose name it speaks; None where the link opens nothing."""
-    if door.kind == "g":
-        account_id = web.links.read(GROUP, door.token, web.now())
+    if link.kind == "g":
+        account_id = web.links.read(GROUP, link.token, web.now())
         return Speaker(account_id, AT_THIS_MACHINE) if account_id else None
-    handoff_id = web.links.read(HANDOFF, door.token, web.now())
+    handoff_id = web.links.read(HANDOFF, link.token, web.now())
     with web.reading() as session:
         lead = handoff.handoff_lead(session, handoff_id) if handoff_id else None
     return Speaker(lead.account_id, lead.owner_email) if lead and lead.account_id else None
 
 
-def _show(web: Dependencies, door: GroupDoor, wanted: str, complaint: str = "", status: int = 200) -> Response:
+def _show(web: Dependencies, link: GroupLink, wanted: str, complaint: str = "", status: int = 200) -> Response:
     """The page of a group. `wanted`: the slug of a solution; `complaint`: what was wrong with the last answer."""
-    by, now = _speaker(web, door), web.now()
+    by, now = _speaker(web, link), web.now()
     with web.reading() as session:
         account = buying_group.account(session, by.account_id) if by else None
         if account is None:
@@ -167,27 +167,27 @@ def _show(web: Dependencies, door: GroupDoor, wanted: str, complaint: str = "", 
         view = group_view(session, account.id, solutions.read(web.settings.rules), wanted, now)
         pause = pause_in_force(session, account.id, now)
     tomorrow = (now + timedelta(days=1)).date()
-    values = GroupPage(view, account, pause, tomorrow, door, complaint, ROLES, now)
+    values = GroupPage(view, account, pause, tomorrow, link, complaint, ROLES, now)
     return web.pages.page("group.html", values, status)
 
 
-async def _answer(web: Dependencies, door: GroupDoor, request: Request) -> Response:
+async def _answer(web: Dependencies, link: GroupLink, request: Request) -> Response:
     body = await read_body(request, MOST_BYTES)
-    return Response(status_code=413) if body is None else await run_in_threadpool(_write, web, door, body)
+    return Response(status_code=413) if body is None else await run_in_threadpool(_write, web, link, body)
 
 
-def _write(web: Dependencies, door: GroupDoor, body: bytes) -> Response:
+def _write(web: Dependencies, link: GroupLink, body: bytes) -> Response:
     """Do what a form of the page says: pause or resume the account's letters, or confirm somebody's role."""
-    by, form = _speaker(web, door), form_of(body)
+    by, form = _speaker(web, link), form_of(body)
     if by is None:
         return _gone(web)
     if "do" in form:
         zone = ZoneInfo(web.settings.sales_zone)
         wrong = web.write(lambda session: change_pause(session, form, by, zone, web.now()))
-        return _unchanged(web, door, "", wrong) if wrong else RedirectResponse(door.here, 303)
+        return _unchanged(web, link, "", wrong) if wrong else RedirectResponse(link.here, 303)
     contact, said, wanted = form.get("contact", ""), {"role": form.get("role", "")}, form.get("solution", "")
     if wrong := not_to_be_confirmed(said, ()) or "":
-        return _unchanged(web, door, wanted, wrong)
+        return _unchanged(web, link, wanted, wrong)
 
     def write(session: Session) -> bool:
         known = {str(member.id): member.id for member in buying_group.members(session, by.account_id)}
@@ -196,13 +196,13 @@ def _write(web: Dependencies, door: GroupDoor, body: bytes) -> Response:
         return contact in known
 
     if not web.write(write):
-        return _unchanged(web, door, wanted, "this person is not at this account any more")
+        return _unchanged(web, link, wanted, "this person is not at this account any more")
     known = {one.slug for one in solutions.read(web.settings.rules)}
-    return RedirectResponse(door.here + (f"?solution={wanted}" if wanted in known else "") + f"#p{contact}", 303)
+    return RedirectResponse(link.here + (f"?solution={wanted}" if wanted in known else "") + f"#p{contact}", 303)
 
 
-def _unchanged(web: Dependencies, door: GroupDoor, wanted: str, wrong: str) -> Response:
-    return _show(web, door, wanted, f"Nothing was changed: {wrong}.", 422)
+def _unchanged(web: Dependencies, link: GroupLink, wanted: str, wrong: str) -> Response:
+    return _show(web, link, wanted, f"Nothing was changed: {wrong}.", 422)
 
 
 def group_view(session: Session, account_id: int, known: Sequence[Solution], wanted: str, now: datetime) -> GroupView:

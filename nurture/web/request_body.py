@@ -16,8 +16,8 @@ async def read_body(request: Request, most: int) -> bytes | None:
     body = bytearray()
     try:
         async with asyncio.timeout(PATIENCE):
-            async for piece in request.stream():
-                body += piece
+            async for chunk in request.stream():
+                body += chunk
                 if len(body) > most:
                     return None
     except TimeoutError:

@@ -92,25 +92,25 @@ class PhraseMatcher:
     def find(self, line: Sequence[str]) -> tuple[int, ...]:
         """Numbers of the phrases found, in order: ["head", "of", "sales"] -> (17, 4)."""
         remembered = self.remembered
-        pieces: list[KnownWord] = []
+        known: list[KnownWord] = []
         for word in line:
-            pieces += remembered.get(word) or self._learn(word)
+            known += remembered.get(word) or self._learn(word)
         hits: list[int] = []
         after = 0  # the last phrase found reaches to here
-        for at, (_, number, opens, gap) in enumerate(pieces):
+        for at, (_, number, opens, gap) in enumerate(known):
             if at >= after:
-                if opens and at + 1 < len(pieces) and (gap or pieces[at + 1].known_as):
-                    number, after = self._longest(self.trie, pieces, at)
+                if opens and at + 1 < len(known) and (gap or known[at + 1].known_as):
+                    number, after = self._longest(self.trie, known, at)
                 if number is not None:
                     hits.append(number)
         return tuple(hits)
 
-    def _longest(self, node: PhraseNode, pieces: list[KnownWord], at: int) -> tuple[int | None, int]:
+    def _longest(self, node: PhraseNode, known: list[KnownWord], at: int) -> tuple[int | None, int]:
         best: tuple[int | None, int] = (node.number, at)
-        if at < len(pieces):
-            for lexeme in (*pieces[at].known_as, "_") if "_" in node.after else pieces[at].known_as:
+        if at < len(known):
+            for lexeme in (*known[at].known_as, "_") if "_" in node.after else known[at].known_as:
                 if (deeper := node.after.get(lexeme)) is not None:
-                    number, end = self._longest(deeper, pieces, at + 1)
+                    number, end = self._longest(deeper, known, at + 1)
                     if number is not None and end > best[1]:
                         best = (number, end)
         return best
@@ -120,7 +120,7 @@ class PhraseMatcher:
             self.remembered.clear()
         found = self._take_apart(word) or [()]
         nodes = [[self.trie.after[lexeme] for lexeme in known_as if lexeme in self.trie.after] for known_as in found]
-        self.remembered[word] = pieces = tuple(
+        self.remembered[word] = known = tuple(
             KnownWord(
                 known_as,
                 next((node.number for node in begins if node.number is not None), None),
@@ -129,7 +129,7 @@ class PhraseMatcher:
             )
             for known_as, begins in zip(found, nodes, strict=True)
         )
-        return pieces
+        return known
 
     def _take_apart(self, word: str) -> list[tuple[str, ...]]:
         """A word as the table knows it: whole, by its stem, as a compound, or as the word it was meant to be."""

@@ -64,8 +64,8 @@ class TitleTables:
 
     functions: tuple[PhraseMeaning, ...]
     levels: tuple[PhraseMeaning, ...]
-    function_book: PhraseMatcher  # numbers of `functions`
-    level_book: PhraseMatcher  # numbers of `levels`
+    function_matcher: PhraseMatcher  # numbers of `functions`
+    level_matcher: PhraseMatcher  # numbers of `levels`
     written_out: Mapping[str, tuple[str, ...]]  # abbreviation or usual slip -> the words it stands for
     department_of: Mapping[str, str]  # function -> department
     role_of: Mapping[tuple[str, str], TitleRule]  # function, seniority
@@ -106,8 +106,8 @@ def load_tables(path: Path | None = None, personas: Path | None = None) -> Title
     return TitleTables(
         functions=tuple(functions.values()),
         levels=tuple(levels.values()),
-        function_book=PhraseMatcher(function_phrases, others=level_phrases),
-        level_book=PhraseMatcher(level_phrases, others=function_phrases),
+        function_matcher=PhraseMatcher(function_phrases, others=level_phrases),
+        level_matcher=PhraseMatcher(level_phrases, others=function_phrases),
         written_out=written_out,
         department_of=department_of,
         role_of={pair: _first(role_rules, *pair) for pair in pairs},

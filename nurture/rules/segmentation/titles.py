@@ -135,7 +135,7 @@ def _jobs(title: str, tables: TitleTables) -> tuple[Job, ...]:
             line += written_out.get(word) or (word,)
             continue
         if line:
-            job = Job(at_employer, tables.function_book.find(line), tables.level_book.find(line))
+            job = Job(at_employer, tables.function_matcher.find(line), tables.level_matcher.find(line))
             if job.functions or any(tables.levels[number].says not in QUIET for number in job.levels):
                 jobs.append(job)
             line = []
