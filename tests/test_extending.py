@@ -145,8 +145,36 @@ def test_the_table_counts_the_files() -> None:
 
 
 def _is_text(path: str) -> bool:
-    """Words and letters of a campaign or a language: no product file."""
-    return bool(re.search(r"^templates/(?!scoring)|title_words/[a-z]{2}\.toml$", path))
+    """A guide, or words and letters of a campaign or a language: no product file."""
+    return bool(re.search(r"^docs/|^templates/(?!scoring)|title_words/[a-z]{2}\.toml$", path))
+
+
+def test_a_reason_holds_a_letter_back_and_is_told(walk: Callable[[str, str], None]) -> None:
+    walk("A reason not to send", """
+from sqlalchemy import select, update
+from models import Contact, Enrolment, Message
+from nurture.explain.why import why
+from nurture.rendering.composer import Composer
+from nurture.rules.reasons import Reason
+from nurture.runtime import database
+from tasks.delivery.outbox import deliver
+from tests.support.outbox import Told
+engine, settings = filled(2), Settings(var=Path.cwd(), _env_file=None)
+with database.writing(engine) as session:
+    session.execute(update(Contact).where(Contact.key == "p0").values(country="AQ"))
+    for message in session.execute(select(Message)).scalars():
+        of = {"campaign": message.campaign, "version_id": message.version_id, "contact_id": message.contact_id}
+        session.add(Enrolment(**of, address=message.address, entered_at=now))
+done = deliver(engine, lambda: now, Told(), Composer(settings))
+assert (done.accepted, done.skipped) == (1, 1), done
+with database.reading(engine) as session:
+    reason = session.execute(select(Message.reason).where(Message.address == "p0@home.example")).scalar_one()
+    told = why(session, now, "p0@home.example", "test").sentence
+assert reason == "country_not_served" and "lives where we do not sell" in told, (reason, told)
+policy = Reason("country_not_served").policy
+row = f"| `country_not_served` | {policy.sentence} | {policy.then.value} | planning, claim, arming |"
+assert row in Path("docs/reasons.md").read_text("utf-8"), row
+""")  # fmt: skip
 
 
 def test_a_channel_delivers_a_letter(walk: Callable[[str, str], None]) -> None:
