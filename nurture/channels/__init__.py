@@ -1,1 +1,1 @@
-"""Channels carry rendered letters out of the house: the mailbox on this machine, and SendGrid."""
+"""Channels carry rendered letters to people: the mailbox on this machine, and SendGrid."""

@@ -1,4 +1,4 @@
-"""The mailbox: every message as a real .eml file, for trying things out before anything leaves the house."""
+"""The mailbox: every message as a real .eml file, for trying things out before anything is sent."""
 
 import os
 from collections.abc import Callable, Sequence

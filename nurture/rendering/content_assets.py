@@ -55,7 +55,7 @@ def path_of_url(url: str) -> str:
 
 def asked_of(parts: Iterable[tuple[Sandbox, str]]) -> Asks:
     """What a letter's files ask for, with all they extend and include: best["case study"] is a kind it needs, unless an
-    {% if %} asks for it first; content["roi-sheet"] is a piece it names; price is the price list."""
+    {% if %} asks for it first; content["roi-sheet"] is an asset it names; price is the price list."""
     asked, guarded, named, price = set[str](), set[str](), set[str](), False
     for sandbox, name in parts:
         for tree in family(sandbox, name):

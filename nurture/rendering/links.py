@@ -50,6 +50,7 @@ class Links:
         self._keys = {purpose: signer.derive_key() for purpose, signer in self._signers.items()}
 
     def token(self, purpose: str, subject: int, expires_at: datetime | None = None) -> str:
+        """A signed name for a row, for one purpose; good for ever, or until a moment."""
         value = f"{subject}.{int(expires_at.timestamp())}" if expires_at else str(subject)
         mac = hmac.digest(self._keys[purpose], value.encode(), "sha256")  # as the signer does, its key derived once
         return f"{value}.{urlsafe_b64encode(mac[:18]).decode()}"
@@ -68,6 +69,7 @@ class Links:
         return f"{self.web_url}/u/{self.token(UNSUBSCRIBE, message_id)}"
 
     def handoff(self, handoff_id: int, now: datetime) -> str:
+        """A lead's page for the salesperson who got it."""
         return f"{self.web_url}/h/{self.token(HANDOFF, handoff_id, now + HANDOFF_LASTS)}"
 
     def group(self, account_id: int, now: datetime) -> str:

@@ -14,7 +14,7 @@ from nurture.rendering.values import Value
 
 LONGEST = {"subject": 2_000, "text": 200_000, "html": 1_000_000}  # characters; a letter longer than this is a mistake
 LONGEST_VALUE = {"subject": 80, "text": 10_000, "html": 60_000}
-REMEMBERED = 256  # forms per sheet; letters with lists have one per length
+REMEMBERED = 256  # forms per part; letters with lists have one per length
 TOKEN = re.compile("qz([0-9]{5})zq")
 SAFE_URL = re.compile(r"(https?://|mailto:|tel:)[^\s]+", re.IGNORECASE)
 INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)

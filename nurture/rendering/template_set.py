@@ -179,7 +179,7 @@ class TemplateSet:
         return found
 
     def find_files(self, campaign: str, letter: str, role: str | None, locale: str) -> LetterFiles:
-        """First the language, once for the whole letter: the reader's if every part is there, else the house's.
+        """First the language, once for the whole letter: the reader's if every part is there, else the default one.
         Then, part by part, the file for the role before the file for everybody."""
         folder = f"{campaign}/{letter}"
         names = self.letters.get(folder)

@@ -1,4 +1,4 @@
-"""SendGrid as a carrier: what every answer and every broken wire comes to, and that the key is told to nobody."""
+"""SendGrid as a channel: what every answer and every broken wire comes to, and that the key is told to nobody."""
 
 import logging
 import select
@@ -43,7 +43,7 @@ def emails(n: int, **change: Any) -> list[OutboundEmail]:
     return [one(i) for i in range(n)]
 
 
-def carrier(host: str, deadline: float = 2.0, **more: Any) -> SendGrid:
+def sendgrid_at(host: str, deadline: float = 2.0, **more: Any) -> SendGrid:
     return SendGrid(Settings(SENDGRID_API_KEY=CANARY, SENDGRID_HOST=host, **more), deadline=deadline)
 
 
@@ -54,7 +54,7 @@ def sg() -> Iterator[SendGridDouble]:
 
 
 def send(sg: SendGridDouble, n: int = 3, **more: Any) -> Answer:
-    return carrier(sg.url, **more).send(emails(n), lambda: True, NOW)
+    return sendgrid_at(sg.url, **more).send(emails(n), lambda: True, NOW)
 
 
 def test_a_request_for_many_brings_each_their_own_letter(sg: SendGridDouble) -> None:
@@ -113,13 +113,13 @@ def test_400_names_the_recipient_to_refuse(sg: SendGridDouble) -> None:
 
 
 def test_400_for_the_whole_campaign_stops_the_campaign_not_everybody(sg: SendGridDouble) -> None:
-    answer = carrier(sg.url).send(emails(3, from_email="not an address"), lambda: True, NOW)
+    answer = sendgrid_at(sg.url).send(emails(3, from_email="not an address"), lambda: True, NOW)
     assert (answer.verdict, answer.campaign_only) == (Verdict.STOP, True)
     assert "from.email" in answer.detail
 
 
 def test_a_page_that_is_not_there_stops_the_sender(sg: SendGridDouble) -> None:
-    channel = carrier(sg.url)
+    channel = sendgrid_at(sg.url)
     channel.api.mail_send = channel.api.page("no", "such")
     assert channel.send(emails(2), lambda: True, NOW).verdict is Verdict.STOP
 
@@ -131,7 +131,7 @@ def test_nobody_listens_is_surely_not_taken(sg: SendGridDouble) -> None:
 
 
 def test_no_handshake_is_surely_not_taken(sg: SendGridDouble) -> None:
-    https = carrier(sg.url.replace("http://", "https://"))
+    https = sendgrid_at(sg.url.replace("http://", "https://"))
     answer = https.send(emails(1), lambda: True, NOW)
     assert (answer.verdict, "no secure connection" in answer.detail, len(sg.requests)) == (Verdict.BUSY, True, 0)
 
@@ -143,7 +143,7 @@ def test_a_worker_that_stood_still_writes_nothing(sg: SendGridDouble) -> None:
         asked_at.append(len(sg.server.connections))
         return False
 
-    answer = carrier(sg.url).send(emails(3), no, NOW)
+    answer = sendgrid_at(sg.url).send(emails(3), no, NOW)
     assert answer.verdict is Verdict.BUSY
     assert (sg.accepted, len(sg.requests), len(asked_at)) == ([], 0, 1)
 
@@ -152,12 +152,12 @@ def test_a_database_that_cannot_be_asked_means_no(sg: SendGridDouble) -> None:
     def broken() -> bool:
         raise OSError("disk")
 
-    assert carrier(sg.url).send(emails(1), broken, NOW).verdict is Verdict.BUSY
+    assert sendgrid_at(sg.url).send(emails(1), broken, NOW).verdict is Verdict.BUSY
     assert len(sg.requests) == 0
 
 
 def test_one_person_requests_share_a_connection_and_a_thousand_get_a_fresh_one(sg: SendGridDouble) -> None:
-    channel = carrier(sg.url)
+    channel = sendgrid_at(sg.url)
     channel.send(emails(1), lambda: True, NOW)
     kept = channel.api.wire.kept[-1][0]
     channel.send(emails(1), lambda: True, NOW)
@@ -167,7 +167,7 @@ def test_one_person_requests_share_a_connection_and_a_thousand_get_a_fresh_one(s
 
 
 def test_a_connection_that_went_stale_is_noticed_before_it_is_used(sg: SendGridDouble) -> None:
-    channel = carrier(sg.url)
+    channel = sendgrid_at(sg.url)
     channel.send(emails(1), lambda: True, NOW)
     sg.stop_listening()
     sg.resume()
@@ -192,7 +192,9 @@ def test_a_reply_that_drips_for_ever_ends_at_the_deadline() -> None:
     thread = threading.Thread(target=drip)
     thread.start()
     began = time.monotonic()
-    answer = carrier(f"http://127.0.0.1:{listener.getsockname()[1]}", deadline=0.3).send(emails(2), lambda: True, NOW)
+    answer = sendgrid_at(f"http://127.0.0.1:{listener.getsockname()[1]}", deadline=0.3).send(
+        emails(2), lambda: True, NOW
+    )
     assert (answer.verdict, time.monotonic() - began < 1.5) == (Verdict.UNKNOWN, True)
     thread.join()
     listener.close()
@@ -223,7 +225,7 @@ def test_what_sendgrid_would_refuse_never_leaves_and_only_its_reader_is_refused(
     sg: SendGridDouble, change, why
 ) -> None:
     mixed = [*emails(2), *emails(3, **change)[2:]]
-    answer = carrier(sg.url).send(mixed, lambda: True, NOW)
+    answer = sendgrid_at(sg.url).send(mixed, lambda: True, NOW)
     assert (answer.verdict, list(answer.refused)) == (Verdict.REFUSED, [2])
     assert why in answer.refused[2]
     assert len(sg.requests) == 0
@@ -232,14 +234,14 @@ def test_what_sendgrid_would_refuse_never_leaves_and_only_its_reader_is_refused(
 @pytest.mark.parametrize("given", ["", "http://api.sendgrid.com", "ftp://x", "https://api.sendgrid.com/v3", "sendgrid"])
 def test_a_host_that_would_leak_the_key_is_refused(given: str) -> None:
     with pytest.raises(Misconfigured, match="SENDGRID_HOST"):
-        carrier(given)
+        sendgrid_at(given)
 
 
 @pytest.mark.parametrize(
     ("given", "host"), [("eu", "api.eu"), ("us", "api"), ("https://api.eu.sendgrid.com/", "api.eu")]
 )
 def test_both_regions_have_their_names(given: str, host: str) -> None:
-    assert repr(carrier(given)) == f"SendGrid(https://{host}.sendgrid.com)"
+    assert repr(sendgrid_at(given)) == f"SendGrid(https://{host}.sendgrid.com)"
 
 
 class Parrot(SendGridDouble):
@@ -260,7 +262,7 @@ def test_the_key_is_told_to_nobody(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with Parrot(api_key=CANARY, faults=[fault]) as sg:
-        channel = carrier(sg.url)
+        channel = sendgrid_at(sg.url)
         seen = [channel.send(emails(n), lambda: True, NOW) for n in (1, 2, 3)]
     for key in ("", "two words", CANARY + "\n X: y"):
         with pytest.raises(Misconfigured) as caught:
@@ -304,7 +306,7 @@ def test_every_letter_of_ours_arrives_as_jinja_wrote_it(tmp_path: Path, sg: Send
     from tests.support.outbox import composer
 
     office: Composer = composer(tmp_path)
-    channel = carrier(sg.url)
+    channel = sendgrid_at(sg.url)
     requests = 0
     for published, letter in all_letters(tmp_path):
         addresses = [f"p{i}@home.example" for i in range(len(READERS))]

@@ -101,7 +101,7 @@ FILES = {
     "c/l/body.html": """<style>p {color: red}</style><p title="{{ b }}">{{ a }}-{{ b }}</p>
 {% for x in xs %}<i>{{ x }}</i>{% endfor %}""",
 }
-BOOK = TemplateSet(FILES)
+TEMPLATES = TemplateSet(FILES)
 values = st.fixed_dictionaries({"a": words, "b": words, "xs": st.lists(words, max_size=2)})
 
 
@@ -111,13 +111,13 @@ values = st.fixed_dictionaries({"a": words, "b": words, "xs": st.lists(words, ma
 def test_letters_that_jinja_wrote_arrive_as_jinja_wrote_them(contexts: list[dict]) -> None:
     emails = []
     for i, context in enumerate(contexts):
-        letter = BOOK.compose("c", "l", None, "en", context)
-        if (whole := BOOK.render("c", "l", None, "en", context)).subject:
+        letter = TEMPLATES.compose("c", "l", None, "en", context)
+        if (whole := TEMPLATES.render("c", "l", None, "en", context)).subject:
             emails.append(email(i, whole.subject, letter.part("text"), letter.part("html")))
     for batch in request_batches(emails):
         mail = orjson.loads(request_body(batch.emails))
         for e, person in zip(batch.emails, mail["personalizations"], strict=True):
-            whole = BOOK.render("c", "l", None, "en", contexts[e.message_id])
+            whole = TEMPLATES.render("c", "l", None, "en", contexts[e.message_id])
             assert whatever_happens(mail, person) == {(whole.subject, whole.text, whole.html)}
 
 

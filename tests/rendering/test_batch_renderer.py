@@ -1,4 +1,4 @@
-"""The press prints what Jinja writes: the same words and values for every reader, and the same errors."""
+"""The batch renderer writes what Jinja writes: the same words and values for every reader, and the same errors."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -24,7 +24,7 @@ from nurture.rules.planning.campaign import Campaign
 TEMPLATES = Path(__file__).parents[2] / "templates"
 GOLDEN = Path(__file__).parents[1] / "golden"
 SLUGS = [*campaigns.slugs(TEMPLATES), "_sales"]
-BOOKS = {slug: TemplateSet(campaigns.files(TEMPLATES, slug)) for slug in SLUGS}
+TEMPLATE_SETS = {slug: TemplateSet(campaigns.files(TEMPLATES, slug)) for slug in SLUGS}
 CAMPAIGNS: dict[str, Campaign] = {
     slug: samples.CAMPAIGN if slug == "_sales" else campaigns.read(TEMPLATES, slug) for slug in SLUGS
 }
@@ -33,7 +33,7 @@ CAMPAIGNS: dict[str, Campaign] = {
 def variants() -> list[Any]:
     """Every letter once per different set of files: (slug, letter, role, locale)."""
     found = []
-    for slug, templates in BOOKS.items():
+    for slug, templates in TEMPLATE_SETS.items():
         for folder in sorted(name for name in templates.letters if name.startswith(f"{slug}/")):
             letter, seen = folder.partition("/")[2], set()
             for locale, role in product(LANGUAGES, (None, *ROLES)):
@@ -47,7 +47,7 @@ def variants() -> list[Any]:
 
 def written(slug: str, letter: str, role: str | None, locale: str, **lead: Any) -> Any:
     row = samples.ZOE._replace(role=role, locale=locale, **lead)
-    return BOOKS[slug].render(slug, letter, role, locale, samples.values(CAMPAIGNS[slug], row))
+    return TEMPLATE_SETS[slug].render(slug, letter, role, locale, samples.values(CAMPAIGNS[slug], row))
 
 
 @pytest.mark.parametrize(("slug", "letter", "role", "locale"), variants())
@@ -107,7 +107,7 @@ def test_the_role_comes_before_everybody_and_the_language_is_chosen_once() -> No
 def test_the_greeting_is_in_the_language_of_the_letter_not_of_the_reader() -> None:
     row = samples.ZOE._replace(locale="fr")
     context = samples.values(CAMPAIGNS["pump-efficiency"], row)
-    assert "Hello Zoë," in BOOKS["pump-efficiency"].render("pump-efficiency", "proof", None, "fr", context).text
+    assert "Hello Zoë," in TEMPLATE_SETS["pump-efficiency"].render("pump-efficiency", "proof", None, "fr", context).text
 
 
 @pytest.mark.parametrize(
@@ -225,20 +225,20 @@ def test_no_name_breaks_out_of_a_letter(first: str, last: str, account: str, own
 @given(name=NAME, account=NAME)
 def test_inlining_once_per_form_gives_what_inlining_each_letter_gives(name: str, account: str) -> None:
     """The shortcut that makes letters fast is exact: the same page as css-inline makes of the whole letter."""
-    templates = BOOKS["pump-efficiency"]
+    templates = TEMPLATE_SETS["pump-efficiency"]
     choice = templates.find_files("pump-efficiency", "next-step", None, "en")
     row = samples.ZOE._replace(first_name=f"x{name}", account_name=f"x{account}")
     values = templates._values("en", "en", samples.values(CAMPAIGNS["pump-efficiency"], row))
-    sheet = PartTemplate(templates.markup.get_template(choice.path("html")), "html")
-    raw = "".join(sheet.template.root_render_func(sheet.template.new_context(values)))
-    slow, fast = Shape(INLINER.inline(re.sub("[\x00\x01]", "", raw))), Shape(str(sheet.fill(values)))
+    part = PartTemplate(templates.markup.get_template(choice.path("html")), "html")
+    raw = "".join(part.template.root_render_func(part.template.new_context(values)))
+    slow, fast = Shape(INLINER.inline(re.sub("[\x00\x01]", "", raw))), Shape(str(part.fill(values)))
     assert fast.tags == slow.tags
     assert "".join("".join(fast.words).split()) == "".join("".join(slow.words).split())
 
 
 def test_letters_that_differ_in_names_only_share_their_form() -> None:
     """What later goes to the provider in one request of 1,000 people: equal words, different values."""
-    templates, campaign = BOOKS["pump-efficiency"], CAMPAIGNS["pump-efficiency"]
+    templates, campaign = TEMPLATE_SETS["pump-efficiency"], CAMPAIGNS["pump-efficiency"]
     two = [
         templates.compose(
             "pump-efficiency", "why-now", None, "en", samples.values(campaign, samples.ZOE._replace(first_name=name))

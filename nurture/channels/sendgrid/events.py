@@ -7,13 +7,13 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
+from pydantic import JsonValue
 
 from models.address import SuppressedBy
 from models.event import EventKind, NewEvent
@@ -98,7 +98,7 @@ def read_events(body: bytes, received_at: datetime) -> list[NewEvent]:
     return [_new_event(event, received_at) for event in _objects(body)]
 
 
-def _objects(body: bytes) -> Iterable[dict[str, Any]]:
+def _objects(body: bytes) -> Iterable[dict[str, JsonValue]]:
     try:
         told = orjson.loads(body)
     except orjson.JSONDecodeError:  # stricter than others about huge numbers and half characters: ask again
@@ -111,7 +111,7 @@ def _objects(body: bytes) -> Iterable[dict[str, Any]]:
     return told
 
 
-def _new_event(event: dict[str, Any], received_at: datetime) -> NewEvent:
+def _new_event(event: dict[str, JsonValue], received_at: datetime) -> NewEvent:
     kind = KINDS.get(_text(event.get("event")) or "", EventKind.UNKNOWN)
     if kind is EventKind.BOUNCED and event.get("type") == "blocked":
         kind = EventKind.BLOCKED
@@ -134,42 +134,42 @@ def _new_event(event: dict[str, Any], received_at: datetime) -> NewEvent:
     )
 
 
-def _by_machine(event: dict[str, Any]) -> bool:
+def _by_machine(event: dict[str, JsonValue]) -> bool:
     return _true(event.get("sg_machine_open")) or machine_agent(_text(event.get("useragent")))
 
 
-def _key(event: dict[str, Any], kind: EventKind) -> str:
+def _key(event: dict[str, JsonValue], kind: EventKind) -> str:
     """The same happening has the same key, however often and under however many sg_event_ids it is told.
 
     sg_event_id alone is no key: repeats were seen with new ones, and one seen for two attempts. It only tells apart
     what nothing else does: kinds we do not know, and events without a time.
     """
     names = ("nt_attempt", "nt_message", "sg_message_id", "email", "timestamp", "url", "type", "sg_machine_open")
-    parts: list[Any] = [event.get("event"), *(event.get(name) for name in names)]
+    parts: list[JsonValue] = [event.get("event"), *(event.get(name) for name in names)]
     if kind is EventKind.UNKNOWN or _moment(event.get("timestamp")) is None:
         parts.append(event.get("sg_event_id") or event)
     return hashlib.sha256(_dump(parts).encode()).hexdigest()[:40]
 
 
-def _dump(value: Any) -> str:
+def _dump(value: JsonValue) -> str:
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
     except TypeError:  # numbers beyond 64 bits, half characters
         return json.dumps(value, sort_keys=True)
 
 
-def _text(value: Any) -> str | None:
+def _text(value: JsonValue) -> str | None:
     return (_CONTROLS.sub("", value) or None) if isinstance(value, str) else None
 
 
-def _number(value: Any) -> int | None:
+def _number(value: JsonValue) -> int | None:
     """A row number: custom args are always strings."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19:
         return int(value) if int(value) <= _MOST_ID else None
     return None
 
 
-def _moment(value: Any) -> datetime | None:
+def _moment(value: JsonValue) -> datetime | None:
     """Unix seconds, as a number or (seen) as text."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:15])
@@ -181,5 +181,5 @@ def _moment(value: Any) -> datetime | None:
         return None
 
 
-def _true(value: Any) -> bool:
+def _true(value: JsonValue) -> bool:
     return value is True or value == "true"

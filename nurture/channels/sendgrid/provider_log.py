@@ -1,7 +1,7 @@
 """SendGrid's own log: is a letter of ours in it? Asked only about requests whose answer was lost."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TypedDict, cast
 
 import orjson
 
@@ -11,6 +11,19 @@ from nurture.channels.sendgrid.wire import Doubtful, NotSent, Reply
 
 AROUND = timedelta(minutes=15)  # a request is logged at its acceptance, by a clock that is not ours
 MOST = 100  # letters to one person within that time
+
+
+class LogEntry(TypedDict):
+    """A letter in an answer of the log, as far as we read it."""
+
+    sg_message_id: str
+
+
+class LogPage(TypedDict, total=False):
+    """An answer of the log: letters found, or one letter's own page."""
+
+    messages: list[LogEntry] | None
+    custom_args: dict[str, str] | None
 
 
 class SendGridLog:
@@ -34,7 +47,7 @@ class SendGridLog:
         letter = self._ask("GET", self.api.page("logs", sg_message_id))
         return (letter.get("custom_args") or {}).get("nt_attempt")
 
-    def _ask(self, method: str, page: ApiPage, question: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _ask(self, method: str, page: ApiPage, question: dict[str, str | int] | None = None) -> LogPage:
         body = orjson.dumps(question) if question else b""
         try:
             reply: Reply = self.api.ask(method, page, body)
@@ -49,4 +62,4 @@ class SendGridLog:
             told = orjson.loads(reply.body)
         except orjson.JSONDecodeError:
             raise LogUnavailable("SendGrid's log answers something that is no JSON") from None
-        return told if isinstance(told, dict) else {}
+        return cast("LogPage", told) if isinstance(told, dict) else {}

@@ -57,7 +57,7 @@ class _Incoming(io.RawIOBase):
         _allow(self.sock, self.until)
         return self.sock.recv_into(buffer)
 
-    def makefile(self, *_: object) -> io.BufferedReader:
+    def makefile(self, mode: str = "rb") -> io.BufferedReader:
         return io.BufferedReader(self)
 
 
