@@ -26,6 +26,8 @@ from nurture.channels.sendgrid import answers, events
 from nurture.channels.sendgrid.scheduled_sends import SendGridScheduledSends
 from nurture.rules.delivery import states as rules
 from nurture.rules.delivery.states import Verdict
+from nurture.rules.eligibility import messages as policies
+from nurture.rules.reasons import SUPPRESSED, Asked
 from nurture.runtime import database
 from tasks.delivery import dispatch, eligibility
 from tasks.delivery import reconciliation as unknown
@@ -121,6 +123,14 @@ def arms_several_without_fence(patch: Patch) -> None:
 def arms_without_looking(patch: Patch) -> None:
     """No look at suppressions between claiming and the request."""
     patch.setattr(eligibility, "check_arming", lambda *_: eligibility.Delivered())
+
+
+def suppression_is_not_asked_at_the_arming(patch: Patch) -> None:
+    """The rows of the policy table about suppressed addresses are asked at planning and at the claim only."""
+    for to_sales in (False, True):
+        rows = policies.POLICIES[Asked.ARMING, to_sales]
+        rest = tuple(row for row in rows if row[0] not in SUPPRESSED.values())
+        patch.setitem(policies.POLICIES, (Asked.ARMING, to_sales), rest)
 
 
 def finishes_whatever_the_state(patch: Patch) -> None:
@@ -256,6 +266,8 @@ MUTANTS = [
            mood=DROWSY | {"with letters claimed": 0.3, "hear": 0.5, "apply": 0.5, "leave": 0, "takes it": 30,
                          "requests at once": 8, "plan": 4}),
     Mutant("arming without the suppression check", arms_without_looking, "after a stop",
+           mood=FICKLE | {"with letters claimed": 0.2, "wake": 8}),
+    Mutant("a policy that is not asked at the arming", suppression_is_not_asked_at_the_arming, "after a stop",
            mood=FICKLE | {"with letters claimed": 0.2, "wake": 8}),
     Mutant("finish without the state condition", finishes_whatever_the_state, "accepted withdrawn",
            mood=PROXY | {"takes it, a proxy says 500": 12, "the answer is on its way": 0.5, "wake": 4, "minutes": 4,

@@ -17,6 +17,7 @@ FOUND = {  # the seed of the walk
     "arming without the fence": 2,
     "arming several requests without the fence": 3,
     "arming without the suppression check": 0,
+    "a policy that is not asked at the arming": 0,
     "finish without the state condition": 2,
     "resend without proof": 0,
     "skipping “still armed?”": 1,
