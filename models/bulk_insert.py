@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import orjson
-from sqlalchemy import Connection
+from sqlalchemy import JSON, Connection
 from sqlmodel import Session, SQLModel
 
 from models.bulk_upsert import Row, TypedRow, fields_of, values_of
@@ -79,7 +79,7 @@ def _written(kind: Any, postgresql: bool) -> Written | None:
     """How the driver wants a value of this column; None where it takes it as it is."""
     if isinstance(kind, Moment):
         return None if postgresql else _sqlite_moments()
-    if kind.__class__.__name__ == "JSON":
+    if isinstance(getattr(kind, "impl_instance", kind), JSON):  # also below a TypeDecorator
         return _json
     return None
 
