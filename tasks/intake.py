@@ -137,12 +137,7 @@ class _FileImport:
         read = RefusalReader(self.mapping, self.file.header)
         if not read.can_refuse:
             return
-        found = (
-            refusal
-            for row in self.file.rows()
-            for cells in ([row.cells, list(row.tolerant)] if row.tolerant else [row.cells])
-            for refusal in read(row.line, cells)
-        )
+        found = read.refusals((row.line, row.cells, row.tolerant) for row in self.file.rows())
         while some := list(islice(found, CHUNK)):
             self.refused.update(hash(one.address) for one in some if one.why != SuppressedBy.BOUNCE)
             with database.writing(self.engine) as session:

@@ -150,9 +150,13 @@ class _Lines:
         self.used: list[str] = []  # by the row that is being read
 
     def __iter__(self) -> Iterator[str]:
-        while (line := self.again.popleft() if self.again else next(self.source, None)) is not None:
-            self.used.append(line)
-            if len(self.used) > MOST_LINES:
+        used = self.used
+        while self.again:
+            used.append(self.again.popleft())
+            yield used[-1]
+        for line in self.source:
+            used.append(line)
+            if len(used) > MOST_LINES:
                 raise csv.Error("never closed")
             yield line
 

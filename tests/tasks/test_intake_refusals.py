@@ -168,13 +168,8 @@ def test_whoever_says_no_in_any_row_of_any_file_is_found(
     )
     file = open_file(path)
     read = RefusalReader(mapping.parse(mapped), file.header)
-    found = {
-        refusal.address
-        for row in file.rows()
-        for cells in (row.cells, list(row.tolerant))
-        if cells
-        for refusal in read(row.line, cells)
-    }
+    rows_read = ((row.line, row.cells, row.tolerant) for row in file.rows())
+    found = {refusal.address for refusal in read.refusals(rows_read)}
     assert refused <= found
     assert not found & agreed  # and nobody else
 

@@ -5,7 +5,7 @@ counts wherever the column may have moved to: an address stopped in doubt is bet
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from models.address import SuppressedBy
@@ -79,6 +79,21 @@ class RefusalReader:
     def can_refuse(self) -> bool:
         """Whether any row of the file can say no."""
         return bool(self.columns)
+
+    def refusals(self, rows: Iterable[tuple[int, list[str], tuple[str, ...]]]) -> Iterator[Refusal]:
+        """The refusals of many rows: line, cells, and for a broken row the cells as a forgiving reader sees them."""
+        width, columns = self.width, self.columns
+        for line, cells, tolerant in rows:
+            if len(cells) == width and not tolerant:  # nearly all, and nearly none of them says no
+                for column in columns:
+                    cell = cells[column.place]
+                    if column.known.get(cell, cell):  # not yet read, or a no
+                        yield from self(line, cells)
+                        break
+                continue
+            yield from self(line, cells)
+            if tolerant:
+                yield from self(line, list(tolerant))
 
     def __call__(self, line: int, cells: list[str]) -> list[Refusal]:
         """The refusals of a row, one per readable address and reason."""

@@ -87,15 +87,16 @@ class RowParser:
     def __init__(self, mapping: FileMapping, header: Sequence[str]) -> None:
         self.mapping = mapping
         self.form = mapping.cell_format
+        self.header = header
         self.width = len(header)
         at = {name: i for i, name in enumerate(header)}
         fields = FIELDS[mapping.kind]
-        self.steps = [
-            self._step(slot, name, at)
-            for slot, name in enumerate(fields)
-            if name in mapping.columns or name in mapping.constants
-        ]
-        self.blank: list[CellValue | None] = [None] * len(fields)
+        self.blank: list[CellValue | None] = [None] * len(fields)  # a row before its cells are read
+        self.texts: list[tuple[int, int]] = []  # slot and place of cells that are taken as they are
+        self.steps: list[_Step] = []  # the other fields
+        for slot, name in enumerate(fields):
+            if name in mapping.columns or name in mapping.constants:
+                self._add(self._step(slot, name, at))
         used = {c for s in mapping.columns.values() if s.template is None for c in s.columns}
         wanted = [h for h in header if h not in used] if mapping.traits == "rest" else list(mapping.traits)
         self.traits = [(name, at[name]) for name in wanted] if mapping.kind in WITH_TRAITS else []
@@ -119,6 +120,15 @@ class RowParser:
         title = source.title if source else f"(constant {name})"
         return _Step(slot, place, made, read, how.strict or how.needed, how.needed, default, name, title, known)
 
+    def _add(self, step: _Step) -> None:
+        if step.name not in self.mapping.columns and step.default:
+            constant = step.read(step.default, self.form)
+            self.blank[step.slot] = None if isinstance(constant, InvalidCell) else constant
+        elif step.read is TEXT.read and step.place >= 0 and not step.needed and not step.default:
+            self.texts.append((step.slot, step.place))
+        else:
+            self.steps.append(step)
+
     def cells_used(self, cells: list[str]) -> tuple[str, ...]:
         """The cells that this mapping reads: two rows that agree in them say the same."""
         return tuple([cells[place] for place in self.places])
@@ -133,6 +143,12 @@ class RowParser:
         form = self.form
         whole = "".join(cells)
         plain = len(whole) <= cell_parsers.LONGEST and "\0" not in whole  # so is every cell of it, as a text
+        for slot, place in self.texts:
+            if cell := cells[place].strip():
+                values[slot] = cell
+                if not plain and isinstance(bad := cell_parsers.text(cell, form), InvalidCell):
+                    values[slot] = None
+                    errors.append(CellError(line, self.header[place], shortened(cell), bad.why, fatal=False))
         for slot, place, made, read, strict, needed, default, name, title, known in self.steps:
             cell = (cells[place] if place >= 0 else made(line, cells) if made else "").strip() or default
             if not cell:
