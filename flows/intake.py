@@ -26,7 +26,7 @@ from nurture.runtime import clock, database
 from nurture.runtime.settings import settings
 from tasks.intake import import_file
 
-DATA = (".csv", ".csv.gz", ".parquet")
+DATA = (".csv", ".csv.gz", ".tsv", ".txt", ".parquet", ".xlsx", ".xls", ".ods")
 
 
 @noun_flow("import what arrived")

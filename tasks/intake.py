@@ -1,6 +1,7 @@
 """Intake: a file arrives and becomes accounts, contacts, activities, orders or opportunities. Nothing good is lost."""
 
 import gc
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,21 +18,21 @@ from models.queries.intake_accounts import AccountRow, save_accounts
 from models.queries.intake_changes import SavedRows, lock_intake
 from models.queries.intake_contacts import ContactRow, save_contacts
 from models.queries.intake_history import (
-    ActivityRow,
     OpportunityRow,
     OrderRow,
     save_activities,
     save_opportunities,
     save_orders,
 )
-from models.queries.intake_refusals import save_refusals, withdraw_consent
+from models.queries.intake_refusals import save_refusals, save_suppressions, withdraw_consent
+from nurture.files.data_file import DataFile, FileRow
 from nurture.files.duplicate_index import DuplicateIndex, EarlierRow
 from nurture.files.mapping import MappingError, check_columns
-from nurture.files.reader import DataFile, FileRow, open_file
+from nurture.files.reader import open_file
 from nurture.files.rejects import RejectsFile, without_our_columns
 from nurture.rules.intake.cell_parsers import ambiguous, shortened
 from nurture.rules.intake.fields import DATES, Kind
-from nurture.rules.intake.file_mapping import FileMapping
+from nurture.rules.intake.file_mapping import FileMapping, RowCondition
 from nurture.rules.intake.refusals import RefusalReader
 from nurture.rules.intake.row_parser import CellError, ImportedRow, RowParser
 from nurture.runtime import database
@@ -45,12 +46,13 @@ SAVE: dict[Kind, Callable[..., SavedRows]] = {  # (session, rows of that kind, n
     "activities": save_activities,
     "orders": save_orders,
     "opportunities": save_opportunities,
+    "suppressions": save_suppressions,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of a file. rows = good + rejected; good = created + changed + unchanged (+ repeated)."""
+    """What became of a file. rows = good + rejected + left_out; good = created + changed + unchanged (+ repeated)."""
 
     kind: str
     rows: int
@@ -63,6 +65,7 @@ class Imported:
     repeated: int = 0  # rows that say word for word what an earlier row of the file said
     incomplete: int = 0  # good rows of which a cell had to be left out: they stand in the rejects file too
     suppressed: int = 0  # addresses that say no anywhere in the file and were free before
+    left_out: int = 0  # rows that the mapping's [rows] leave out
 
 
 class GoodRow(NamedTuple):
@@ -79,6 +82,7 @@ class _Counts:
     repeated: int = 0
     incomplete: int = 0
     suppressed: int = 0  # addresses that said no and were free before
+    left_out: int = 0
     saved: SavedRows = field(default_factory=SavedRows)
 
     def add(self, saved: SavedRows) -> None:
@@ -96,7 +100,9 @@ def import_file(
 
     Raises FileError and MappingError before anything is written.
     """
-    file = without_our_columns(open_file(path, mapping.encoding, mapping.separator, mapping.cell_format.decimal))
+    file = without_our_columns(
+        open_file(path, mapping.encoding, mapping.separator, mapping.cell_format.decimal, mapping.header)
+    )
     check_columns(mapping, file.header)
     _check_dates(mapping, path, file)
     work = _FileImport(engine, now, mapping, file, RejectsFile(path, rejects_folder, file, now))
@@ -127,6 +133,8 @@ class _FileImport:
         self.engine, self.now, self.mapping, self.file, self.rejects = engine, now, mapping, file, rejects
         self.parse = RowParser(mapping, file.header)
         self.index = DuplicateIndex()
+        self.conditions = bool(mapping.where or mapping.unless)
+        self.continues_order = _order_lines(mapping, file.header)
         self.refused: set[int] = set()  # hashes of the addresses that say no somewhere in the file
         self.bad: list[tuple[FileRow, list[CellError]]] = []  # of this chunk, until written in the order of the file
         self.counts = _Counts()
@@ -156,6 +164,8 @@ class _FileImport:
             row, parsed = fresh[place]
             value = shortened(str(getattr(parsed, name) or ""))
             self._reject(row, [CellError(row.line, self.mapping.title_of(name), value, why)])
+        if self.mapping.kind == "suppressions":
+            self._suppress_rejected()
         for row, errors in sorted(self.bad, key=lambda bad: bad[0].line):
             self.rejects.write(row, errors)
         self.bad.clear()
@@ -165,6 +175,12 @@ class _FileImport:
         """The rows that can be imported; the others are rejected."""
         good: list[GoodRow] = []
         for row in chunk:
+            if self.conditions and self._is_left_out(row.cells):
+                self.counts.left_out += 1
+                continue
+            if self.continues_order and self.continues_order(row.cells):
+                self.counts.repeated += 1
+                continue
             if row.broken:
                 self._reject(row, [CellError(row.line, "", shortened(" ".join(row.cells)), row.broken)])
                 continue
@@ -178,6 +194,16 @@ class _FileImport:
             good.append(GoodRow(row, parsed))
         return good
 
+    def _is_left_out(self, cells: list[str]) -> bool:
+        """Whether the mapping's [rows] leave the row out."""
+        at = {name: i for i, name in enumerate(self.file.header)}
+
+        def holds(one: RowCondition) -> bool:
+            place = at[one.column]
+            return one.holds(cells[place] if place < len(cells) else "")
+
+        return not all(map(holds, self.mapping.where)) or any(map(holds, self.mapping.unless))
+
     def _first_of_each(self, good: list[GoodRow]) -> list[GoodRow]:
         """Of rows that name one thing, the first. A later one that says the same is counted, one that differs is
         rejected with the first one's line, for a person to decide; its no was heeded before anything else."""
@@ -185,7 +211,7 @@ class _FileImport:
         names = _identities([row.parsed for row in good])
         if not names:
             return good
-        said = [hash(self.parse.cells_used(row.source.cells)) for row in good]
+        said = [_said(row, self.parse) for row in good]
         found = self.index.find_earlier([row.source.line for row in good], list(names.values()), said)
         for row, earlier in zip(good, found, strict=True):
             if earlier is None:
@@ -196,6 +222,15 @@ class _FileImport:
             else:
                 self._reject_duplicate(row, earlier, list(names)[earlier.which])
         return fresh
+
+    def _suppress_rejected(self) -> None:
+        """Every readable address of a do-not-mail list counts, also in a row that is left out."""
+        read = RefusalReader(self.mapping, self.file.header)
+        rejected = [row for row, errors in self.bad if any(error.fatal for error in errors)]
+        refusals = [one for row in rejected for cells in (row.cells, list(row.tolerant)) if cells
+                    for one in read(row.line, cells)]  # fmt: skip
+        with database.writing(self.engine) as session:
+            self.counts.suppressed += save_refusals(session, refusals, self.now)
 
     def _refused_among(self, rows: list[GoodRow]) -> list[str]:
         """The addresses of new or changed contacts that say no in some row of the file."""
@@ -218,10 +253,40 @@ class _FileImport:
         """What became of the file so far."""
         counts, saved = self.counts, self.counts.saved
         return Imported(
-            self.mapping.kind, counts.rows, counts.rows - counts.rejected, counts.rejected, saved.unchanged,
-            self.rejects.name, saved.created, saved.changed, counts.repeated, counts.incomplete,
-            counts.suppressed,
+            self.mapping.kind, counts.rows, counts.rows - counts.rejected - counts.left_out, counts.rejected,
+            saved.unchanged, self.rejects.name, saved.created, saved.changed, counts.repeated, counts.incomplete,
+            counts.suppressed, counts.left_out,
         )  # fmt: skip
+
+
+def _said(row: GoodRow, parse: RowParser) -> int:
+    """A hash of what a row says. The further lines of an order repeat its total and name another item."""
+    order = row.parsed
+    if isinstance(order, OrderRow) and order.key:
+        return hash((order.contact, order.at, order.amount, order.currency))
+    return hash(parse.cells_used(row.source.cells))
+
+
+class _OrderLines:
+    """Tells the further lines of an order, which name its items and leave its total empty."""
+
+    def __init__(self, key: int, amount: int) -> None:
+        self.key, self.amount = key, amount
+        self.last = ""
+
+    def __call__(self, cells: list[str]) -> bool:
+        if len(cells) <= max(self.key, self.amount):
+            return False
+        key = cells[self.key].strip()
+        further = bool(key) and key == self.last and not cells[self.amount].strip()
+        self.last = key
+        return further
+
+
+def _order_lines(mapping: FileMapping, header: list[str]) -> _OrderLines | None:
+    sources = [mapping.columns.get(name) for name in ("key", "amount")]
+    places = [header.index(s.columns[0]) for s in sources if s and not s.template and len(s.columns) == 1]
+    return _OrderLines(places[0], places[1]) if mapping.kind == "orders" and len(places) == 2 else None
 
 
 def _identities(rows: Sequence[ImportedRow]) -> dict[str, list[str | None]]:
@@ -231,7 +296,7 @@ def _identities(rows: Sequence[ImportedRow]) -> dict[str, list[str | None]]:
         contacts = [row for row in rows if isinstance(row, ContactRow)]
         names["address"] = [f"{row.market}|{row.address}" for row in contacts]
         names["key"] = [f"{row.market}|{row.key}" if row.key else None for row in contacts]
-    elif rows and not isinstance(rows[0], ActivityRow):
+    elif rows and isinstance(rows[0], AccountRow | OrderRow | OpportunityRow):
         names["key"] = [row.key for row in rows if isinstance(row, AccountRow | OrderRow | OpportunityRow)]
     return names
 
@@ -266,11 +331,15 @@ def _check_dates(mapping: FileMapping, path: Path, file: DataFile) -> None:
     example = ("", "")
     for row in file.rows():
         for i, column in columns.items():
-            if i < len(row.cells) and "/" in row.cells[i] and ambiguous(row.cells[i].strip(), mapping.cell_format):
+            if (
+                i < len(row.cells)
+                and ("/" in row.cells[i] or "-" in row.cells[i])
+                and ambiguous(row.cells[i].strip(), mapping.cell_format)
+            ):
                 lines.append(row.line)
                 example = example if example[0] else (column, row.cells[i].strip())
     if lines:
-        first, second = example[1].split("/")[:2]
+        first, second = re.split(r"[/-]", example[1])[:2]
         some = ", ".join(map(str, lines[:8])) + (" …" if len(lines) > 8 else "")
         raise MappingError(
             mapping.file,

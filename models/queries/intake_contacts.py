@@ -48,7 +48,7 @@ class ContactRow(NamedTuple):
     consent_source: str | None = None
     stage: str | None = None
     created_at: datetime | None = None
-    alias: str | None = None  # another (normalised) address of the same person
+    alias: str | None = None  # other (normalised) addresses of the same person, separated by spaces
     traits: Traits = {}  # noqa: RUF012  nobody changes it
 
 
@@ -157,7 +157,7 @@ def save_contacts(session: Session, rows: Sequence[ContactRow], now: datetime) -
     save_changes(session, Contact, changed, now)
     kept = [row for place, row in enumerate(rows) if place not in saved.refused]
     _move_suppressions(session, moved, now)
-    are_one(session, [(row.address, row.alias) for row in kept if row.alias])
+    are_one(session, [(row.address, alias) for row in kept if row.alias for alias in row.alias.split()])
     saved.created, saved.changed = len(new), len(changed)
     saved.unchanged = len(kept) - len(new) - len(changed)
     return saved

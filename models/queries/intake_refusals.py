@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from models.address import SuppressedBy
 from models.contact import Consent, Contact
-from models.queries.intake_changes import Change, save_changes
+from models.queries.intake_changes import Change, SavedRows, save_changes
 from models.queries.suppression import SuppressionEntry, reasons_in_force, record
 
 HEARD_FROM = "import"
@@ -20,6 +20,15 @@ class Refusal(NamedTuple):
 
     address: str  # normalised
     why: str  # SuppressedBy
+    at: datetime | None = None  # None: now
+
+
+class SuppressionRow(NamedTuple):
+    """A line of a list of addresses that must not be mailed."""
+
+    address: str  # normalised
+    reason: str  # SuppressedBy
+    at: datetime | None = None  # when they said so
 
 
 class ConsentWithdrawn(NamedTuple):
@@ -38,10 +47,19 @@ def save_refusals(session: Session, refusals: Sequence[Refusal], now: datetime) 
     if not refusals:
         return 0
     known = reasons_in_force(session, sorted({refusal.address for refusal in refusals}))
-    new = [one for one in dict.fromkeys(refusals) if one.why not in known.get(one.address, ())]
-    freed = record(session, [SuppressionEntry(one.address, now, one.why, HEARD_FROM) for one in new])
+    first = {(one.address, one.why): one for one in reversed(refusals)}
+    new = [one for one in first.values() if one.why not in known.get(one.address, ())]
+    freed = record(
+        session, [SuppressionEntry(one.address, min(one.at or now, now), one.why, HEARD_FROM) for one in new]
+    )
     withdraw_consent(session, {one.address for one in refusals if one.why != SuppressedBy.BOUNCE}, now)
     return freed
+
+
+def save_suppressions(session: Session, rows: Sequence[SuppressionRow], now: datetime) -> SavedRows:
+    """Suppress the addresses of a list; nobody becomes a lead by standing in it."""
+    created = save_refusals(session, [Refusal(row.address, row.reason, row.at) for row in rows], now)
+    return SavedRows(created=created, unchanged=len(rows) - created)
 
 
 def withdraw_consent(session: Session, addresses: Collection[str], now: datetime) -> None:

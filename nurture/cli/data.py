@@ -11,7 +11,9 @@ from nurture.cli.console import AsJson, At, err, here, out, print_json
 if TYPE_CHECKING:
     from tasks.intake import Imported
 
-FileName = Annotated[Path, typer.Argument(help="CSV (also .gz) or Parquet.", exists=True, dir_okay=False)]
+FileName = Annotated[
+    Path, typer.Argument(help="CSV (also .gz), a workbook (xlsx, ods) or Parquet.", exists=True, dir_okay=False)
+]
 
 
 def add_to(app: typer.Typer) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from nurture.files.reader import DataFile
+    from nurture.files.data_file import DataFile
 
 COLUMNS = ("title", "department", "seniority", "role", "persona", "confidence")
 

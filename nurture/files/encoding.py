@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import hashlib
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,10 @@ from typing import IO, cast
 BLOCK = 1 << 20
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 WESTERN = ("cp1252", "iso8859-1", "iso8859-15")  # every byte is a letter in these: they never say that they are wrong
+
+
+SMALL_AMID = re.compile(r"(?<=[A-Za-z])[àáâãäåæçèéêëìíîïñòóôõöøœùúûüýÿß’](?=[A-Za-z\W])")
+STRANGE_AMID = re.compile(r"(?<=[a-z])[^\W_a-zà-öø-ÿœßı](?=[a-z])|(?<=[A-Za-z])[^\x00-\x7f\w’‘]|[‡†‰Žž](?=[a-z])")
 
 
 class FileError(Exception):
@@ -81,6 +86,15 @@ def unpacked(path: Path, packed: bool) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path, "rb")) if packed else path.open("rb")
 
 
+def _western(head: bytes) -> str:
+    """Mac Roman or cp1252: in the wrong one, accented letters become signs or capitals amid small letters."""
+    plausible = {}
+    for encoding in ("cp1252", "mac_roman"):
+        text = head.decode(encoding, "replace")
+        plausible[encoding] = len(SMALL_AMID.findall(text)) - len(STRANGE_AMID.findall(text))
+    return max(plausible, key=lambda encoding: plausible[encoding])  # the first, where they are alike
+
+
 def encoding_of(path: Path, probe: FileProbe, said: str | None) -> str:
     """The encoding to read a file with; `said` is what the mapping says, or None.
 
@@ -94,7 +108,7 @@ def encoding_of(path: Path, probe: FileProbe, said: str | None) -> str:
     if sample.count(0) > len(sample) // 4:
         return "utf-16-le" if sample[1::2].count(0) > sample[::2].count(0) else "utf-16-be"
     if said is None:
-        return "utf-8" if probe.utf8 or probe.mixed else "cp1252"
+        return "utf-8" if probe.utf8 or probe.mixed else _western(probe.head)
     stated = codecs.lookup(said).name
     if stated in WESTERN and probe.utf8 and not probe.head.isascii():
         raise FileError(

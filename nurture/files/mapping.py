@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from nurture.files.consent_columns import role_of
 from nurture.rules.intake.cell_parsers import CellFormat, InvalidCell
 from nurture.rules.intake.fields import FIELDS, WITH_TRAITS, Kind
-from nurture.rules.intake.file_mapping import LINE, ColumnSource, FileMapping
+from nurture.rules.intake.file_mapping import LINE, ColumnSource, FileMapping, RowCondition
 
-KNOWN = ("kind", "market", "consent", "traits", "file", "columns", "constants", "values")
-IN_FILE = ("encoding", "separator", "decimal", "dates", "time_zone")
+KNOWN = ("kind", "market", "consent", "reason", "traits", "file", "columns", "constants", "values", "rows", "undecided",
+         "not_consent", "recognised_by")  # fmt: skip
+IN_FILE = ("header", "encoding", "separator", "decimal", "dates", "time_zone")
 SEPARATORS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 DATES = ("", "day-first", "month-first", "unix", "iso")
 Toml = str | int | float | bool | datetime | date | time | list["Toml"] | dict[str, "Toml"]
@@ -71,6 +73,15 @@ def check_columns(mapping: FileMapping, header: Sequence[str]) -> None:
             raise MappingError(
                 mapping.file, f'traits names "{column}": the file has no such column', _meant(column, header)
             )
+    for condition in (*mapping.where, *mapping.unless):
+        if condition.column not in header:
+            raise MappingError(
+                mapping.file,
+                f'[rows] names "{condition.column}": the file has no such column',
+                _meant(condition.column, header),
+            )
+    if mapping.kind == "contacts":
+        _check_undecided(mapping, header)
     missing = [n for n, f in FIELDS[mapping.kind].items() if f.needed and n not in mapping.columns | mapping.constants]
     if missing:
         raise MappingError(
@@ -86,6 +97,7 @@ class _FileTable(NamedTuple):
     encoding: str | None
     separator: str | None
     cell_format: CellFormat
+    header: int | None
 
 
 class _MappingReader:
@@ -100,7 +112,7 @@ class _MappingReader:
         """The whole mapping, not yet checked for sense."""
         columns = {self._field(name): self._source(name, what) for name, what in self._table("columns").items()}
         constants = {self._field(name): _text(value) for name, value in self._table("constants").items()}
-        for name in ("market", "consent"):
+        for name in ("market", "consent", "reason"):
             if name in self.table:
                 if name not in FIELDS[self.kind]:
                     raise self._wrong(f"{name} means nothing for {self.kind}", f"Leave the line {name} = … out.")
@@ -109,7 +121,8 @@ class _MappingReader:
         said = self._file()
         return FileMapping(
             self.kind, columns, constants, values, self._traits(), said.encoding, said.separator, said.cell_format,
-            self.file,
+            self.file, said.header, self._conditions("where"), self._conditions("unless"), self._list("undecided"),
+            self._list("not_consent"),
         )  # fmt: skip
 
     def _wrong(self, what: str, mend: str) -> MappingError:
@@ -190,7 +203,33 @@ class _MappingReader:
                 'Write "day-first", "month-first", "unix" or a pattern such as "%d %b %Y".',
             )
         form = CellFormat(said.get("decimal", ""), "" if dates == "iso" else dates, self._zone(said))
-        return _FileTable(self._encoding(said), separator, form)
+        return _FileTable(self._encoding(said), separator, form, self._header(table))
+
+    def _header(self, table: TomlTable) -> int | None:
+        header = table.get("header")
+        if header is None:
+            return None
+        if not isinstance(header, int) or isinstance(header, bool) or header < 1:
+            raise self._wrong(f"[file] header = {header!r}", "Write the number of the line that names the columns.")
+        return header
+
+    def _conditions(self, name: str) -> tuple[RowCondition, ...]:
+        rows = self._table("rows")
+        self._only(rows, ("where", "unless"), "[rows] ")
+        table = rows.get(name, {})
+        if not isinstance(table, dict):
+            raise self._wrong(f"rows.{name} must be a table", f'Write [rows.{name}] and below it "Column" = ["value"].')
+        found = []
+        for column, values in table.items():
+            several = values if isinstance(values, list) else [values]
+            found.append(RowCondition(column, frozenset(_text(value).strip().casefold() for value in several)))
+        return tuple(found)
+
+    def _list(self, name: str) -> tuple[str, ...]:
+        said = self.table.get(name, [])
+        if not isinstance(said, list) or len(_texts(said)) != len(said):
+            raise self._wrong(f"{name} = {said!r}", f'Write a list of columns: {name} = ["Column"].')
+        return _texts(said)
 
     def _encoding(self, said: dict[str, str]) -> str | None:
         encoding = said.get("encoding")
@@ -252,6 +291,22 @@ def _check_consent(mapping: FileMapping) -> None:
             'Name the column (consent = "…" under [columns]) or decide for all of them, above [columns]: '
             'consent = "granted" (they agreed, or you write on legitimate interest) or consent = "unknown" '
             "(imported, never mailed).",
+        )
+
+
+def _check_undecided(mapping: FileMapping, header: Sequence[str]) -> None:
+    """A column that might say no is used, or somebody has said that it does not."""
+    used = {column for source in mapping.columns.values() for column in source.columns}
+    columns = [column for column in mapping.undecided if column in header and column not in used]
+    if mapping.constants.get("consent") == "granted":
+        columns += [h for h in header if h not in used and h not in mapping.not_consent and role_of(h, ())]
+    if columns:
+        raise MappingError(
+            mapping.file,
+            f"{' and '.join(map(repr, dict.fromkeys(columns)))} might say who must not be mailed, "
+            "and nothing says what it means",
+            f'Under [columns] write consent = "{columns[0]}" (yes: may be mailed) or unsubscribed = "{columns[0]}" '
+            f'(yes: never); if it is about something else, above [columns]: not_consent = ["{columns[0]}"].',
         )
 
 

@@ -2,67 +2,44 @@
 
 import csv
 import io
-from collections import Counter, deque
+import re
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 import polars
 
+from nurture.files.data_file import DataFile, FileRow
 from nurture.files.encoding import BLOCK, FileError, FileProbe, encoding_of, probe_file, unpacked
+from nurture.files.other_formats import refuse_other_formats
+from nurture.files.table_shape import column_titles, lines_above_header, separator_of, without_footer
+from nurture.files.typed_cells import written
+from nurture.files.workbook import open_workbook
+from nurture.rules.intake.addresses import normalise
 
-SEPARATORS = (",", ";", "\t", "|")
+TOP = 60  # lines from which the shape of the table is told
 FEW_LINES = 50
 MOST_LINES = 1_000  # in one row; a row that goes on for longer is a quotation mark that was never closed
 LONGEST_CELL = 64 << 20
 BATCH = 20_000
+WORKBOOKS = ("is an Excel workbook or a ZIP archive", "is an old Excel workbook")
 NOT_TEXT = {
-    b"PK\x03\x04": "is an Excel workbook or a ZIP archive",
-    b"\xd0\xcf\x11\xe0": "is an old Excel workbook",
+    b"PK\x03\x04": WORKBOOKS[0],
+    b"\xd0\xcf\x11\xe0": WORKBOOKS[1],
     b"%PDF": "is a PDF",
 }
 
 NOT_DECODED = (
     "holds bytes that are not in the file's encoding (the row beside is our guess): save the file again as UTF-8"
 )
-TypedCell = str | bytes | bool | int | float | Decimal | date | datetime | time | timedelta | None
 
 csv.field_size_limit(LONGEST_CELL)
 
 
-class FileRow(NamedTuple):
-    """A row as it stands in the file."""
-
-    line: int  # where it begins, counted as an editor counts
-    cells: list[str]
-    broken: str = ""  # why it cannot be taken as a row; then `cells` are a best guess, for the rejects file
-    tolerant: tuple[str, ...] = ()  # of a broken row: its cells as a reader sees them that forgives stray marks
-
-
-@dataclass
-class DataFile:
-    """A file ready to be read: its header, and its rows one after the other."""
-
-    path: Path
-    header: list[str]
-    sha256: str
-    size: int
-    encoding: str
-    separator: str
-    unit: str  # "line", or "row" where a file has no lines
-    rows: Callable[[], Iterator[FileRow]]
-    place: list[int] = field(default_factory=lambda: [0])  # bytes read so far
-
-    @property
-    def done(self) -> int:
-        """Bytes read so far, for a progress bar; at most `size`."""
-        return min(self.place[0], self.size)
-
-
-def open_file(path: Path, encoding: str | None = None, separator: str | None = None, decimal: str = "") -> DataFile:
+def open_file(
+    path: Path, encoding: str | None = None, separator: str | None = None, decimal: str = "", header: int | None = None
+) -> DataFile:
     """Find out how a file is written as far as nobody said, and read its header. Raises FileError.
 
     `decimal`: how the numbers of a typed file are to be written, "." or ",".
@@ -76,11 +53,14 @@ def open_file(path: Path, encoding: str | None = None, separator: str | None = N
         raise FileError(path.name, "is empty", "Its first line should name the columns.")
     for magic, what in NOT_TEXT.items():
         if probe.head.startswith(magic):
+            if what in WORKBOOKS and (book := open_workbook(path, probe, decimal, header)):
+                return _with_a_header(book)
             raise FileError(path.name, what, 'Open it and save it as "CSV UTF-8".')
-    return _csv(path, probe, encoding_of(path, probe, encoding), separator)
+    refuse_other_formats(path, probe)
+    return _with_a_header(_csv(path, probe, encoding_of(path, probe, encoding), separator, header))
 
 
-def _csv(path: Path, probe: FileProbe, encoding: str, separator: str | None) -> DataFile:
+def _csv(path: Path, probe: FileProbe, encoding: str, separator: str | None, header_line: int | None) -> DataFile:
     suspicious = not probe.utf8 or encoding not in ("utf-8", "utf-8-sig")
     place = [0]
 
@@ -101,44 +81,38 @@ def _csv(path: Path, probe: FileProbe, encoding: str, separator: str | None) -> 
             place[0] = probe.size
 
     opening = lines()
-    first = next(opening, "")
-    skip = 0
-    if first.lower().startswith("sep=") and len(first.strip()) <= 5:  # Excel's own first line
-        separator, skip = separator or first.rstrip("\r\n")[4:5], 1
-        first = next(opening, "")
+    top = list(islice(opening, TOP))
     opening.close()
-    separator = separator or _separator_of(first)
+    skip = 0
+    if top[:1] and top[0].lower().startswith("sep=") and len(top[0].strip()) <= 5:  # Excel's own first line
+        separator, skip = separator or top[0].rstrip("\r\n")[4:5], 1
+    separator = separator or separator_of(top[skip:])
+    above = lines_above_header(top[skip:], separator)
+    skip = header_line - 1 if header_line else skip + above
     titles = next(_rows(lines, skip, separator, suspicious), FileRow(1, []))
     if titles.broken:
         raise FileError(path.name, f"the header: {titles.broken}")
-    header = _titles(titles.cells)
+    header = column_titles(titles.cells)
 
     def rows() -> Iterator[FileRow]:
         below_header = _rows(lines, skip, separator, suspicious)
         next(below_header, None)
-        return below_header
+        return without_footer(below_header, len(header))
 
-    return DataFile(path, header, probe.sha256, probe.size, encoding, separator, "line", rows, place)
-
-
-def _separator_of(first: str) -> str:
-    """The separator that the header has most of, outside quotation marks."""
-    outside = "".join(first.split('"')[::2])
-    counts = Counter({s: outside.count(s) for s in SEPARATORS})
-    best, n = counts.most_common(1)[0]
-    return best if n else ","
+    return DataFile(
+        path, header, probe.sha256, probe.size, encoding, separator, "line", rows, titles.line if above else 1, place
+    )
 
 
-def _titles(cells: list[str]) -> list[str]:
-    """The columns' names: none empty, none twice."""
-    names = [" ".join(c.split()) or f"column {i}" for i, c in enumerate(cells, 1)]
-    twice = {n for n, count in Counter(names).items() if count > 1}
-    numbered: Counter[str] = Counter()
-    titles = []
-    for name in names:
-        numbered[name] += 1
-        titles.append(f"{name} ({numbered[name]})" if name in twice else name)
-    return titles
+def _with_a_header(file: DataFile) -> DataFile:
+    """The file, or an error where its first line is data: then a person would be lost with it."""
+    if any("@" in title and normalise(re.sub(r" \(\d+\)$", "", title)) for title in file.header):
+        raise FileError(
+            file.path.name,
+            "has no header: its first line is an entry already",
+            "Put a line above it that names the columns, such as: email, first name, company",
+        )
+    return file
 
 
 class _Lines:
@@ -244,7 +218,7 @@ def _repaired(cell: str) -> str:
 def _parquet(path: Path, probe: FileProbe, decimal: str) -> DataFile:
     try:
         lazy = polars.scan_parquet(path)
-        header = _titles(lazy.collect_schema().names())
+        header = column_titles(lazy.collect_schema().names())
         total = lazy.select(polars.len()).collect().item()
     except (polars.exceptions.PolarsError, OSError) as error:
         raise FileError(path.name, f"is not a Parquet file we can read ({str(error).splitlines()[0]})") from None
@@ -253,23 +227,7 @@ def _parquet(path: Path, probe: FileProbe, decimal: str) -> DataFile:
     def rows() -> Iterator[FileRow]:
         for start in range(0, total, BATCH):
             for n, row in enumerate(lazy.slice(start, BATCH).collect().iter_rows(), start + 1):
-                yield FileRow(n, [_written(value, decimal) for value in row])
+                yield FileRow(n, [written(value, decimal) for value in row])
             place[0] = probe.size * min(start + BATCH, total) // total
 
-    return DataFile(path, header, probe.sha256, probe.size, "parquet", ",", "row", rows, place)
-
-
-def _written(value: TypedCell, decimal: str) -> str:
-    """A typed value as the file's author would have written it."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        if value != value:
-            return ""
-        plain = str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-        return plain.replace(".", decimal) if decimal == "," else plain
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return DataFile(path, header, probe.sha256, probe.size, "parquet", ",", "row", rows, place=place)

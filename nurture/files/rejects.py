@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from nurture.files.reader import DataFile, FileRow
+from nurture.files.data_file import DataFile, FileRow
 from nurture.rules.intake.row_parser import CellError
 
 OURS = "nurture: "  # how the columns begin that we put before a rejected row
@@ -25,7 +25,9 @@ class RejectsFile:
     """
 
     def __init__(self, path: Path, folder: Path, source: DataFile, now: datetime) -> None:
-        stem = re.sub(r"\.rejects-[\d-]+$", "", re.sub(r"(\.(csv|tsv|txt|parquet))?(\.gz)?$", "", path.name))
+        stem = re.sub(
+            r"\.rejects-[\d-]+$", "", re.sub(r"(\.(csv|tsv|txt|parquet|xlsx|xls|ods))?(\.gz)?$", "", path.name)
+        )
         self.source = source
         self.folder = folder
         self.stem = f"{stem}.rejects-{now:%Y%m%d-%H%M%S}"

@@ -2,119 +2,187 @@
 
 import json
 import re
-import tomllib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
+from nurture.files.column_recognition import Recognised, SampleColumn, recognise
+from nurture.files.data_file import DataFile
+from nurture.files.known_exports import KnownExport, known_export
 from nurture.files.reader import open_file
 from nurture.files.rejects import without_our_columns
-from nurture.rules.intake import addresses, consent_words
+from nurture.rules.intake import consent_words, fields
 from nurture.rules.intake.cell_parsers import SLASHED, CellFormat, InvalidCell
-from nurture.rules.intake.fields import FIELDS, WITH_TRAITS, Kind
+from nurture.rules.intake.fields import DATES, FIELDS, WITH_TRAITS
 
 LOOKED_AT = 1_000  # rows
-CALLED = Path(__file__).with_name("column_names.toml")
-TELLING: dict[Kind, tuple[str, ...]] = {  # fields that make a file this kind rather than another
-    "contacts": ("email", "first_name", "last_name", "title", "consent"),
-    "orders": ("amount", "at", "product", "code"),
-    "activities": ("kind", "at", "detail"),
-    "opportunities": ("outcome", "opened_at", "closed_at", "amount", "account"),
-    "accounts": ("domain", "industry", "employees", "owner_email", "tier"),
-}
+PLAIN = CellFormat()
+NO_REVENUE = ("refunded", "cancelled", "canceled", "voided", "failed", "void", "storniert", "erstattet", "annulé",
+              "remboursé", "cancelado", "reembolsado", "anulat", "rambursat", "已取消", "已退款")  # fmt: skip
+REASONS = (("complaint", r"spam|complain|abuse"), ("bounce", r"bounce|invalid|block"))
 
 
 def suggest(path: Path) -> str:
-    """The text of a mapping that fits the file as far as its columns and cells tell; the rest is said in comments."""
-    opened = without_our_columns(open_file(path))
-    rows = [row.cells for row in islice(opened.rows(), LOOKED_AT) if len(row.cells) == len(opened.header)]
-    cells = {h: [r[i].strip() for r in rows if r[i].strip()] for i, h in enumerate(opened.header)}
-    kind = max(FIELDS, key=lambda k: _fits(k, _columns(k, opened.header, cells)))
-    columns = _columns(kind, opened.header, cells)
-    lines = [f"# A first mapping for {path.name}, guessed from its columns. Read it, correct it, then:",
-             f"#   nurture import {path.name} --map THIS_FILE.toml", f'kind = "{kind}"']  # fmt: skip
-    if kind == "contacts":
-        market = "b2b" if {"title", "account"} & columns.keys() else "b2c"
-        lines.append(f'market = "{market}"              # "b2b": people at companies, "b2c": consumers')
-        asked = "where the column is empty" if "consent" in columns else "may we write to them? granted or unknown"
-        lines.append(f'consent = "unknown"         # {asked}; "unknown" is never mailed')
-    if kind in WITH_TRAITS:
-        rest = [h for h in opened.header if h not in columns.values()]
-        lines.append(
-            f'traits = "rest"             # {", ".join(rest[:6]) or "nothing is left"}{" …" if len(rest) > 6 else ""}'
+    """The text of a mapping that fits the file as far as its columns and cells tell; the rest is said in comments.
+
+    Raises FileError where the file cannot be read as a table.
+    """
+    file = without_our_columns(open_file(path))
+    columns = _sample(file)
+    known = known_export(file.header)
+    found = recognise(columns, path.name)
+    if known:
+        found = known.complete(found, columns)
+    return "\n".join(_Suggestion(path, file, columns, found, known).lines()) + "\n"
+
+
+def _sample(file: DataFile) -> list[SampleColumn]:
+    rows = [row.cells for row in islice(file.rows(), LOOKED_AT)]
+    cells = [[row[i].strip() for row in rows if i < len(row) and row[i].strip()] for i in range(len(file.header))]
+    return [SampleColumn(header, tuple(some)) for header, some in zip(file.header, cells, strict=True)]
+
+
+class _Suggestion:
+    """The lines of one suggested mapping."""
+
+    def __init__(
+        self, path: Path, file: DataFile, columns: Sequence[SampleColumn], found: Recognised, known: KnownExport | None
+    ) -> None:
+        self.path, self.file, self.found, self.known = path, file, found, known
+        self.cells: Mapping[str, Sequence[str]] = {column.header: column.cells for column in columns}
+        self.columns = columns
+
+    def lines(self) -> Iterator[str]:
+        """The whole mapping."""
+        by = f"as {self.known.title} exports it" if self.known else "guessed from its columns"
+        yield f"# A first mapping for {self.path.name}, {by}. Read it, correct it, then:"
+        yield f"#   nurture import {self.path.name} --map THIS_FILE.toml"
+        yield f'kind = "{self.found.kind}"'
+        if self.found.kind == "contacts":
+            yield from self._about_contacts()
+        if self.found.kind == "suppressions":
+            yield f'reason = "{self._reason()}"      # unsubscribe, complaint, bounce or person: why'
+        if self.found.kind in WITH_TRAITS:
+            rest = [h for h in self.file.header if not any(h in used for used in self.found.fields.values())]
+            more = " …" if len(rest) > 6 else ""
+            yield f'traits = "rest"             # {", ".join(rest[:6]) or "nothing is left"}{more}'
+        yield from self._about_file()
+        yield from ("", "[columns]")
+        for name, headers in self.found.fields.items():
+            yield f"{name} = {_quoted(headers[0] if len(headers) == 1 else list(headers))}"
+        for name, how in FIELDS[self.found.kind].items():
+            if how.needed and name not in self.found.fields and name not in ("market", "reason"):
+                yield f'# {name} = "…"   needed: which column is it?'
+        yield from self._rows_left_out()
+        yield from self._words()
+
+    def _about_contacts(self) -> Iterator[str]:
+        market = "b2b" if {"title", "account"} & self.found.fields.keys() else "b2c"
+        market = self.known.market if self.known and self.known.market else market
+        yield f'market = "{market}"              # "b2b": people at companies, "b2c": consumers'
+        asked = (
+            "where the column is empty"
+            if "consent" in self.found.fields
+            else "may we write to them? granted or unknown"
         )
-    lines += _file(kind, columns, cells, opened.separator, opened.encoding)
-    lines += ["", "[columns]"] + [f"{field} = {_quoted(column)}" for field, column in columns.items()]
-    missing = [f for f, how in FIELDS[kind].items() if how.needed and f not in columns and f not in ("market",)]
-    lines += [f'# {field} = "…"   needed: which column is it?' for field in missing]
-    if "consent" in columns:
-        lines += _consent(cells[columns["consent"]])
-    return "\n".join(lines) + "\n"
+        if self._says_no():
+            asked = "who says no is stopped; the others: unknown is never mailed"
+        yield f'consent = "unknown"         # {asked}; "unknown" is never mailed'
+        if self.found.undecided:
+            yield f"undecided = {_quoted(self.found.undecided)}   # not complete: does one say yes or no to e-mail?"
+            yield "#   name it under [columns] as consent (yes = may be mailed) or unsubscribed (yes = never);"
+            yield "#   if it is about something else, call this line not_consent"
+
+    def _says_no(self) -> bool:
+        return "consent" not in self.found.fields and bool(
+            {"unsubscribed", "bounced", "complained"} & self.found.fields.keys()
+        )
+
+    def _reason(self) -> str:
+        about = f"{self.path.name} {' '.join(self.file.header)}".lower()
+        return next((reason for reason, pattern in REASONS if re.search(pattern, about)), "unsubscribe")
+
+    def _about_file(self) -> Iterator[str]:
+        file = self.file
+        lines = [
+            f"# read as {file.encoding}, separated by {file.separator!r}"
+            if file.unit == "line"
+            else f"# {file.encoding}"
+        ]
+        if file.header_line > 1:
+            lines.append(f"header = {file.header_line}                 # the line that names the columns")
+        lines += self._dates()
+        money = [
+            c for h in self.found.fields.get("amount", ()) for c in self.cells[h] if re.search(r"[.,]\d{1,2}\D*$", c)
+        ]
+        if money:
+            commas = sum("," in c[-4:] for c in money)
+            lines.append(f'decimal = "{"," if commas > len(money) / 2 else "."}"')
+        if len(lines) > 1:
+            yield from ("", "[file]")
+        yield from lines
+
+    def _dates(self) -> Iterator[str]:
+        """How the file writes days, where that is plain; where it is not, the import asks."""
+        cells = [c for name in DATES for h in self.found.fields.get(name, ()) for c in self.cells[h]]
+        if cells and all(re.fullmatch(r"\d{10}|\d{13}", c) for c in cells):
+            yield 'dates = "unix"              # seconds since 1970'
+            return
+        slashed = [m for c in cells if (m := SLASHED.fullmatch(c)) and len(m[1]) <= 2]
+        if not slashed:
+            return
+        telling = [m for m in slashed if m[2] != "."]  # dots are day-first everywhere
+        day_first = not telling or any(int(m[1]) > 12 for m in telling)
+        month_first = any(int(m[3]) > 12 for m in telling)
+        if day_first != month_first:
+            yield f'dates = "{"month-first" if month_first else "day-first"}"'
+        else:
+            example = slashed[0][0]
+            yield f'# dates = "…"              # needed: is {example} day-first or month-first? The import asks'
+
+    def _rows_left_out(self) -> Iterator[str]:
+        """Orders that were cancelled or refunded are no revenue."""
+        if self.found.kind != "orders":
+            return
+        lines = []
+        for header, cells in self.cells.items():
+            name = header.casefold()
+            words = [w for w in dict.fromkeys(cells) if w.casefold() in NO_REVENUE]
+            if words and re.search(r"status|state|statut|estado|stato|stare", name):
+                lines.append(f"{_quoted(header)} = {_quoted(words)}")
+            elif re.search(r"cancell?ed at|cancell?ation date|storniert am", name):
+                lines.append(f'{_quoted(header)} = "*"')
+        if lines:
+            yield from ("", "[rows.unless]               # these rows are left out: they are no revenue", *lines)
+
+    def _words(self) -> Iterator[str]:
+        """The words of a column of consent, and of outcomes, with what they mean."""
+        for name in ("consent", "outcome"):
+            headers = self.found.fields.get(name, ())
+            said = Counter(c for h in headers for c in self.cells[h])
+            strange = [w for w, _ in said.most_common(40) if self._meaning(name, w) is None]
+            if not said or (name == "outcome" and not strange):
+                continue
+            yield ""
+            if name == "consent":
+                yield '[values.consent]            # "granted", "withdrawn" or "unknown"'
+            else:
+                yield '[values.outcome]            # "open", "won" or "lost"'
+            for word, _ in said.most_common(20):
+                meant = self._meaning(name, word)
+                if name == "consent":
+                    yield f'{_quoted(word)} = "{meant or "unknown"}"' + (
+                        "" if meant else "   # what does this one mean?"
+                    )
+                elif meant is None:
+                    yield f'{_quoted(word)} = "open"'
+
+    def _meaning(self, name: str, word: str) -> str | None:
+        read = consent_words.consent if name == "consent" else fields.OUTCOMES
+        meant = read(word, PLAIN)
+        return None if isinstance(meant, InvalidCell) else str(meant)
 
 
-def _columns(kind: Kind, header: Sequence[str], cells: dict[str, list[str]]) -> dict[str, str]:
-    """Field → column, each column once: by what it is called, and an address by what it looks like."""
-    names_of = tomllib.loads(CALLED.read_text("utf-8"))
-    called = {h: _bare(h) for h in header}
-    found: dict[str, str] = {}
-    for field in FIELDS[kind]:
-        said = names_of[field][kind] if field == "key" else names_of.get(field, [])
-        wanted = [_bare(name) for name in (*said, field)]
-        free = [h for h in header if h not in found.values() and called[h] in wanted]
-        if free:
-            found[field] = min(free, key=lambda h: wanted.index(called[h]))
-    if kind == "contacts":
-        looks = [h for h in header if h not in found.values() and cells[h] and _share(cells[h]) > 0.8]
-        if looks and "email" not in found:
-            found["email"] = looks[0]
-    if kind == "accounts" and "key" not in found and "name" in found:
-        found = {"key": found["name"], **found}
-    return {field: found[field] for field in FIELDS[kind] if field in found}
-
-
-def _fits(kind: Kind, columns: dict[str, str]) -> float:
-    missing = sum(how.needed and field not in columns and field != "market" for field, how in FIELDS[kind].items())
-    return sum(field in columns for field in TELLING[kind]) - 2 * missing + len(columns) / 100
-
-
-def _file(kind: Kind, columns: dict[str, str], cells: dict[str, list[str]], separator: str, encoding: str) -> list[str]:
-    lines = [f"# read as {encoding}, separated by {separator!r}" if encoding != "parquet" else "# Parquet"]
-    dates = [
-        c
-        for f in ("at", "opened_at", "closed_at", "created_at", "consent_at")
-        if f in columns
-        for c in cells[columns[f]]
-    ]
-    slashed = [m for c in dates if (m := SLASHED.fullmatch(c)) and len(m[1]) <= 2]
-    if slashed:
-        day_first = any(int(m[1]) > 12 or m[2] == "." for m in slashed)
-        month_first = any(int(m[3]) > 12 for m in slashed)
-        sure = "" if day_first != month_first else "   # please check: is it the day or the month that comes first?"
-        lines.append(f'dates = "{"month-first" if month_first and not day_first else "day-first"}"{sure}')
-    money = [c for c in cells.get(columns.get("amount", ""), []) if re.search(r"[.,]\d{1,2}\D*$", c)]
-    if money:
-        commas = sum("," in c[-4:] for c in money)
-        lines.append(f'decimal = "{"," if commas > len(money) / 2 else "."}"')
-    return ["", "[file]", *lines] if len(lines) > 1 else lines
-
-
-def _consent(said: Sequence[str]) -> list[str]:
-    lines = ["", '[values.consent]            # "granted", "withdrawn" or "unknown"']
-    for word, _ in Counter(said).most_common(12):
-        meant = consent_words.consent(word, CellFormat())
-        lines.append(f'{_quoted(word)} = "{"unknown" if isinstance(meant, InvalidCell) else meant}"'
-                     + ("   # what does this one mean?" if isinstance(meant, InvalidCell) else ""))  # fmt: skip
-    return lines
-
-
-def _share(cells: Sequence[str]) -> float:
-    return sum(addresses.normalise(c) is not None for c in cells) / len(cells)
-
-
-def _bare(name: str) -> str:
-    return "".join(re.findall(r"\w", name.casefold().replace("_", "")))
-
-
-def _quoted(text: str) -> str:
+def _quoted(text: str | list[str]) -> str:
     return json.dumps(text, ensure_ascii=False)

@@ -40,6 +40,22 @@ def why(found: object) -> str:
         ("19970101", CellFormat(dates="%Y%m%d", time_zone="America/New_York"), datetime(1997, 1, 1, 5, tzinfo=UTC)),
         ("1772438400", CellFormat(dates="unix"), datetime(2026, 3, 2, 8, tzinfo=UTC)),
         ("1772438400000", CellFormat(dates="unix"), datetime(2026, 3, 2, 8, tzinfo=UTC)),
+        ("1772438400", SILENT, datetime(2026, 3, 2, 8, tzinfo=UTC)),
+        ("1772438400000", SILENT, datetime(2026, 3, 2, 8, tzinfo=UTC)),
+        ("46083", SILENT, datetime(2026, 3, 2, tzinfo=UTC)),  # Excel's number for a day
+        ("45720.7125", SILENT, datetime(2025, 3, 4, 17, 6, tzinfo=UTC)),
+        ("03/04/2025 5:06 PM EST", CellFormat(dates="month-first"), datetime(2025, 3, 4, 22, 6, tzinfo=UTC)),
+        ("May 5, 2025", SILENT, datetime(2025, 5, 5, tzinfo=UTC)),
+        ("05-May-2025", SILENT, datetime(2025, 5, 5, tzinfo=UTC)),
+        ("31-Dec-24", SILENT, datetime(2024, 12, 31, tzinfo=UTC)),
+        ("5. März 2025", SILENT, datetime(2025, 3, 5, tzinfo=UTC)),
+        ("5 de marzo de 2025", SILENT, datetime(2025, 3, 5, tzinfo=UTC)),
+        ("2025年5月5日", SILENT, datetime(2025, 5, 5, tzinfo=UTC)),
+        ("2025-05-05T10:00:00.000+0000", SILENT, datetime(2025, 5, 5, 10, tzinfo=UTC)),
+        ("Mon, 05 May 2025 10:00:00 +0200", SILENT, datetime(2025, 5, 5, 8, tzinfo=UTC)),
+        ("2026/05/28 7:01:33 PM GMT+2", SILENT, datetime(2026, 5, 28, 17, 1, 33, tzinfo=UTC)),
+        ("2026-02-01 10:00:00.000 +0000 UTC", SILENT, datetime(2026, 2, 1, 10, tzinfo=UTC)),
+        ("05.05.2025 10:00 Uhr", SILENT, datetime(2025, 5, 5, 10, tzinfo=UTC)),
     ],
 )
 def test_a_moment_is_read(cell: str, form: CellFormat, moment: datetime) -> None:
@@ -54,7 +70,8 @@ def test_a_moment_is_read(cell: str, form: CellFormat, moment: datetime) -> None
         ("2026-13-01", SILENT, "there is no month 13"),
         ("25/03/2026", CellFormat(dates="month-first"), "there is no month 25"),
         ("03/04/2026", SILENT, "could be two days"),
-        ("46083", SILENT, "Excel's number for a day"),
+        ("0000-00-00 00:00:00", SILENT, "is an empty date"),
+        ("5 May 2025 10:00 CST", SILENT, 'the time zone "CST", which could be several'),
         ("0001-01-01", SILENT, "lies in the year 1"),
         ("1899-12-30", SILENT, "lies in the year 1899"),
         ("9999-12-31", SILENT, "lies in the year 9999"),
@@ -162,7 +179,8 @@ def test_a_cell_that_is_no_text_is_refused() -> None:
     ("cell", "code"),
     [("DE", "DE"), ("de", "DE"), ("Germany", "DE"), ("Deutschland", "DE"), ("Alemania", "DE"), ("德国", "DE"),
      ("UK", "GB"),
-     ("USA", "US"), ("Österreich", "AT"), ("México", "MX")],
+     ("USA", "US"), ("Österreich", "AT"), ("México", "MX"), ("DEU", "DE"), ("se", "SE"), ("Namibia", "NA"),
+     ("United States of America", "US"), ("The Netherlands", "NL")],
 )  # fmt: skip
 def test_a_country_is_known_in_many_languages(cell: str, code: str) -> None:
     assert names.country(cell, SILENT) == code
@@ -197,3 +215,18 @@ def test_what_is_not_understood_says_how_to_translate_it() -> None:
 def test_a_day_of_leaving_is_a_yes() -> None:
     assert consent_words.unsubscribed("2025-06-01", SILENT) is True
     assert consent_words.unsubscribed("no", SILENT) is False
+
+
+def test_na_is_not_namibia() -> None:
+    assert "country" in why(names.country("NA", SILENT))
+
+
+@pytest.mark.parametrize(
+    ("cell", "zone"),
+    [("Europe/Berlin", "Europe/Berlin"), ("europe/stockholm", "Europe/Stockholm"), ("Berlin", "Europe/Berlin"),
+     ("W. Europe Standard Time", "Europe/Berlin"), ("(GMT+01:00) Berlin", "Europe/Berlin"),
+     ("New York", "America/New_York"),
+     ("Eastern Time (US & Canada)", "America/New_York"), ("GMT+1", "Etc/GMT-1"), ("UTC", "UTC")],
+)  # fmt: skip
+def test_a_time_zone_is_known_by_its_usual_names(cell: str, zone: str) -> None:
+    assert cell_parsers.time_zone(cell, SILENT) == zone

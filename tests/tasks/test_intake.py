@@ -79,7 +79,7 @@ def test_a_contact_arrives_with_its_account_and_everything_else_as_traits(
 ) -> None:
     done = bring(HEAD + ZOE)
     nothing = {"rejected": 0, "unchanged": 0, "rejects_file": None, "changed": 0, "repeated": 0, "incomplete": 0,
-               "suppressed": 0}  # fmt: skip
+               "suppressed": 0, "left_out": 0}  # fmt: skip
     assert asdict(done) == {"kind": "contacts", "rows": 1, "good": 1, "created": 1, **nothing}
     [zoe] = every(engine, Contact, "key", "address", "first_name", "title", "stage", "traits")
     assert zoe == ("1", "zoe@foo.example", "Zoë", "Head of Maintenance", "lead", {"Plant": "Kiel"})

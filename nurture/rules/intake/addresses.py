@@ -57,11 +57,13 @@ def is_role(address: str) -> bool:
 
 
 def bare_of(email: str) -> str:
-    """Without "Zoë O'Brien <…>", mailto: and what cannot be seen."""
+    """Without "Zoë O'Brien <…>", mailto:, quotation marks, a separator at the end and what cannot be seen."""
     bare = email.translate(INVISIBLE).strip().strip(";,").strip()
+    if len(bare) > 2 and bare[0] == bare[-1] and bare[0] in "'\"":
+        bare = bare[1:-1].strip()
     if bracketed := BRACKETED.fullmatch(bare):
         bare = bracketed[1].strip()
-    return bare[7:] if bare[:7].lower() == "mailto:" else bare
+    return bare[7:].partition("?")[0].strip() if bare[:7].lower() == "mailto:" else bare
 
 
 def _read(email: str) -> str | EmailNotValidError:

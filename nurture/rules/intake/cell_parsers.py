@@ -1,34 +1,27 @@
 """From what stands in a cell to a value we can count with, or to a sentence that says what is wrong with it."""
 
 import re
-from calendar import monthrange
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from zoneinfo import available_timezones
+
+from babel.core import get_global
+
+from nurture.rules.intake.cell_format import CellFormat, InvalidCell
+from nurture.rules.intake.dates import SLASHED, ambiguous, moment, zone_of
 
 LONGEST = 10_000  # characters in one cell; a novel in a cell is a mistake of the export
 SHOWN = 60
+__all__ = [
+    "SLASHED",
+    "CellFormat",
+    "InvalidCell",
+    "ambiguous",
+    "moment",
+    "zone_of",
+]  # what stands beside, for those who parse cells
 CellValue = str | int | float | bool | Decimal | datetime
-
-
-@dataclass(frozen=True, slots=True)
-class InvalidCell:
-    """Why a cell has no value: said to the person who made the file."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class CellFormat:
-    """How this file writes numbers and dates, as far as its mapping says so."""
-
-    decimal: str = ""  # "." or ","; empty: whatever cannot be misread
-    dates: str = (
-        ""  # "day-first", "month-first", "unix" or a pattern such as "%d %b %Y"; ISO dates are always understood
-    )
-    time_zone: str = "UTC"  # of moments that name none
 
 
 def shortened(value: str) -> str:
@@ -46,134 +39,38 @@ def text(cell: str, form: CellFormat) -> str | InvalidCell:
     return cell
 
 
-# dates and times
-
-SLASHED = re.compile(r"(\d{1,4})([/.\-])(\d{1,2})\2(\d{1,4})(?:[T ,]+(.+))?")
-CLOCK = re.compile(
-    r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(am|pm|a\.m\.|p\.m\.)?\s*(z|utc|[+-]\d{2}:?\d{2})?", re.IGNORECASE
-)
-ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}")
-EARLIEST = 1900
-
-
-def moment(cell: str, form: CellFormat) -> datetime | InvalidCell:
-    """An aware UTC moment. A day alone is its midnight in the file's time zone."""
-    return _day(cell, form) if len(cell) <= 10 else _moment(cell, form)
-
-
-@lru_cache(10_000)
-def _day(cell: str, form: CellFormat) -> datetime | InvalidCell:
-    """Days repeat, moments seldom do."""
-    return _moment(cell, form)
-
-
-def _moment(cell: str, form: CellFormat) -> datetime | InvalidCell:
-    if form.dates == "unix":
-        return _unix(cell)
-    if "%" in form.dates:
-        try:
-            found = datetime.strptime(cell, form.dates)  # noqa: DTZ007  the zone is added by _placed
-        except ValueError:
-            return InvalidCell(f'does not read as a date written like "{form.dates}"')
-        return _placed(found, form)
-    try:
-        return _placed(datetime.fromisoformat(cell), form)
-    except ValueError:
-        pass
-    if parts := SLASHED.fullmatch(cell):
-        return _slashed(parts, form)
-    if cell.isdigit() and len(cell) == 5:
-        return InvalidCell("looks like Excel's number for a day: format the column as a date before saving")
-    if ISO_DAY.match(cell):
-        return _impossible(int(cell[:4]), cell[4:].replace("-", "")[:2], cell[4:].replace("-", "")[2:4]) or InvalidCell(
-            "is not a time of that day; write it as 2026-03-02 14:30"
-        )
-    return InvalidCell(
-        'is not a date we can read; write it as 2026-03-02 or say how under [file] dates, e.g. "%d %b %Y"'
-    )
-
-
-def ambiguous(cell: str, form: CellFormat) -> bool:
-    """Could be two different days, and the mapping does not say which: 03/02/2026."""
-    parts = None if form.dates else SLASHED.fullmatch(cell)
-    if not parts or parts[2] == "." or len(parts[1]) > 2:  # dots are day-first everywhere
-        return False
-    return parts[1] != parts[3] and 1 <= int(parts[1]) <= 12 and 1 <= int(parts[3]) <= 12
-
-
-def _slashed(parts: re.Match[str], form: CellFormat) -> datetime | InvalidCell:
-    first, second, third = int(parts[1]), int(parts[3]), int(parts[4])
-    if len(parts[1]) == 4:
-        year, month, day = first, second, third
-    else:
-        month_first = form.dates == "month-first" or (not form.dates and parts[2] != "." and second > 12)
-        month, day = (first, second) if month_first else (second, first)
-        year = third if len(parts[4]) == 4 else 2000 + third if third < 70 else 1900 + third
-        if ambiguous(parts[0], form):
-            return InvalidCell('could be two days; say [file] dates = "day-first" or "month-first" in the mapping')
-    if impossible := _impossible(year, month, day):
-        return impossible
-    hour = minute = second_ = 0
-    zone = None
-    if parts[5]:
-        clock = CLOCK.fullmatch(parts[5].strip())
-        if not clock or int(clock[1]) > 23 or int(clock[2]) > 59 or int(clock[3] or 0) > 59:
-            return InvalidCell("is not a time of that day; write it as 14:30")
-        hour, minute, second_ = int(clock[1]), int(clock[2]), int(clock[3] or 0)
-        if clock[4]:
-            hour = hour % 12 + (12 if clock[4][0] in "pP" else 0)
-        zone = clock[5]
-    found = datetime(year, month, day, hour, minute, second_)  # noqa: DTZ001  the zone is added by _placed
-    if zone:
-        found = datetime.fromisoformat(f"{found.isoformat()}{'Z' if zone.lower() in ('z', 'utc') else zone}")
-    return _placed(found, form)
-
-
-def _placed(found: datetime, form: CellFormat) -> datetime | InvalidCell:
-    if found.year < EARLIEST or found.year > 9000:
-        return InvalidCell(f"lies in the year {found.year}: an empty date of the program that wrote the file?")
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=zone_of(form.time_zone))
-    return found.astimezone(UTC)
-
-
-def _unix(cell: str) -> datetime | InvalidCell:
-    try:
-        seconds = float(cell)
-        return _placed(datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC), CellFormat())
-    except (ValueError, OverflowError, OSError):
-        return InvalidCell("is not a number of seconds since 1970, as the mapping says")
-
-
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-          "December")  # fmt: skip
-
-
-def _impossible(year: int, month: int | str, day: int | str) -> InvalidCell | None:
-    month, day = int(month or 0), int(day or 0)
-    if not 1 <= month <= 12:
-        return InvalidCell(
-            f"is no date: there is no month {month}. Day and month swapped? "
-            'Say [file] dates = "month-first" or "day-first"'
-        )
-    if not 1 <= day <= (days := monthrange(max(year, 1), month)[1]):
-        return InvalidCell(f"is no date: {MONTHS[month - 1]} {year} has {days} days")
-    return None
-
-
-@lru_cache(600)
-def zone_of(name: str) -> ZoneInfo:
-    """The zone of an IANA name. Raises KeyError or ValueError for any other."""
-    return ZoneInfo(name)
+# time zones
 
 
 @lru_cache(2_000)
 def time_zone(cell: str, form: CellFormat) -> str | InvalidCell:
-    """The IANA name of a time zone: Europe/Berlin."""
-    try:
-        return ZoneInfo(cell).key
-    except (KeyError, ValueError, OSError):
-        return InvalidCell('is not a time zone we know; write it like "Europe/Berlin"')
+    """The IANA name of a time zone, from Europe/Berlin in any case, Windows' or Rails' name, or an offset in hours."""
+    name = re.sub(r"^\((?:gmt|utc)[^)]*\)\s*", "", cell.strip(), flags=re.IGNORECASE).replace(" ", "_")
+    if found := _zones().get(name.casefold()):
+        return found
+    if offset := re.fullmatch(r"(?:utc|gmt)?_?([+-])(\d{1,2})(?::?00)?", name, re.IGNORECASE):
+        hours = int(offset[2])
+        if hours <= 14:
+            return f"Etc/GMT{'-' if offset[1] == '+' else '+'}{hours}" if hours else "UTC"
+    return InvalidCell('is not a time zone we know; write it like "Europe/Berlin"')
+
+
+@lru_cache(1)
+def _zones() -> dict[str, str]:
+    """Every usual name of a time zone → its IANA name: its own, that of its city, Windows' and Rails'."""
+    names = available_timezones()
+    found: dict[str, str] = {}
+    for name in sorted(names):
+        if "/" in name and not name.startswith(("Etc/", "SystemV/", "US/", "posix", "right")):
+            found.setdefault(name.rpartition("/")[2].casefold(), name)
+    windows: dict[str, str] = dict(get_global("windows_zone_mapping"))
+    found |= {windows_name.replace(" ", "_").casefold(): name for windows_name, name in windows.items()}
+    rails = {"eastern_time": "America/New_York", "central_time": "America/Chicago", "mountain_time": "America/Denver",
+             "pacific_time": "America/Los_Angeles", "mez": "Europe/Berlin", "hnec": "Europe/Paris",
+             "beijing": "Asia/Shanghai", "mumbai": "Asia/Kolkata", "new_delhi": "Asia/Kolkata"}  # fmt: skip
+    for name, zone in rails.items():
+        found[name] = found[f"{name}_(us_&_canada)"] = zone
+    return found | {name.casefold(): name for name in names}
 
 
 # numbers

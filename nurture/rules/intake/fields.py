@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from models.address import SuppressedBy
 from models.contact import Market, Stage
 from models.opportunity import OpportunityOutcome, OpportunityStage
 from nurture.rules.intake import addresses, cell_parsers, consent_words, names
 from nurture.rules.intake.cell_parsers import CellFormat, CellValue, InvalidCell
 
-Kind = Literal["accounts", "contacts", "activities", "orders", "opportunities"]
+Kind = Literal["accounts", "contacts", "activities", "orders", "opportunities", "suppressions"]
 CellParser = Callable[[str, CellFormat], CellValue | InvalidCell]
 
 
@@ -41,6 +42,19 @@ def email(cell: str, form: CellFormat) -> str | InvalidCell:
     if addresses.nobody_reads(found):
         return InvalidCell("is an address nobody reads")
     return found
+
+
+def aliases(cell: str, form: CellFormat) -> str | InvalidCell:
+    """Other addresses of the same person in their one spelling, separated by spaces."""
+    found = [address for part in re.split(r"[;,|\s]+", cell) if (address := addresses.normalise(part))]
+    return " ".join(dict.fromkeys(found)) or InvalidCell(addresses.why_not(cell))
+
+
+def several_ids(cell: str, form: CellFormat) -> str | InvalidCell:
+    """The first of several ids in a cell, as CRMs write associations: "9003;9004" is 9003."""
+    first, *others = (part.strip() for part in cell.split(";"))
+    together = others and all(re.fullmatch(r"[\w-]*\d[\w-]*", part) for part in (first, *others))
+    return cell_parsers.text(first if together else cell, form)
 
 
 def domain(cell: str, form: CellFormat) -> str | InvalidCell:
@@ -84,6 +98,15 @@ STAGES = _one_of(
     | dict.fromkeys(("negotiation", "verhandlung", "vertrag", "contrato", "negociación", "合同", "谈判"), "contract"),
 )
 
+REASONS = _one_of(
+    [reason.value for reason in SuppressedBy],
+    dict.fromkeys(
+        ("unsubscribed", "opt out", "opted out", "opt-out", "global_unsubscribe", "group_unsubscribe"), "unsubscribe"
+    )
+    | dict.fromkeys(("spam", "spam report", "spamreport", "complained", "abuse"), "complaint")
+    | dict.fromkeys(("bounced", "hard bounce", "hard_bounce", "hard", "invalid", "blocked", "cleaned"), "bounce"),
+)
+
 FIELDS: dict[Kind, dict[str, FieldSpec]] = {
     "accounts": {
         "key": FieldSpec(cell_parsers.text, needed=True), "name": FieldSpec(cell_parsers.text, needed=True),
@@ -95,14 +118,15 @@ FIELDS: dict[Kind, dict[str, FieldSpec]] = {
     },
     "contacts": {
         "email": FieldSpec(email, needed=True), "key": TEXT, "market": FieldSpec(MARKETS, needed=True),
-        "account": TEXT, "account_name": TEXT, "first_name": TEXT, "last_name": TEXT, "name": TEXT, "title": TEXT,
+        "account": FieldSpec(several_ids), "account_name": TEXT, "first_name": TEXT, "last_name": TEXT,
+        "name": TEXT, "title": TEXT,
         "phone": TEXT, "locale": FieldSpec(names.locale), "country": FieldSpec(names.country),
         "time_zone": FieldSpec(cell_parsers.time_zone), "consent": FieldSpec(consent_words.consent, strict=True),
         "consent_at": FieldSpec(cell_parsers.moment), "consent_source": TEXT,
         "unsubscribed": FieldSpec(consent_words.unsubscribed, strict=True),
         "bounced": FieldSpec(consent_words.marked), "complained": FieldSpec(consent_words.marked),
         "stage": FieldSpec(_one_of([s.value for s in Stage])), "created_at": FieldSpec(cell_parsers.moment),
-        "alias": FieldSpec(email),
+        "alias": FieldSpec(aliases),
     },
     "activities": {
         "contact": FieldSpec(cell_parsers.text, needed=True), "market": FieldSpec(MARKETS, strict=True),
@@ -115,13 +139,17 @@ FIELDS: dict[Kind, dict[str, FieldSpec]] = {
         "currency": FieldSpec(names.currency, strict=True), "product": TEXT, "code": TEXT,
     },
     "opportunities": {
-        "key": FieldSpec(cell_parsers.text, needed=True), "account": FieldSpec(cell_parsers.text, needed=True),
-        "contact": TEXT, "name": TEXT, "outcome": FieldSpec(OUTCOMES, strict=True),
+        "key": FieldSpec(cell_parsers.text, needed=True), "account": FieldSpec(several_ids, needed=True),
+        "contact": FieldSpec(several_ids), "name": TEXT, "outcome": FieldSpec(OUTCOMES, strict=True),
         "amount": FieldSpec(cell_parsers.cents),
         "currency": FieldSpec(names.currency, strict=True), "opened_at": FieldSpec(cell_parsers.moment, needed=True),
         "closed_at": FieldSpec(cell_parsers.moment), "stage": FieldSpec(STAGES), "solution": TEXT,
         "tender_due_at": FieldSpec(cell_parsers.moment), "decision_at": FieldSpec(cell_parsers.moment),
         "criteria": TEXT,
+    },
+    "suppressions": {
+        "email": FieldSpec(email, needed=True), "reason": FieldSpec(REASONS, needed=True),
+        "at": FieldSpec(cell_parsers.moment),
     },
 }  # fmt: skip
 WITH_TRAITS = ("accounts", "contacts", "opportunities")

@@ -23,6 +23,19 @@ class ColumnSource:
         return self.template or " + ".join(self.columns)
 
 
+@dataclass(frozen=True, slots=True)
+class RowCondition:
+    """A column and what stands in it: one of `values` (lower case), "" for an empty cell, "*" for any other."""
+
+    column: str
+    values: frozenset[str]
+
+    def holds(self, cell: str) -> bool:
+        """Whether a cell of the column meets the condition."""
+        said = cell.strip().casefold()
+        return said in self.values or (bool(said) and "*" in self.values)
+
+
 @dataclass(frozen=True)
 class FileMapping:
     """What each column of a file means."""
@@ -36,6 +49,11 @@ class FileMapping:
     separator: str | None = None
     cell_format: CellFormat = PLAIN
     file: str = "the mapping"  # where it stands, for error messages
+    header: int | None = None  # the line that names the columns, where the file has something above it
+    where: tuple[RowCondition, ...] = ()  # only rows that meet all of them are imported
+    unless: tuple[RowCondition, ...] = ()  # rows that meet one of them are left out
+    undecided: tuple[str, ...] = ()  # columns that might say no, and nobody has looked at them yet
+    not_consent: tuple[str, ...] = ()  # columns that look as if they said yes or no to e-mail, and do not
 
     def title_of(self, name: str) -> str:
         """The column that a field comes from, as a report calls it; empty where there is none."""

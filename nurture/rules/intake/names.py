@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from babel import Locale
-from babel.core import UnknownLocaleError
+from babel.core import UnknownLocaleError, get_global
 from babel.numbers import list_currencies
 
 from nurture.rules.intake.cell_parsers import CURRENCY_MARKS, CellFormat, InvalidCell
@@ -14,7 +14,12 @@ NEIGHBOURS = ("fr", "it", "nl", "pt", "pl")  # files name countries in them, we 
 READ = tuple(dict.fromkeys((*LANGUAGES, *NEIGHBOURS)))
 ALSO = {"uk": "GB", "england": "GB", "scotland": "GB", "great britain": "GB", "usa": "US", "u.s.": "US", "u.s.a.": "US",
         "united states of america": "US", "brd": "DE", "holland": "NL", "czech republic": "CZ", "prc": "CN",
-        "p.r. china": "CN", "mainland china": "CN"}  # fmt: skip
+        "p.r. china": "CN", "mainland china": "CN", "u.k": "GB", "wales": "GB", "northern ireland": "GB", "u.s": "US",
+        "u.s.a": "US", "us of a": "US", "america": "US", "the netherlands": "NL", "deutschland (brd)": "DE",
+        "russian federation": "RU", "korea, republic of": "KR", "republic of korea": "KR", "viet nam": "VN",
+        "iran, islamic republic of": "IR", "republic of ireland": "IE", "eire": "IE", "uae": "AE", "turkey": "TR",
+        "türkiye": "TR", "swiss": "CH", "brasil": "BR", "méxico": "MX", "cote d'ivoire": "CI", "macedonia": "MK",
+        "taiwan, province of china": "TW", "hong kong": "HK", "macau": "MO", "czechia": "CZ"}  # fmt: skip
 ROWS = tuple(LANGUAGES.values())
 SAID_YES = frozenset({"1", "x", "oui"}.union(*(row.yes for row in ROWS)))
 SAID_NO = frozenset({"0", "non"}.union(*(row.no for row in ROWS)))
@@ -35,14 +40,16 @@ def _countries() -> dict[str, str]:
         for code, name in Locale(language).territories.items():
             if len(code) == 2 and code.isalpha() and code not in ("EU", "EZ", "UN", "ZZ", "QO", "XA", "XB"):
                 names.setdefault(name.casefold(), code)
+                names.setdefault(name.casefold().replace(" & ", " and "), code)
                 names.setdefault(code.casefold(), code)
-    return names | ALSO
+    aliases: dict[str, list[str]] = dict(get_global("territory_aliases"))  # alpha-3 and numbers among them
+    return {k.casefold(): codes[0] for k, codes in aliases.items() if len(codes) == 1} | names | ALSO
 
 
 @lru_cache(4_000)
 def country(cell: str, form: CellFormat) -> str | InvalidCell:
     """ISO 3166 alpha-2: DE, from "DE", "Germany", "Deutschland" or "Alemania"."""
-    found = _countries().get(cell.casefold())
+    found = _countries().get(re.sub(r"\s+", " ", cell.casefold()).strip(" .")) if cell.upper() != "NA" else None
     return found or InvalidCell(
         'is not a country we know; write its code, e.g. "DE", or name it under [values.country]'
     )

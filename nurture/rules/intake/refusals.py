@@ -14,11 +14,10 @@ from models.queries.intake_refusals import Refusal
 from nurture.rules.intake import addresses, consent_words
 from nurture.rules.intake.cell_parsers import CellFormat
 from nurture.rules.intake.file_mapping import FileMapping
-from nurture.rules.intake.row_parser import make_cell
+from nurture.rules.intake.row_parser import SAYS_NO, make_cell
 
 MOST_KNOWN = 10_000
 ADDRESS = re.compile(r"[^\s;,|/<>()\[\]\"]+@[^\s;,|/<>()\[\]\"]+")
-SAYS_NO = ("consent", "unsubscribed", "bounced", "complained")
 ACTIVITIES = {  # of people's letters elsewhere: kinds that are a no
     **dict.fromkeys(
         (
@@ -65,6 +64,9 @@ class RefusalReader:
         self.contact = [s for n in ("email", "alias", "contact") if (s := mapping.columns.get(n))]
         self.made = [make_cell(source, self.at) for source in self.contact if source.template]
         self.places = [self.at[c] for s in self.contact if not s.template for c in s.columns if c in self.at]
+        self.always: set[SuppressedBy] = set()
+        if mapping.kind == "suppressions":  # whoever stands in the list, also in a row that must be left out
+            self.always = {SuppressedBy(mapping.constants.get("reason", SuppressedBy.UNSUBSCRIBE))}
         if mapping.kind == "activities" and (source := mapping.columns.get("kind")):
             self.columns = [_Column(self.at[c], _activity, {}) for c in source.columns if c in self.at]
 
@@ -84,7 +86,7 @@ class RefusalReader:
         """The refusals of many rows: line, cells, and for a broken row the cells as a forgiving reader sees them."""
         width, columns = self.width, self.columns
         for line, cells, tolerant in rows:
-            if len(cells) == width and not tolerant:  # nearly all, and nearly none of them says no
+            if len(cells) == width and not tolerant:  # nearly all rows, and nearly none of them says no
                 for column in columns:
                     cell = cells[column.place]
                     if column.known.get(cell, cell):  # not yet read, or a no
@@ -101,13 +103,13 @@ class RefusalReader:
         if spare > 0 and not any(cells[self.width :]):
             spare = 0
         if spare == 0:
-            said = {why for column in self.columns if (why := column.says(cells[column.place]))}
+            said = self.always or {why for column in self.columns if (why := column.says(cells[column.place]))}
             if not said:
                 return []
             texts = [*(cells[place] for place in self.places), *(make(line, cells) for make in self.made)]
         else:
-            said = {why for column in self.columns for cell in _window(cells, column.place, spare)
-                    if (why := column.says(cell))}  # fmt: skip
+            said = self.always or {why for column in self.columns for cell in _window(cells, column.place, spare)
+                                   if (why := column.says(cell))}  # fmt: skip
             if not said:
                 return []
             texts = [cell for place in self.places for cell in _window(cells, place, spare)]
@@ -136,11 +138,13 @@ def _reader(name: str, words: dict[str, str]) -> NoReader:
     plain = CellFormat()
 
     def consent(cell: str) -> SuppressedBy | None:
-        meant = words.get(cell.casefold())
+        why, meant = consent_words.refusal(cell), words.get(cell.casefold())
         if meant is None:
-            return consent_words.refusal(cell)
-        withdrawn = consent_words.consent(meant, plain) == Consent.WITHDRAWN
-        return (consent_words.refusal(cell) or SuppressedBy.UNSUBSCRIBE) if withdrawn else None
+            return why
+        means = consent_words.consent(meant, plain)
+        if means == Consent.WITHDRAWN:
+            return why or SuppressedBy.UNSUBSCRIBE
+        return why if means == Consent.UNKNOWN and why != SuppressedBy.UNSUBSCRIBE else None
 
     def unsubscribed(cell: str) -> SuppressedBy | None:
         meant = words.get(cell.casefold(), cell)

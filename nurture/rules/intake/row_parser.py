@@ -11,14 +11,17 @@ from models.queries.intake_accounts import AccountRow
 from models.queries.intake_changes import Traits
 from models.queries.intake_contacts import ContactRow
 from models.queries.intake_history import ActivityRow, OpportunityRow, OrderRow
+from models.queries.intake_refusals import SuppressionRow
 from nurture.rules.intake import addresses, cell_parsers
-from nurture.rules.intake.cell_parsers import CellValue, InvalidCell, shortened
+from nurture.rules.intake.cell_parsers import CellFormat, CellValue, InvalidCell, shortened
 from nurture.rules.intake.fields import FIELDS, TEXT, WITH_TRAITS, CellParser, Kind, email
 from nurture.rules.intake.file_mapping import ColumnSource, FileMapping
 
 MOST_KNOWN = 10_000  # different cells of one column that are remembered, so that none is read twice
-ImportedRow = AccountRow | ContactRow | ActivityRow | OrderRow | OpportunityRow
+ImportedRow = AccountRow | ContactRow | ActivityRow | OrderRow | OpportunityRow | SuppressionRow
 CellMaker = Callable[[int, list[str]], str]  # line, cells → the cell of a field that is made of several columns
+PLAIN_ADDRESS = re.compile(r"[\w.+-]+@[\w.-]+", re.ASCII)
+SAYS_NO = ("consent", "unsubscribed", "bounced", "complained")  # fields of a contact that stop an address
 WITHOUT = {
     "email": "a contact needs an e-mail address",
     "contact": "whose is it?",
@@ -100,8 +103,10 @@ class RowParser:
         used = {c for s in mapping.columns.values() if s.template is None for c in s.columns}
         wanted = [h for h in header if h not in used] if mapping.traits == "rest" else list(mapping.traits)
         self.traits = [(name, at[name]) for name in wanted] if mapping.kind in WITH_TRAITS else []
+        self.several_addresses = _share_a_column(mapping, "email", "alias")
         self.finish = FINISH[mapping.kind]
         places = {at[c] for source in mapping.columns.values() for c in source.columns if c in at}
+        self.mapped = frozenset(places)
         self.places = sorted(places | {place for _, place in self.traits})
 
     def _step(self, slot: int, name: str, at: dict[str, int]) -> _Step:
@@ -110,11 +115,12 @@ class RowParser:
         place, made = -1, None
         if source and source.template is None and len(source.columns) == 1:
             place = at[source.columns[0]]
-        elif source:
-            made = make_cell(source, at)
         read = how.read
         if table := self.mapping.values.get(name):
             read = _translated(table, read)
+        if source and place < 0:
+            several = name in SAYS_NO and source.template is None
+            made = _gravest(source, at, read, self.form) if several else make_cell(source, at)
         known: dict[str, CellValue | InvalidCell] | None = None if read in (cell_parsers.text, email) else {}
         default = self.mapping.constants.get(name, "")
         title = source.title if source else f"(constant {name})"
@@ -142,6 +148,8 @@ class RowParser:
         given = ""
         form = self.form
         whole = "".join(cells)
+        if "'" in whole:
+            cells = [_without_apostrophe(cell) if i in self.mapped else cell for i, cell in enumerate(cells)]
         plain = len(whole) <= cell_parsers.LONGEST and "\0" not in whole  # so is every cell of it, as a text
         for slot, place in self.texts:
             if cell := cells[place].strip():
@@ -157,9 +165,9 @@ class RowParser:
                 continue
             value: CellValue | InvalidCell | None
             if known is None:
-                value = cell if plain and read is TEXT.read else read(cell, form)
                 if read is email and name == "email":
-                    given = cell
+                    given = cell = first_address(cell) if self.several_addresses else cell
+                value = cell if plain and read is TEXT.read else read(cell, form)
             elif (value := known.get(cell)) is None:
                 value = read(cell, form)
                 if len(known) < MOST_KNOWN:
@@ -197,6 +205,21 @@ class RowParser:
         return traits
 
 
+def _share_a_column(mapping: FileMapping, one: str, other: str) -> bool:
+    first, second = mapping.columns.get(one), mapping.columns.get(other)
+    return bool(first and second and set(first.columns) & set(second.columns))
+
+
+def first_address(cell: str) -> str:
+    """The first of several addresses in a cell; the cell where there is none."""
+    return next((part for part in re.split(r"[;,\s]+", cell) if "@" in part), cell)
+
+
+def _without_apostrophe(cell: str) -> str:
+    """Without the mark by which a spreadsheet keeps digits as a text: '+46 is +46."""
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in "0123456789+-=@" and not cell.endswith("'") else cell
+
+
 def make_cell(source: ColumnSource, at: dict[str, int]) -> CellMaker:
     """How the cell of a field is made that comes from several columns or a template. `at`: the columns' places."""
     places = [at[c] for c in source.columns if c in at]
@@ -210,6 +233,21 @@ def make_cell(source: ColumnSource, at: dict[str, int]) -> CellMaker:
         return "" if not all(filled.values()) else re.sub(r"\{([^{}]+)\}", lambda m: filled[m[1].strip()], template)
 
     return fill
+
+
+def _gravest(source: ColumnSource, at: dict[str, int], read: CellParser, form: CellFormat) -> CellMaker:
+    """Of several columns that may say no, the cell that weighs most: a no, then what nobody understands, then a yes."""
+    places = [at[c] for c in source.columns if c in at]
+
+    def weight(cell: str) -> int:
+        value = read(cell, form)
+        if value in (True, Consent.WITHDRAWN):
+            return 3
+        if isinstance(value, InvalidCell):
+            return 2
+        return 1 if value == Consent.UNKNOWN else 0
+
+    return lambda line, cells: max(filter(None, (cells[i].strip() for i in places)), key=weight, default="")
 
 
 def _translated(table: dict[str, str], read: CellParser) -> CellParser:
@@ -231,7 +269,7 @@ def _contact(values: list[CellValue | None], traits: Traits, given: str) -> Cont
         before, after = split_name(read.name)
         first, last = first or before, last or after or None
     said_no = read.unsubscribed or read.complained
-    bare = given if given.isascii() and " " not in given and "<" not in given else addresses.bare_of(given)
+    bare = given if PLAIN_ADDRESS.fullmatch(given) else addresses.bare_of(given)
     return ContactRow(
         read.market, read.key, read.email, bare, read.account, read.account_name, first, last, read.title, read.phone,
         read.locale, read.country, read.time_zone, Consent.WITHDRAWN.value if said_no else read.consent,
@@ -264,8 +302,12 @@ def _address_in(contact: CellValue | None) -> str | None:
     return addresses.normalise(contact) if isinstance(contact, str) and "@" in contact else None
 
 
+def _suppression(values: list[CellValue | None], traits: Traits, given: str) -> SuppressionRow:
+    return SuppressionRow._make(values)
+
+
 Finish = Callable[[list[CellValue | None], Traits, str], ImportedRow]
 FINISH: dict[Kind, Finish] = {
     "accounts": _account, "contacts": _contact, "activities": _activity, "orders": _order,
-    "opportunities": _opportunity,
+    "opportunities": _opportunity, "suppressions": _suppression,
 }  # fmt: skip
