@@ -12,7 +12,8 @@ from sqlglot import exp
 from models.queries.audience import EPOCH, audience
 from models.types import Moment
 from nurture.config import predicate as predicates
-from nurture.config.predicate import Target, ValueKind
+from nurture.config.predicate import ValueKind
+from nurture.config.predicate_sql import Target, written_for
 
 
 def _kind_of(column: ColumnElement[Any]) -> ValueKind:
@@ -51,7 +52,7 @@ def spoken(predicate: str, target: Target) -> str:
     """The predicate in a database's own dialect. Raises PredicateError when it has problems."""
     if wrong := problems(predicate):
         raise PredicateError("; ".join(wrong))
-    return predicates.written_for(predicate, target)
+    return written_for(predicate, target)
 
 
 def target_of(session: Session) -> Target:

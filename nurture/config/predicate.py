@@ -7,15 +7,11 @@ asks both about random predicates).
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
-from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
-
-from nurture.runtime.sqlite_functions import NUMBER, lower
 
 MOST_NODES = 300  # a predicate longer than this is a mistake or an attack
 MOST = 1e15  # the largest number, so that nothing overflows in either database
@@ -37,15 +33,6 @@ class ValueKind(StrEnum):
 
 class Mismatch(ValueError):
     """Something that cannot be compared or computed. The text says what to write instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The database a predicate is written for: its dialect, and the collation that maps case in every alphabet."""
-
-    dialect: str  # "sqlite" or "postgresql"
-    collation: str = ""
-    texts: frozenset[str] = frozenset()  # the columns that are text
 
 
 def problems(predicate: str, columns: Mapping[str, ValueKind]) -> list[str]:
@@ -81,13 +68,6 @@ def problems(predicate: str, columns: Mapping[str, ValueKind]) -> list[str]:
     except Mismatch as mismatch:
         return [str(mismatch)]
     return []
-
-
-@lru_cache(1024)
-def written_for(predicate: str, target: Target) -> str:
-    """A predicate without problems in a database's own words. The same text gives the same words."""
-    tree = sqlglot.parse_one(f"SELECT 1 WHERE {predicate}").args["where"].this
-    return _written(tree, target)
 
 
 def _size(tree: exp.Expr) -> tuple[int, int]:
@@ -126,13 +106,9 @@ COMPUTED: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*",
 
 def _kind(node: exp.Expr, columns: Mapping[str, ValueKind]) -> ValueKind:
     """What an expression is. Raises Mismatch where it makes no sense."""
-
-    def kind(of: exp.Expr) -> ValueKind:
-        return _kind(of, columns)
-
     match node:
         case exp.Paren():
-            return kind(node.this)
+            return _kind(node.this, columns)
         case exp.Column():
             return columns[node.name.lower()]
         case exp.Literal():
@@ -143,24 +119,6 @@ def _kind(node: exp.Expr, columns: Mapping[str, ValueKind]) -> ValueKind:
             return ValueKind.CONDITION
         case exp.Null():
             return ValueKind.NULL
-        case exp.And() | exp.Or():
-            _all(ValueKind.CONDITION, columns, node.left, node.right)
-            return ValueKind.CONDITION
-        case exp.Not():
-            _all(ValueKind.CONDITION, columns, node.this)
-            return ValueKind.CONDITION
-        case exp.Is():
-            return _is(node, columns)
-        case exp.In():
-            return _in(node, columns)
-        case exp.Between():
-            _common_kind(node, columns, node.this, node.args["low"], node.args["high"])
-            return ValueKind.CONDITION
-        case exp.Like() | exp.ILike():
-            return _like(node, columns)
-        case exp.Neg():
-            _all(ValueKind.NUMBER, columns, node.this)
-            return ValueKind.NUMBER
         case exp.Lower() | exp.Upper():
             _all(ValueKind.TEXT, columns, node.this)
             return ValueKind.TEXT
@@ -170,12 +128,34 @@ def _kind(node: exp.Expr, columns: Mapping[str, ValueKind]) -> ValueKind:
             return _trait(node, columns)
         case exp.Cast():
             return _cast(node)
-        case _ if type(node) in COMPARED:
-            _common_kind(node, columns, node.this, node.expression)
-            return ValueKind.CONDITION
+        case exp.Neg():
+            _all(ValueKind.NUMBER, columns, node.this)
+            return ValueKind.NUMBER
         case _ if type(node) in COMPUTED:
             _all(ValueKind.NUMBER, columns, node.this, node.expression)
             return ValueKind.NUMBER
+        case _:
+            _check_condition(node, columns)
+            return ValueKind.CONDITION
+
+
+def _check_condition(node: exp.Expr, columns: Mapping[str, ValueKind]) -> None:
+    """Is it a condition whose parts can be compared? Raises Mismatch where not."""
+    match node:
+        case exp.And() | exp.Or():
+            _all(ValueKind.CONDITION, columns, node.left, node.right)
+        case exp.Not():
+            _all(ValueKind.CONDITION, columns, node.this)
+        case exp.Is():
+            _check_is(node, columns)
+        case exp.In():
+            _check_in(node, columns)
+        case exp.Between():
+            _common_kind(node, columns, node.this, node.args["low"], node.args["high"])
+        case exp.Like() | exp.ILike():
+            _check_like(node, columns)
+        case _ if type(node) in COMPARED:
+            _common_kind(node, columns, node.this, node.expression)
         case _:
             raise Mismatch(f"{node.sql()!r} is not allowed in a condition")
 
@@ -215,41 +195,39 @@ def _mend(part: exp.Expr, wanted: ValueKind) -> str:
     return f": {EXAMPLE}" if wanted is ValueKind.CONDITION and isinstance(part, exp.Column | exp.Literal) else ""
 
 
-def _is(node: exp.Is, columns: Mapping[str, ValueKind]) -> ValueKind:
+def _check_is(node: exp.Is, columns: Mapping[str, ValueKind]) -> None:
     if not isinstance(node.expression, exp.Null):
         raise Mismatch(f"{node.sql()}: only IS NULL and IS NOT NULL are understood")
     if _kind(node.this, columns) is ValueKind.CONDITION:
         raise Mismatch(f"{node.sql()}: a condition is true or false, ask IS NULL of a column")
-    return ValueKind.CONDITION
 
 
-def _in(node: exp.In, columns: Mapping[str, ValueKind]) -> ValueKind:
+def _check_in(node: exp.In, columns: Mapping[str, ValueKind]) -> None:
     others = {name for name, value in node.args.items() if value and name not in ("this", "expressions")}
     if others or not node.expressions:
         raise Mismatch(f"{node.sql()}: write a list, {node.this.sql()} IN (…, …)")
     if any(isinstance(part, exp.Tuple | exp.Null) for part in (node.this, *node.expressions)):
         raise Mismatch(f"{node.sql()}: a list holds values only; NULL is asked with IS NULL")
     _common_kind(node, columns, node.this, *node.expressions)
-    return ValueKind.CONDITION
 
 
-def _like(node: exp.Like | exp.ILike, columns: Mapping[str, ValueKind]) -> ValueKind:
+def _check_like(node: exp.Like | exp.ILike, columns: Mapping[str, ValueKind]) -> None:
     _all(ValueKind.TEXT, columns, node.this, node.expression)
     pattern = node.expression
     if not (isinstance(pattern, exp.Literal) and pattern.is_string):
         raise Mismatch(f"{node.sql()}: a pattern is a text in quotation marks, '%pump%'")
     if len(pattern.this) - len(pattern.this.rstrip("\\")) & 1:
         raise Mismatch(f"{node.sql()}: a pattern cannot end with a backslash")
-    return ValueKind.CONDITION
 
 
 def _trait(node: exp.JSONExtractScalar, columns: Mapping[str, ValueKind]) -> ValueKind:
-    if not (isinstance(node.this, exp.Column) and columns[node.this.name.lower()] is ValueKind.TRAITS and _key(node)):
+    if not (isinstance(node.this, exp.Column) and columns[node.this.name.lower()] is ValueKind.TRAITS and key_of(node)):
         raise Mismatch(f"{node.sql()}: a column of your own is asked as {TRAIT} ->> 'colour'")
     return ValueKind.TEXT
 
 
-def _key(node: exp.JSONExtractScalar) -> str:
+def key_of(node: exp.JSONExtractScalar) -> str:
+    """The name of the trait that is asked for; empty where it is not one plain name."""
     path = node.expression
     keys = [part for part in path.expressions if not isinstance(part, exp.JSONPathRoot)] if path else []
     if len(keys) == 1 and isinstance(keys[0], exp.JSONPathKey) and isinstance(keys[0].this, str):
@@ -263,110 +241,3 @@ def _cast(node: exp.Cast) -> ValueKind:
         raise Mismatch(f"{node.sql()}: only a column of your own can be read as a number, "
                        f"CAST({TRAIT} ->> 'age' AS NUMBER)")  # fmt: skip
     return ValueKind.NUMBER
-
-
-def _written(node: exp.Expr, target: Target) -> str:
-    """One node in the target's words. Numbers are computed as floating point in both, and nothing is divided by 0."""
-
-    def w(of: exp.Expr) -> str:
-        return _written(of, target)
-
-    match node:
-        case exp.Paren():
-            return f"({w(node.this)})"
-        case exp.Column():
-            return str(node.name.lower())
-        case exp.Literal():
-            return _text(node.this) if node.is_string else str(node.this)
-        case exp.Boolean():
-            return "TRUE" if node.this else "FALSE"
-        case exp.Null():
-            return "NULL"
-        case exp.And() | exp.Or():
-            word = "AND" if isinstance(node, exp.And) else "OR"
-            return f" {word} ".join(f"({w(part)})" for part in node.flatten())
-        case exp.Not():
-            return f"NOT ({w(node.this)})"
-        case exp.Is():
-            return f"{w(node.this)} IS NULL"
-        case exp.In():
-            return f"{w(node.this)} IN ({', '.join(w(part) for part in node.expressions)})"
-        case exp.Between():
-            return " AND ".join(_compared(node.this, sign, node.args[end], target)
-                                for sign, end in ((">=", "low"), ("<=", "high")))  # fmt: skip
-        case exp.Like() | exp.ILike():
-            return _liked(node, target)
-        case exp.Neg():
-            return f"(- {w(node.this)})"
-        case exp.Lower() | exp.Upper():
-            return _cased("lower" if isinstance(node, exp.Lower) else "upper", w(node.this), target)
-        case exp.Coalesce():
-            return f"COALESCE({', '.join(w(part) for part in (node.this, *node.expressions))})"
-        case exp.JSONExtractScalar():
-            return _trait_written(node, target)
-        case exp.Cast():
-            return _number(w(node.this), target)
-        case exp.Div():
-            return f"({_float(w(node.this), target)} / NULLIF({_float(w(node.expression), target)}, 0))"
-        case _ if type(node) in COMPUTED:
-            sides = (_float(w(side), target) for side in (node.this, node.expression))
-            return f"({f' {COMPUTED[type(node)]} '.join(sides)})"
-        case _:
-            return _compared(node.this, COMPARED[type(node)], node.expression, target)
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _compared(left: exp.Expr, sign: str, right: exp.Expr, target: Target) -> str:
-    """Text is put in order by its code points in both databases: PostgreSQL's own order is the operating system's."""
-    one, other = _written(left, target), _written(right, target)
-    if target.dialect == "postgresql" and sign not in ("=", "<>") and any(_is_text(s, target) for s in (left, right)):
-        one, other = f'{one} COLLATE "C"', f'{other} COLLATE "C"'
-    return f"{one} {sign} {other}"
-
-
-def _is_text(side: exp.Expr, target: Target) -> bool:
-    match side.unnest():
-        case exp.Lower() | exp.Upper() | exp.JSONExtractScalar():
-            return True
-        case exp.Literal() as value:
-            return bool(value.is_string)
-        case exp.Column() as column:
-            return column.name.lower() in target.texts
-        case exp.Coalesce() as first:
-            return any(_is_text(part, target) for part in (first.this, *first.expressions))
-        case _:
-            return False
-
-
-def _liked(node: exp.Like | exp.ILike, target: Target) -> str:
-    value, pattern = _written(node.this, target), _text(node.expression.this)
-    if isinstance(node, exp.ILike):
-        value = _cased("lower", value, target)
-        pattern = _text(lower(node.expression.this) or "")
-    if target.dialect == "sqlite":
-        return f"nurture_like({value}, {pattern})"
-    return f"{value} LIKE {pattern}"
-
-
-def _cased(name: str, value: str, target: Target) -> str:
-    if target.dialect == "sqlite":
-        return f"nurture_{name}({value})"
-    return f'{name}({value} COLLATE "{target.collation}")' if target.collation else f"{name}({value})"
-
-
-def _float(value: str, target: Target) -> str:
-    return f"CAST({value} AS {'DOUBLE PRECISION' if target.dialect == 'postgresql' else 'REAL'})"
-
-
-def _trait_written(node: exp.JSONExtractScalar, target: Target) -> str:
-    column, key = node.this.name.lower(), _text(_key(node))
-    return f"({column} ->> {key})" if target.dialect == "postgresql" else f"nurture_trait({column}, {key})"
-
-
-def _number(text: str, target: Target) -> str:
-    if target.dialect == "sqlite":
-        return f"nurture_number({text})"
-    return f"CASE WHEN {text} ~ '{NUMBER.pattern}' THEN CAST({text} AS DOUBLE PRECISION) END"
