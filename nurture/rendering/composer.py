@@ -27,7 +27,7 @@ SALES_MAIL = Campaign(slug=SALES, name="Leads for sales", market="b2b", goal="",
 
 
 @dataclass(frozen=True, slots=True)
-class PublishedVersion:
+class PublishedLetters:
     """A campaign as it was published: its terms and its letters. `campaign` is None for mails to sales."""
 
     slug: str
@@ -45,27 +45,27 @@ class Composer:
         self.links = links or links_for(settings)
         self.parts = needed_parts(settings)
         self.database_name = ""  # the database's name, for every email
-        self._versions: dict[int, PublishedVersion] = {}
+        self._versions: dict[int, PublishedLetters] = {}
         self._campaign_values: dict[tuple[str, int], Values] = {}
 
-    def published_version(self, session: Session, slug: str, version_id: int) -> PublishedVersion:
+    def published_version(self, session: Session, slug: str, version_id: int) -> PublishedLetters:
         """The version a message was planned with. Mails to sales are written from today's templates."""
         if version_id not in self._versions:
             if slug == SALES:
                 templates = TemplateSet(campaigns.files(self.settings.templates, SALES), self.parts)
-                self._versions[version_id] = PublishedVersion(
+                self._versions[version_id] = PublishedLetters(
                     slug, version_id, None, templates, domain_of(self.settings.sender_email)
                 )
             else:
                 files = campaigns_kept.version(session, version_id).files
                 campaign = campaigns.read_files(files, slug)
                 domain = domain_of(campaign.sender.email if campaign.sender else self.settings.sender_email)
-                self._versions[version_id] = PublishedVersion(
+                self._versions[version_id] = PublishedLetters(
                     slug, version_id, campaign, TemplateSet(files, self.parts), domain
                 )
         return self._versions[version_id]
 
-    def by_variant(self, published: PublishedVersion, readers: Sequence[Recipient]) -> list[list[Recipient]]:
+    def by_variant(self, published: PublishedLetters, readers: Sequence[Recipient]) -> list[list[Recipient]]:
         """Those together who get the same variant of a letter: they are likely to share a request."""
         kinds: dict[_Asked, list[Recipient]] = {}
         for reader in readers:
@@ -77,7 +77,7 @@ class Composer:
             variants.setdefault(self._variant(published, asked), []).extend(those)
         return list(variants.values())
 
-    def _variant(self, published: PublishedVersion, asked: "_Asked") -> LetterFiles | None:
+    def _variant(self, published: PublishedLetters, asked: "_Asked") -> LetterFiles | None:
         try:
             name = (asked.letter, asked.role, asked.locale) if asked.marketing else (SALES_LETTER, None, "en")
             return published.templates.files_for(published.slug, *name)
@@ -85,7 +85,7 @@ class Composer:
             return None  # said when it is written
 
     def write_emails(
-        self, published: PublishedVersion, readers: Sequence[Recipient], handoffs: Mapping[int, MailedHandoff],
+        self, published: PublishedLetters, readers: Sequence[Recipient], handoffs: Mapping[int, MailedHandoff],
         attempt_id: str, now: datetime,
     ) -> tuple[list[OutboundEmail], dict[int, str]]:  # fmt: skip
         """Emails in the readers' order, and for those whose letter cannot be written, why."""
@@ -100,7 +100,7 @@ class Composer:
         return emails, failures
 
     def _email(
-        self, published: PublishedVersion, reader: Recipient, handoff: MailedHandoff | None, attempt_id: str,
+        self, published: PublishedLetters, reader: Recipient, handoff: MailedHandoff | None, attempt_id: str,
         now: datetime,
     ) -> OutboundEmail:  # fmt: skip
         ours, campaign = self.settings, published.campaign or SALES_MAIL
@@ -125,7 +125,7 @@ class Composer:
             },
         )  # fmt: skip
 
-    def _values_of(self, published: PublishedVersion) -> Values:
+    def _values_of(self, published: PublishedLetters) -> Values:
         """What is the same in all letters of a version; made once."""
         key = (published.slug, published.version_id)
         found = self._campaign_values.get(key)

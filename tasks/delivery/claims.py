@@ -18,7 +18,7 @@ from models.queries.recipients import MailedHandoff, Recipient, as_recipient, ha
 from models.queries.request_steps import NewAttempt
 from models.send_pause import ScopeKind, send_pauses
 from nurture.channels.base import RequestBatch, ScheduledSend
-from nurture.rendering.composer import PublishedVersion
+from nurture.rendering.composer import PublishedLetters
 from nurture.rules.delivery.states import CLAIM_LEASE, Answer, batch_size
 from nurture.rules.eligibility.messages import CheckedBatch
 from nurture.rules.reasons import Reason, Skip
@@ -34,7 +34,7 @@ MOST_CLAIMED = 5_000  # messages in one claim
 class Claimed:
     """Messages in a worker's hands, by attempt: who is likely to share a request shares one. No session is open."""
 
-    published: PublishedVersion
+    published: PublishedLetters
     tries: int
     parts: Mapping[str, Sequence[Recipient]]  # attempt → its readers
     handoffs: Mapping[int, MailedHandoff]
@@ -53,7 +53,7 @@ class Load:
     """Letters that will leave in one request, under one attempt that is still only claimed."""
 
     attempt_id: str
-    published: PublishedVersion
+    published: PublishedLetters
     tries: int
     batch: RequestBatch
     hold: ScheduledSend | Answer | None = None  # an answer: the provider cannot hold them now, so they are not offered

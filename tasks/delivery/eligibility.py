@@ -14,7 +14,7 @@ from models.queries import eligibility as queries
 from models.queries import outbox
 from models.queries.outbox import NotNow
 from models.send_pause import send_pauses
-from nurture.rendering.composer import PublishedVersion
+from nurture.rendering.composer import PublishedLetters
 from nurture.rules.eligibility.facts import MessageFacts
 from nurture.rules.eligibility.messages import CheckedBatch, check_batch, objection
 from nurture.rules.reasons import Asked, Skip, Wait
@@ -44,14 +44,14 @@ COUNTED = tuple(field.name for field in fields(Delivered) if field.name != "stop
 
 
 def check_claim(
-    session: Session, rows: Sequence[Mapping[str, Any]], published: PublishedVersion, now: datetime
+    session: Session, rows: Sequence[Mapping[str, Any]], published: PublishedLetters, now: datetime
 ) -> tuple[frozenset[int], Delivered]:
     """Ask the policies about messages that are about to be claimed, caps included. Returns the ids of those that may
     leave; the others are put aside with their reason."""
     return _check(session, [facts_of(row) for row in rows], published, now, Asked.CLAIM)
 
 
-def check_arming(session: Session, attempt_ids: Sequence[str], published: PublishedVersion, now: datetime) -> Delivered:
+def check_arming(session: Session, attempt_ids: Sequence[str], published: PublishedLetters, now: datetime) -> Delivered:
     """Ask the policies once more, in the transaction just before the request: about groups of messages for which all is
     the same, and about each message where a policy objects to a group."""
     outbox.lock_addresses_to_arm(session, attempt_ids)
@@ -75,7 +75,7 @@ def facts_of(row: Mapping[str, Any]) -> MessageFacts:
 
 
 def _check(
-    session: Session, facts: Sequence[MessageFacts], published: PublishedVersion, now: datetime, when: Asked
+    session: Session, facts: Sequence[MessageFacts], published: PublishedLetters, now: datetime, when: Asked
 ) -> tuple[frozenset[int], Delivered]:
     """Ask about each message, and put aside what may not leave. What waits for a pause lives as much longer."""
     paused, asked = send_pauses(session).why(published.slug, published.domain), list[MessageFacts]()

@@ -18,7 +18,7 @@ from nurture.channels.parts import PartForm, RenderedPart
 from nurture.channels.sendgrid import wire
 from nurture.channels.sendgrid.api import Misconfigured
 from nurture.channels.sendgrid.channel import SendGrid
-from nurture.rendering.composer import Composer, PublishedVersion
+from nurture.rendering.composer import Composer, PublishedLetters
 from nurture.rules.delivery.states import ARMED_LEASE, Answer, Verdict
 from nurture.runtime.settings import Settings
 from tests.doubles.sendgrid import Fault, SendGridDouble
@@ -273,7 +273,7 @@ def test_the_key_is_told_to_nobody(
     assert "canary" not in told
 
 
-def all_letters(tmp_path: Path) -> Iterator[tuple[PublishedVersion, str]]:
+def all_letters(tmp_path: Path) -> Iterator[tuple[PublishedLetters, str]]:
     from nurture.config import campaigns
     from nurture.rendering import TemplateSet
     from nurture.runtime.settings import PROJECT
@@ -282,7 +282,7 @@ def all_letters(tmp_path: Path) -> Iterator[tuple[PublishedVersion, str]]:
         files = campaigns.files(PROJECT / "templates", slug)
         campaign = campaigns.read_files(files, slug)
         for step in campaign.steps:
-            yield PublishedVersion(slug, 1, campaign, TemplateSet(files)), step.letter
+            yield PublishedLetters(slug, 1, campaign, TemplateSet(files)), step.letter
 
 
 READERS = [
