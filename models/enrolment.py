@@ -44,7 +44,7 @@ class Enrolment(SQLModel, table=True):
 
     __table_args__ = (
         UniqueConstraint("campaign", "address"),
-        Index(  # those under way, account by account: what a planner walks
+        Index(  # the active ones, account by account: what planning walks
             "enrolment_active",
             *("campaign", "version_id", "account_id", "id"),
             sqlite_where=text("state = 'active'"),
@@ -178,7 +178,7 @@ def newcomers(
 
 
 def versions(session: Session, slug: str) -> list[int]:
-    """The versions of a campaign that somebody is still under way in."""
+    """The versions of a campaign in which somebody has an active enrolment."""
     return list(session.execute(select(T.version_id).distinct().where(T.campaign == slug, T.state == ACTIVE)).scalars())
 
 

@@ -30,7 +30,6 @@ NOT_YET: frozenset[str] = frozenset(
         "lesson",
         "load",
         "look",
-        "piece",
         "resting",
         "take",
         "town",

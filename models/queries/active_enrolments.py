@@ -80,7 +80,7 @@ WHOLE = Shard()
 def groups(
     session: Session, slug: str, version_id: int, part: Shard = WHOLE, many: int = 5_000
 ) -> Iterator[list[Candidate]]:
-    """The leads under way in a version, whole accounts at a time, a few thousand plain rows; then those without one.
+    """The active leads of a version, whole accounts at a time, some thousands; then those without an account.
 
     Each part is a question of its own, which begins where the last one ended on `enrolment_active`: memory stays flat,
     no question sees a long row of others, and a part sees what was planned for the part before it.
@@ -203,7 +203,7 @@ def outcomes(
 
 
 def rivals(session: Session, slugs: Sequence[str], first: int, last: int) -> dict[int | str, dict[str, datetime]]:
-    """Which of these campaigns have somebody under way at the accounts `first` to `last`, and since when."""
+    """Which of these campaigns have an active lead at the accounts `first` to `last`, and since when."""
     rows = session.execute(
         select(T.account_id, T.campaign, func.min(T.entered_at, type_=Moment))
         .where(T.account_id.between(first, last), T.campaign.in_(slugs), T.state == ACTIVE)

@@ -21,8 +21,8 @@ from nurture.rules.planning.content_assets import (
     READ_AT,
     READ_IN,
     STAGES,
-    Cell,
-    Reader,
+    AssetReader,
+    CoverageCell,
     best,
     coverage,
     usual_roles,
@@ -63,7 +63,7 @@ def library_problems(texts: Mapping[str, str]) -> Iterator[Problem]:
             yield Problem(CONTENT_FILE, where.get((slug,)), f"{slug} is the name of a kind", "call the piece otherwise")
 
 
-def matrix(texts: Mapping[str, str], market: str, languages: Sequence[str], tables: TitleTables) -> list[Cell]:
+def matrix(texts: Mapping[str, str], market: str, languages: Sequence[str], tables: TitleTables) -> list[CoverageCell]:
     """The coverage of one market: B2B by persona; shoppers have none, so one row for all of them."""
     personas: Mapping[str, Sequence[str]] = usual_roles(tables) if market == Market.B2B else {"shopper": ()}
     return coverage(read_pieces(texts), personas, STAGES[market], languages)
@@ -132,7 +132,7 @@ def _lacking(
             continue  # nobody gets the letter in this language
         asks = templates.asks(choice)
         for stage in stages_met(campaign):
-            reader = Reader(stage, language, (role,), readers.persona)
+            reader = AssetReader(stage, language, (role,), readers.persona)
             for kind in asks.needed:
                 piece = best(templates.library, reader, asks.named, kind, templates.words.default)
                 if piece is None or language not in piece.languages:

@@ -12,7 +12,7 @@ from models.queries.content_assets import ContentReader
 from nurture.rendering import LetterError, TemplateSet
 from nurture.rules.eligibility.facts import ContentChoice, EnrolledLead
 from nurture.rules.planning.campaign import Campaign
-from nurture.rules.planning.content_assets import Asks, Reader, choose, stage_of
+from nurture.rules.planning.content_assets import AssetReader, ContentRequest, choose, stage_of
 from nurture.rules.planning.sequences import letter_wanted
 
 ASKS = "best["  # a letter that asks the library says this; one that does not costs nothing here
@@ -36,13 +36,13 @@ class TemplateSets:
             return frozenset(path.split("/")[1] for path in self.open(version_id).files if path.startswith(f"{slug}/"))
         return frozenset(path.split("/")[1] for path in paths if path.startswith(f"{slug}/") and path.count("/") == 2)
 
-    def asks(self, version_id: int, slug: str, letter: str, reader: ContentReader) -> tuple[Asks, str]:
+    def asks(self, version_id: int, slug: str, letter: str, reader: ContentReader) -> tuple[ContentRequest, str]:
         """What a letter wants, as this reader gets it, and its language."""
         templates = self.open(version_id)
         try:
             choice = templates.files_for(slug, letter, reader.role, reader.locale)
         except LetterError:
-            return Asks(), templates.words.default  # said when it is written
+            return ContentRequest(), templates.words.default  # said when it is written
         return templates.asks(choice), choice.language
 
 
@@ -71,13 +71,18 @@ def with_content(
 
 
 def _choice(
-    templates: TemplateSet, asks: Asks, language: str, market: str, reader: ContentReader, had: Collection[str]
+    templates: TemplateSet,
+    asks: ContentRequest,
+    language: str,
+    market: str,
+    reader: ContentReader,
+    had: Collection[str],
 ) -> ContentChoice:
-    who = Reader(
+    who = AssetReader(
         stage_of(market, reader.stage, reader.phase), language, (reader.role, reader.title_role), reader.persona
     )
     chosen = choose(templates.library, asks, who, had, templates.words.default)
-    return ContentChoice(chosen.pieces if asks.kinds else None, chosen.lacking)
+    return ContentChoice(chosen.assets if asks.kinds else None, chosen.lacking)
 
 
 def content_had(

@@ -13,17 +13,26 @@ from nurture.rendering.batch_renderer import family, path_of
 from nurture.rendering.sandbox import Sandbox
 from nurture.rendering.translations import CONTENT_FILE
 from nurture.rendering.values import Number, Value, Values, dict_in, text_in
-from nurture.rules.planning.content_assets import ANYTHING, KINDS, STAGES, Asks, Chosen, Piece, Reader, choose
+from nurture.rules.planning.content_assets import (
+    ANYTHING,
+    KINDS,
+    STAGES,
+    AssetReader,
+    ChosenAssets,
+    ContentAsset,
+    ContentRequest,
+    choose,
+)
 from nurture.rules.planning.prices import Buyer, PriceList, Quote, quote
 
 BEST, CONTENT, PRICE = "best", "content", "price"
 PLACEHOLDER: dict[str, Value] = {"title": "…", "url": "https://www.example.com/", "minutes": 1}
 
 
-def read_pieces(files: Mapping[str, str]) -> tuple[Piece, ...]:
+def read_pieces(files: Mapping[str, str]) -> tuple[ContentAsset, ...]:
     """The pieces in the order of the file: of two that fit alike the upper one is the better."""
     return tuple(
-        Piece(
+        ContentAsset(
             slug, asset["kind"], stages_of(asset), tuple(asset.get("roles", ())), tuple(asset.get("personas", ())),
             frozenset(asset["title"]),
         )
@@ -53,7 +62,7 @@ def path_of_url(url: str) -> str:
     return "/" + urlsplit(url.lower()).path.strip("/")
 
 
-def asked_of(parts: Iterable[tuple[Sandbox, str]]) -> Asks:
+def asked_of(parts: Iterable[tuple[Sandbox, str]]) -> ContentRequest:
     """What a letter's files ask for, with all they extend and include: best["case study"] is a kind it needs, unless an
     {% if %} asks for it first; content["roi-sheet"] is an asset it names; price is the price list."""
     asked, guarded, named, price = set[str](), set[str](), set[str](), False
@@ -67,7 +76,7 @@ def asked_of(parts: Iterable[tuple[Sandbox, str]]) -> Asks:
             questions: list[nodes.If | nodes.CondExpr] = [*tree.find_all(nodes.If), *tree.find_all(nodes.CondExpr)]
             for question in questions:
                 guarded |= {path[1] for path in _paths(question.test) if path[0] == BEST and len(path) > 1}
-    return Asks(tuple(sorted(asked - guarded)), tuple(sorted(asked & guarded)), tuple(sorted(named)), price)
+    return ContentRequest(tuple(sorted(asked - guarded)), tuple(sorted(asked & guarded)), tuple(sorted(named)), price)
 
 
 def _paths(node: nodes.Node) -> list[tuple[str, ...]]:
@@ -75,7 +84,7 @@ def _paths(node: nodes.Node) -> list[tuple[str, ...]]:
     return [path for one in [node, *inner] if (path := path_of(one))]
 
 
-def shelf(content: Values, asks: Asks, carried: Values) -> dict[str, Value]:
+def shelf(content: Values, asks: ContentRequest, carried: Values) -> dict[str, Value]:
     """`best` for a letter: each kind asked for with its piece, in the letter's language; empty where there is none."""
     return {kind: dict_in(content, text_in(carried, kind)) for kind in asks.kinds}
 
@@ -90,21 +99,21 @@ class PreviewReader(NamedTuple):
 
 
 def samples(
-    library: Sequence[Piece], content: Values, asks: Asks | None, reader: PreviewReader, default: str
+    library: Sequence[ContentAsset], content: Values, asks: ContentRequest | None, reader: PreviewReader, default: str
 ) -> dict[str, Value]:
     """`best` for a letter that nobody planned: what somebody like this would get at first.
 
     Where there is no piece, any of the kind: whether some reader would find none is told by the coverage. `asks` None:
     every kind there is. `default`: the language of assets that have no title in the reader's.
     """
-    wanted = asks or Asks((), (*KINDS, ANYTHING))
-    chosen = Chosen()
+    wanted = asks or ContentRequest((), (*KINDS, ANYTHING))
+    chosen = ChosenAssets()
     for stage in STAGES.get(reader.market, STAGES[Market.B2B]):
-        one = choose(library, wanted, Reader(stage, reader.language, (reader.role,), reader.persona), (), default)
-        chosen = one if len(one.pieces) > len(chosen.pieces) else chosen
+        one = choose(library, wanted, AssetReader(stage, reader.language, (reader.role,), reader.persona), (), default)
+        chosen = one if len(one.assets) > len(chosen.assets) else chosen
     of_kind = {piece.kind: piece.slug for piece in reversed(library)}
     return {
-        kind: content.get(chosen.pieces.get(kind) or of_kind.get(kind, ""), {**PLACEHOLDER, "kind": kind})
+        kind: content.get(chosen.assets.get(kind) or of_kind.get(kind, ""), {**PLACEHOLDER, "kind": kind})
         for kind in wanted.kinds
     }
 

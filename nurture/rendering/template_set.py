@@ -17,7 +17,7 @@ from nurture.rendering.part_template import PartTemplate, UnsafeValue
 from nurture.rendering.sandbox import Sandbox
 from nurture.rendering.values import Value, Values, dict_in, text_in
 from nurture.rules.languages import language_of
-from nurture.rules.planning.content_assets import Asks, Piece
+from nurture.rules.planning.content_assets import ContentAsset, ContentRequest
 from nurture.rules.planning.prices import PriceList
 
 MISTAKES = (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError, AttributeError)
@@ -105,7 +105,7 @@ class TemplateSet:
         self._part_templates: dict[str, PartTemplate] = {}
         self._renderers: dict[tuple[PartPath, ...], BatchRenderer] = {}
         self._by_language: dict[str, dict[str, Value]] = {}
-        self._asks: dict[tuple[PartPath, ...], Asks] = {}
+        self._asks: dict[tuple[PartPath, ...], ContentRequest] = {}
 
     def render(self, campaign: str, letter: str, role: str | None, locale: str, context: Values) -> RenderedLetter:
         """The letter as this person reads it. Raises LetterError naming file, line and mend."""
@@ -133,7 +133,7 @@ class TemplateSet:
         return files
 
     @cached_property
-    def library(self) -> tuple[Piece, ...]:
+    def library(self) -> tuple[ContentAsset, ...]:
         """The content assets a letter may carry."""
         return content_assets.read_pieces(self.files)
 
@@ -150,14 +150,14 @@ class TemplateSet:
         """The price list; None where there is none."""
         return prices.read(self.files)
 
-    def asks(self, files: LetterFiles) -> Asks:
+    def asks(self, files: LetterFiles) -> ContentRequest:
         """What these files want from the content library and the price list."""
         found = self._asks.get(files.parts)
         if found is None:
             try:
                 found = content_assets.asked_of([(self._environment(kind), path) for kind, path in files.parts])
             except MISTAKES:
-                found = Asks()  # said when the letter is rendered
+                found = ContentRequest()  # said when the letter is rendered
             self._asks[files.parts] = found
         return found
 
@@ -200,7 +200,9 @@ class TemplateSet:
         lacking = next(part.name for part, (_, name) in zip(self.parts, found, strict=True) if not name)
         raise LetterError(f"{folder}/{lacking}", None, LACKING, f"write {folder}/{lacking}")
 
-    def _values(self, tongue: str, locale: str, context: Values, asks: Asks | None = None) -> dict[str, Value]:
+    def _values(
+        self, tongue: str, locale: str, context: Values, asks: ContentRequest | None = None
+    ) -> dict[str, Value]:
         shared = self._by_language.get(tongue)
         if shared is None:
             content = translations.read_content(self.files, tongue, self.words.default)
@@ -224,7 +226,7 @@ class TemplateSet:
         return values
 
     def _best(
-        self, values: Values, tongue: str, asks: Asks | None, carried: Mapping[str, Value] | None
+        self, values: Values, tongue: str, asks: ContentRequest | None, carried: Mapping[str, Value] | None
     ) -> dict[str, Value]:
         if asks is not None and carried is not None:
             return content_assets.shelf(dict_in(values, "content"), asks, carried)

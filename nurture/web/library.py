@@ -7,7 +7,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from nurture.checks import content_coverage
 from nurture.rendering.translations import read_words
-from nurture.rules.planning.content_assets import STAGES, Cell
+from nurture.rules.planning.content_assets import STAGES, CoverageCell
 from nurture.web.dependencies import Dependencies
 from nurture.web.middleware import is_local
 
@@ -28,7 +28,7 @@ class PersonaRow:
     """One persona at the chosen stage, a cell for each language."""
 
     persona: str
-    cells: list[Cell]
+    cells: list[CoverageCell]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def library_page(texts: Mapping[str, str], wanted: str) -> LibraryPage:
         for stage in stages:
             here = [cell for cell in cells if cell.stage == stage]
             chosen = stage == wanted or (not tabs and not known)
-            tabs.append(StageTab(stage, market, sum(not cell.pieces for cell in here), len(here), chosen))
+            tabs.append(StageTab(stage, market, sum(not cell.assets for cell in here), len(here), chosen))
             if chosen:
                 personas = dict.fromkeys(cell.persona for cell in here)
                 rows = [PersonaRow(one, [cell for cell in here if cell.persona == one]) for one in personas]

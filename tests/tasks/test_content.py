@@ -17,9 +17,9 @@ from nurture.rendering import LetterError, TemplateSet, samples
 from nurture.rules.planning.campaign import Campaign, Step
 from nurture.rules.planning.content_assets import (
     ANYTHING,
-    Asks,
-    Piece,
-    Reader,
+    AssetReader,
+    ContentAsset,
+    ContentRequest,
     best,
     choose,
     coverage,
@@ -39,8 +39,8 @@ NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def piece(slug: str, kind: str = "case study", stage: str = "evaluation", **more: Any) -> Piece:
-    return Piece(slug, kind, (stage,), **more)
+def piece(slug: str, kind: str = "case study", stage: str = "evaluation", **more: Any) -> ContentAsset:
+    return ContentAsset(slug, kind, (stage,), **more)
 
 
 SHELF = (
@@ -57,28 +57,33 @@ SHELF = (
 @pytest.mark.parametrize(
     ("reader", "had", "kind", "expected"),
     [
-        (Reader("evaluation", "en"), (), "case study", "german"),
-        (Reader("evaluation", "en", ("finance",)), (), "case study", "money"),  # made for their role
-        (Reader("evaluation", "en", ("finance",), "finance-director"), (), "case study", "owners"),  # for their persona
-        (Reader("evaluation", "de", ("finance",)), (), "case study", "german"),  # in their language comes before
-        (Reader("evaluation", "en"), ("german",), "case study", "early"),  # the stage beside will do
-        (Reader("evaluation", "en"), ("german", "early"), "case study", "late"),
-        (Reader("discovery", "en"), ("german", "early"), "case study", None),  # two stages on will not
-        (Reader("evaluation", "en"), (), "ROI sheet", "sheet"),
-        (Reader("evaluation", "en"), (), "webinar", None),
-        (Reader("evaluation", "en"), ("german",), ANYTHING, "sheet"),
-        (Reader("awareness", "en"), (), ANYTHING, "garden"),  # the other market has its own shelf
+        (AssetReader("evaluation", "en"), (), "case study", "german"),
+        (AssetReader("evaluation", "en", ("finance",)), (), "case study", "money"),  # made for their role
+        (
+            AssetReader("evaluation", "en", ("finance",), "finance-director"),
+            (),
+            "case study",
+            "owners",
+        ),  # for their persona
+        (AssetReader("evaluation", "de", ("finance",)), (), "case study", "german"),  # in their language comes before
+        (AssetReader("evaluation", "en"), ("german",), "case study", "early"),  # the stage beside will do
+        (AssetReader("evaluation", "en"), ("german", "early"), "case study", "late"),
+        (AssetReader("discovery", "en"), ("german", "early"), "case study", None),  # two stages on will not
+        (AssetReader("evaluation", "en"), (), "ROI sheet", "sheet"),
+        (AssetReader("evaluation", "en"), (), "webinar", None),
+        (AssetReader("evaluation", "en"), ("german",), ANYTHING, "sheet"),
+        (AssetReader("awareness", "en"), (), ANYTHING, "garden"),  # the other market has its own shelf
     ],
 )
-def test_the_best_piece(reader: Reader, had: tuple[str, ...], kind: str, expected: str | None) -> None:
+def test_the_best_piece(reader: AssetReader, had: tuple[str, ...], kind: str, expected: str | None) -> None:
     found = best(SHELF, reader, had, kind)
     assert (found.slug if found else None) == expected
 
 
 def test_a_letter_gets_no_piece_twice_and_says_what_it_lacks() -> None:
-    reader = Reader("evaluation", "en")
-    asks = Asks(needed=("case study",), wished=(ANYTHING, "webinar"), named=("german",))
-    assert choose(SHELF, asks, reader, ()).pieces == {"case study": "early", ANYTHING: "sheet"}
+    reader = AssetReader("evaluation", "en")
+    asks = ContentRequest(needed=("case study",), wished=(ANYTHING, "webinar"), named=("german",))
+    assert choose(SHELF, asks, reader, ()).assets == {"case study": "early", ANYTHING: "sheet"}
     assert choose(SHELF, asks, reader, ("early", "late")).lacking == "case study"
 
 
@@ -94,8 +99,8 @@ def test_how_far_a_reader_is(market: str, stage: str | None, phase: str | None, 
 def test_the_matrix_has_a_cell_for_everybody_and_shows_the_holes() -> None:
     cells = coverage(SHELF, {"finance-director": ("finance",), "user": ("user",)}, ("evaluation",), ("en", "de"))
     found = {(cell.persona, cell.language): cell for cell in cells}
-    assert found["finance-director", "en"].pieces == ("money", "german", "owners", "sheet")
-    assert found["user", "de"].pieces == ("german",)
+    assert found["finance-director", "en"].assets == ("money", "german", "owners", "sheet")
+    assert found["user", "de"].assets == ("german",)
     assert found["user", "de"].borrowed == ("sheet",)
     assert usual_roles(load_tables())["finance-director"] == ("finance",)
 

@@ -1,4 +1,4 @@
-"""Which piece of the library is the best for this reader, that they have not had yet? And for whom is there none?"""
+"""Which content asset is the best for a reader, of those they have not had yet? And for whom is there none?"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ KINDS = (
     "upgrade", "guide", "technical note", "checklist", "overview", "sample report", "appointment",
 )  # fmt: skip
 ANYTHING = "anything"  # what a letter asks for that takes the best of any kind
-MOST_AHEAD = 1  # a piece for the stage before or after will do; one for two stages on will not
+MOST_AHEAD = 1  # a asset for the stage before or after will do; one for two stages on will not
 READ_AT = {
     Stage.LEAD: "discovery", Stage.MQL: "evaluation", Stage.SAL: "evaluation", Stage.SQL: "evaluation",
     Stage.OPPORTUNITY: "evaluation", Stage.CUSTOMER: "loyalty", Stage.RECYCLED: "discovery",
@@ -30,7 +30,7 @@ READ_IN = {OpportunityStage.TENDER: "purchase", OpportunityStage.EVALUATION: "ev
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ContentAsset:
     """One thing in the library. Nobody named in `roles` and `personas`: it is for everybody of its market."""
 
     slug: str
@@ -44,8 +44,8 @@ class Piece:
         return not (self.roles or self.personas) or persona in self.personas or not set(roles).isdisjoint(self.roles)
 
 
-class Reader(NamedTuple):
-    """Whom a piece is looked for."""
+class AssetReader(NamedTuple):
+    """Whom a asset is looked for."""
 
     stage: str  # of STAGES
     language: str
@@ -54,8 +54,8 @@ class Reader(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Asks:
-    """What a letter wants from the library: kinds it cannot do without, kinds it can, pieces it names itself."""
+class ContentRequest:
+    """What a letter wants from the library: kinds it cannot do without, kinds it can, assets it names itself."""
 
     needed: tuple[str, ...] = ()
     wished: tuple[str, ...] = ()
@@ -68,10 +68,10 @@ class Asks:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """Kind asked for → piece; and the first kind of which none is left, although the letter needs it."""
+class ChosenAssets:
+    """Kind asked for → asset; and the first kind of which none is left, although the letter needs it."""
 
-    pieces: dict[str, str] = field(default_factory=dict)
+    assets: dict[str, str] = field(default_factory=dict)
     lacking: str | None = None
 
 
@@ -81,32 +81,42 @@ def stage_of(market: str, stage: str | None, phase: str | None = None) -> str:
     return found if found in STAGES[market] else STAGES[market][0]
 
 
-def choose(library: Sequence[Piece], asks: Asks, reader: Reader, had: Collection[str], default: str = "en") -> Chosen:
-    """The pieces a letter gets for this reader: none twice, none they have had. One question, one answer."""
+def choose(
+    library: Sequence[ContentAsset],
+    asks: ContentRequest,
+    reader: AssetReader,
+    had: Collection[str],
+    default: str = "en",
+) -> ChosenAssets:
+    """The assets a letter gets for this reader: none twice, none they have had. One question, one answer."""
     taken = set(had) | set(asks.named)
-    pieces: dict[str, str] = {}
+    assets: dict[str, str] = {}
     for kind in sorted(asks.kinds, key=lambda kind: (kind == ANYTHING, kind not in asks.needed, kind)):
         found = best(library, reader, taken, kind, default)
         if found:
-            pieces[kind] = found.slug
+            assets[kind] = found.slug
             taken.add(found.slug)
         elif kind in asks.needed:
-            return Chosen(pieces, kind)
-    return Chosen(pieces)
+            return ChosenAssets(assets, kind)
+    return ChosenAssets(assets)
 
 
 def best(
-    library: Sequence[Piece], reader: Reader, had: Collection[str], kind: str = ANYTHING, default: str = "en"
-) -> Piece | None:
-    """The piece that fits best: nearest to their stage, in their language, meant for their persona, then their role;
+    library: Sequence[ContentAsset],
+    reader: AssetReader,
+    had: Collection[str],
+    kind: str = ANYTHING,
+    default: str = "en",
+) -> ContentAsset | None:
+    """The asset that fits best: nearest to their stage, in their language, meant for their persona, then their role;
     of equals the one that stands first in the library."""
     far = {stage: place for place, stage in _around(reader.stage)}
     fitting = [
-        (min(far.get(stage, 9) for stage in piece.stages), reader.language not in piece.languages,
-         reader.persona not in piece.personas, set(reader.roles).isdisjoint(piece.roles), place, piece)
-        for place, piece in enumerate(library)
-        if piece.slug not in had and kind in (ANYTHING, piece.kind) and piece.is_for(reader.persona, reader.roles)
-        and not piece.languages.isdisjoint((reader.language, default))
+        (min(far.get(stage, 9) for stage in asset.stages), reader.language not in asset.languages,
+         reader.persona not in asset.personas, set(reader.roles).isdisjoint(asset.roles), place, asset)
+        for place, asset in enumerate(library)
+        if asset.slug not in had and kind in (ANYTHING, asset.kind) and asset.is_for(reader.persona, reader.roles)
+        and not asset.languages.isdisjoint((reader.language, default))
     ]  # fmt: skip
     nearest = min(fitting, default=None, key=lambda row: row[:-1])
     return nearest[-1] if nearest and nearest[0] <= MOST_AHEAD else None
@@ -118,30 +128,30 @@ def _around(stage: str) -> list[tuple[int, str]]:
     return [(abs(order.index(one) - order.index(stage)), one) for one in order]
 
 
-class Cell(NamedTuple):
+class CoverageCell(NamedTuple):
     """What there is for one persona at one stage in one language. Nothing at all is a hole."""
 
     persona: str
     stage: str
     language: str
-    pieces: tuple[str, ...]  # made for it
+    assets: tuple[str, ...]  # made for it
     borrowed: tuple[str, ...]  # in the house's language only
 
 
 def coverage(
-    library: Iterable[Piece], personas: Mapping[str, Collection[str]], stages: Sequence[str], languages: Sequence[str],
-    default: str = "en",
-) -> list[Cell]:  # fmt: skip
+    library: Iterable[ContentAsset], personas: Mapping[str, Collection[str]], stages: Sequence[str],
+    languages: Sequence[str], default: str = "en",
+) -> list[CoverageCell]:  # fmt: skip
     """The matrix persona × stage × language. `personas`: each with the roles that such people usually have."""
-    pieces = list(library)
+    assets = list(library)
     found = []
     for persona, roles in personas.items():
         for stage in stages:
-            fits = [piece for piece in pieces if stage in piece.stages and piece.is_for(persona, roles)]
+            fits = [asset for asset in assets if stage in asset.stages and asset.is_for(persona, roles)]
             for language in languages:
-                own = tuple(piece.slug for piece in fits if language in piece.languages)
+                own = tuple(asset.slug for asset in fits if language in asset.languages)
                 others = tuple(p.slug for p in fits if language not in p.languages and default in p.languages)
-                found.append(Cell(persona, stage, language, own, others))
+                found.append(CoverageCell(persona, stage, language, own, others))
     return found
 
 
