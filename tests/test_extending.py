@@ -231,7 +231,7 @@ assert DID["fair_visit"][0] == "came to our stand" and ACTIVITY_WORDS["fair_visi
 def test_a_buying_role_can_be_had(walk: Callable[[str, str], None]) -> None:
     walk("A buying role", """
 from nurture.checks.roles import role_problems
-from nurture.config.campaign_file import look
+from nurture.config.campaign_file import find_campaign
 from nurture.config.campaign_folder import files
 from nurture.rules.segmentation.title_tables import load_tables
 from nurture.rules.segmentation.titles import read_title
@@ -241,7 +241,7 @@ assert not list(role_problems(tables))
 texts = files(Path("templates"), "pump-efficiency")
 file = "pump-efficiency/campaign.toml"
 texts[file] = texts[file].replace('["specifier", "user",', '["legal", "user",')
-campaign, told = look(texts, "pump-efficiency")
+campaign, told = find_campaign(texts, "pump-efficiency")
 assert not told and campaign.steps[0].roles[0] == "legal", told
 """)  # fmt: skip
     RECIPES["half a role"] = RECIPES["A buying role"][:1]
@@ -255,11 +255,11 @@ assert "legal" in told.what, told
 
 LANGUAGE = """
 from nurture.checks.languages import language_problems, untranslated
-from nurture.config.campaign_file import look
+from nurture.config.campaign_file import find_campaign
 from nurture.config.campaign_folder import files
 from nurture.rendering import TemplateSet
 texts = files(Path("templates"), "pump-efficiency")
-campaign, _ = look(texts, "pump-efficiency")
+campaign, _ = find_campaign(texts, "pump-efficiency")
 told = [*language_problems(Path("templates"), texts)]
 told += untranslated(TemplateSet(texts), campaign, "pump-efficiency", {})
 told = "\\n".join(problem.what for problem in told)
