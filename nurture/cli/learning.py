@@ -42,6 +42,8 @@ def train(
     holdout: Annotated[Path | None, typer.Option(help="Predict these rows, never seen.", exists=True)] = None,
     to: Annotated[Path, typer.Option("--out", help="Report, model and predictions go here.")] = Path("training"),
     positive: Annotated[str | None, typer.Option(help="Which value means yes, when it is not plain.")] = None,
+    negative: Annotated[list[str] | None, typer.Option(
+        help="Which values mean no; every other is unknown. Repeat for several.", show_default=False)] = None,
     ignore: Columns = None,
     keep: Columns = None,
     calls: Annotated[int | None, typer.Option(help="Calls sales can make, for the backtest.")] = None,
@@ -65,7 +67,9 @@ def train(
     from nurture.learning.training_data.options import TrainingOptions
     from nurture.runtime.clock import wall
 
-    options = TrainingOptions(ignore=tuple(ignore or ()), keep=tuple(keep or ()), time=time, positive=positive)
+    options = TrainingOptions(
+        ignore=tuple(ignore or ()), keep=tuple(keep or ()), time=time, positive=positive, negative=tuple(negative or ())
+    )
     asked = TrainingFile(data, label, options, mapping, holdout, to, calls, code=version("nurture"))
     done = train_file(asked, wall())
     if json:

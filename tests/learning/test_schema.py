@@ -30,6 +30,9 @@ def only(values, name="x"):
         (["31.01.2025", "01.02.2025"], ColumnKind.DATE, "%d.%m.%Y"),
         (["01/31/2025", "02/01/2025"], ColumnKind.DATE, "%m/%d/%Y"),
         (["1/2/2025", "31/1/2025"], ColumnKind.DATE, "%d/%m/%Y"),
+        (["13-02-2012", "05-11-2012"], ColumnKind.DATE, "%d-%m-%Y"),
+        (["02-13-2012", "11-05-2012"], ColumnKind.DATE, "%m-%d-%Y"),
+        (["3-Jan-2012", "14-Feb-2012"], ColumnKind.DATE, "%d-%b-%Y"),
         (["2025-01-31T10:00:00Z", "2025-01-31T23:00:00+02:00"], ColumnKind.DATE, "%Y-%m-%dT%H:%M:%S"),
         ([True, False, True], ColumnKind.CATEGORY, ""),
         ([[1], [2]], ColumnKind.NOTHING, ""),
@@ -49,6 +52,30 @@ def test_a_date_is_read_whether_text_or_typed():
     text = only(["01.02.2000", "31.01.2000"])
     assert read_days(pl.Series(["01.02.2000"]), text).tolist() == [31.0]
     assert read_days(pl.Series(["2000-02-01"]).str.to_date(), text).tolist() == [31.0]
+
+
+@pytest.mark.parametrize("text", ["14-02-2012", "02-14-2012", "14-Feb-2012", "2012-02-14 10:30 +01:00", "14.02.2012"])
+def test_a_date_is_read_whatever_its_dress(text):
+    day = (np.datetime64("2012-02-14") - np.datetime64("2000-01-01")).astype(int)
+    assert int(read_days(pl.Series([text]), only([text]))[0]) == day
+
+
+def test_numbers_that_a_system_gave_are_no_feature_whatever_their_order_and_name():
+    rng = np.random.default_rng(3)
+    given = rng.permutation(np.cumsum(rng.integers(1, 9, 900)) + 641_000)
+    assert only(given, "x7").why == "It numbers the leads."
+    assert only(rng.permutation(np.unique(rng.gamma(2, 90_000, 900).astype(int))), "x8").kind == ColumnKind.NUMBER
+    assert only(rng.integers(1, 60, 900), "x9").kind == ColumnKind.NUMBER
+
+
+@pytest.mark.parametrize("said", ["Select", "N/A", "-", "keine Angabe", "请选择"])
+def test_a_placeholder_is_missing_and_no_level(said):
+    frame = pl.DataFrame({"source": ["Google"] * 20 + [said] * 20 + ["Chat"] * 20})
+    reader = plan_features(frame, describe(frame))
+    assert reader.levels[0].levels == ("Chat", "Google")
+    assert reader.read(frame).levels[20:40, 0].tolist() == [0] * 20
+    assert only([said] * 30 + ["Google"] * 3).kind == ColumnKind.CATEGORY
+    assert only([said] * 50).kind == ColumnKind.NOTHING
 
 
 def test_junk_is_left_out_with_its_reason():
@@ -106,6 +133,19 @@ def test_many_outcomes_are_named_and_may_be_chosen_from():
     outcome = read_labels(stages, positive="Won", negative=["Lost"])
     assert outcome.y[:2].tolist() == [1, 0]
     assert np.isnan(outcome.y[2])
+
+
+@pytest.mark.parametrize("undecided", ["Open", "In progress", "Pending", "offen", "进行中"])
+def test_a_deal_under_way_is_never_taken_or_proposed_as_lost(undecided):
+    with pytest.raises(UnreadableLabels, match="not lost but undecided"):
+        read_labels(pl.Series("y", ["Won", undecided]))
+    with pytest.raises(UnreadableLabels, match='--negative "Lost"') as error:
+        read_labels(pl.Series("y", ["Won", undecided, "Lost"]), positive="Won")
+    assert f'--negative "{undecided}"' not in str(error.value)
+    with pytest.raises(UnreadableLabels):
+        read_labels(pl.Series("y", ["A", undecided]), positive="A")
+    labels = read_labels(pl.Series("y", ["Won", undecided, "Lost", undecided]), "Won", ["Lost"])
+    assert labels.others == ((undecided, 2),)
 
 
 def test_nothing_or_yes_is_no_outcome():

@@ -15,23 +15,16 @@ SAMPLE = 2_000  # distinct values looked at to tell how numbers and dates are wr
 ENOUGH = 0.98  # share of the values that must read as numbers or dates
 UNIQUE = 0.95  # share of distinct values from which on a column names the lead instead of describing it
 FEW = 30  # with fewer rows, "all different" means nothing
-BLANK = [
-    "",
-    "na",
-    "n/a",
-    "#n/a",
-    "nan",
-    "null",
-    "none",
-    "-",
-    "--",
-    "?",
-    "unknown",
-    "select",
-    "not available",
-    "(blank)",
-    "nil",
-]
+MANY = 200  # rows from which numbers that are spread evenly are told from others
+EVEN = 0.12  # how far their distribution may be from a straight line
+PLACEHOLDERS = [  # what stands in a cell that says nothing, in any column
+    "", "na", "n/a", "n.a.", "#n/a", "nan", "null", "-", "--", "---", "?", "(blank)", "nil", "not available",
+    "not specified", "select", "select…", "select...", "-- select --", "--select--", "please select", "choose one",
+    "choose",    "k.a.", "k. a.", "keine angabe", "nicht angegeben", "bitte wählen", "bitte auswählen", "auswählen",
+    "seleccionar", "seleccione", "sin datos", "s/d", "no disponible", "selectați", "alegeți", "nespecificat", "fără",
+    "请选择", "未填写", "暂无",
+]  # fmt: skip
+BLANK = [*PLACEHOLDERS, "none", "unknown"]  # of numbers and dates; a category may mean something by these
 CODES = re.compile(r"\b(zip|postal|postcode|plz|code|sic|naics|id|uuid|guid)\b")
 NUMBERED = re.compile(r"\b(ids?|uuid|guid|number|no|nr|num|key|code|index|row|record|ref|reference|ticket|unnamed)\b")
 DAYS = (
@@ -41,6 +34,7 @@ DAYS = (
     "%d/%m/%Y",
     "%Y/%m/%d",
     "%d-%m-%Y",
+    "%m-%d-%Y",
     "%Y.%m.%d",
     "%d %b %Y",
     "%d-%b-%Y",
@@ -51,11 +45,13 @@ DAYS = (
     "%m/%d/%y",
     "%d/%m/%y",
     "%d.%m.%y",
+    "%d-%m-%y",
+    "%m-%d-%y",
     "%Y%m%d",
     "%Y年%m月%d日",
 )
 CLOCKS = ("", " %H:%M:%S", "T%H:%M:%S", " %H:%M:%S%.f", "T%H:%M:%S%.f", " %H:%M", "T%H:%M", " %I:%M %p", " %I:%M:%S %p")
-ZONE = r"\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})$"
+ZONE = r"(\d:\d{2}(?::\d{2})?(?:\.\d+)?)\s*(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$"  # after a time of day: "-2012" is a year
 LIKE_A_DATE = r"^\D{0,9}\d{1,4}[-/. 年,].*\d{2,4}|^\d{8}$"
 EPOCH = np.datetime64("2000-01-01")
 
@@ -158,12 +154,14 @@ def _written_as(values: pl.Series, form: str) -> pl.Series:
 
 
 def _date_form(name: str, values: pl.Series) -> str:
-    sample = values.head(300).str.replace(ZONE, "")
+    sample = values.str.replace(ZONE, "${1}")
     if sample.str.contains(LIKE_A_DATE).mean() != 1.0:
         return ""
     for clock in CLOCKS:
         for day in DAYS:
             if day == "%Y%m%d" and not re.search("date|day|time|_at$|datum|fecha", name.lower()):
+                continue
+            if sample.head(50).str.to_datetime(day + clock, strict=False).null_count():
                 continue
             read = sample.str.to_datetime(day + clock, strict=False)
             years = read.dt.year()
@@ -174,7 +172,7 @@ def _date_form(name: str, values: pl.Series) -> str:
 
 def _useful(column: Column, series: pl.Series) -> Column:
     """The column, or the reason why nothing can be learned from it."""
-    given = series.drop_nulls()
+    given = read_categories(series).drop_nulls() if column.kind == ColumnKind.CATEGORY else series.drop_nulls()
     n, different = given.len(), given.n_unique()
     if n == 0:
         return replace(column, kind=ColumnKind.NOTHING, why="It is empty.")
@@ -192,7 +190,7 @@ def _useful(column: Column, series: pl.Series) -> Column:
         numbers = read_numbers(series, column)
         known = numbers[~np.isnan(numbers)]
         whole = bool(len(known)) and bool(np.all(known == np.round(known)))
-        if whole and alike and (NUMBERED.search(words) or _counts_up(known)):
+        if whole and alike and (NUMBERED.search(words) or _counts_up(known) or _evenly_spread(known)):
             return replace(column, kind=ColumnKind.NOTHING, why="It numbers the leads.")
         if whole and CODES.search(words):
             return replace(column, kind=ColumnKind.CATEGORY, form="")
@@ -202,6 +200,16 @@ def _useful(column: Column, series: pl.Series) -> Column:
 def _counts_up(known: Floats) -> bool:
     steps = np.diff(known)
     return bool(np.all(steps > 0) or np.all(steps < 0)) or len(known) == known.max() - known.min() + 1
+
+
+def _evenly_spread(known: Floats) -> bool:
+    """Is every number there once, and are they spread evenly? So are numbers that a system gave, whatever their order;
+    amounts and counts crowd at their lower end."""
+    if len(known) < MANY or len(np.unique(known)) < len(known):
+        return False
+    ranks = np.linspace(0, 1, len(known))
+    place = (np.sort(known) - known.min()) / max(float(known.max() - known.min()), 1.0)
+    return bool(np.max(np.abs(place - ranks)) < EVEN)
 
 
 def spoken(name: str) -> str:
@@ -234,22 +242,22 @@ def read_numbers(series: pl.Series, column: Column) -> Floats:
 
 
 def read_categories(series: pl.Series) -> pl.Series:
-    """Trimmed text, null where there is none; whole numbers without a point."""
+    """Trimmed text, null where there is none or a placeholder stands; whole numbers without a point."""
     if series.dtype.is_float():
         whole = series.fill_nan(None).drop_nulls()
         if bool((whole == whole.round()).all()):
             series = series.fill_nan(None).cast(pl.Int64, strict=False)
     text = series.cast(pl.String, strict=False).str.strip_chars()
-    return text.set(text == "", None)
+    return text.set(text.str.to_lowercase().is_in(PLACEHOLDERS).fill_null(False), None)
 
 
 def read_days(series: pl.Series, column: Column) -> Floats:
     """Days since 2000-01-01 with the time of day as a fraction, NaN where there is none."""
     if series.dtype == pl.String:
         if column.form == "typed":
-            moments = series.str.replace(ZONE, "").str.slice(0, 10).str.to_datetime("%Y-%m-%d", strict=False)
+            moments = series.str.replace(ZONE, "${1}").str.slice(0, 10).str.to_datetime("%Y-%m-%d", strict=False)
         else:
-            moments = series.str.strip_chars().str.replace(ZONE, "").str.to_datetime(column.form, strict=False)
+            moments = series.str.strip_chars().str.replace(ZONE, "${1}").str.to_datetime(column.form, strict=False)
     elif series.dtype in (pl.Date, pl.Datetime):
         if isinstance(series.dtype, pl.Datetime) and series.dtype.time_zone:
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
