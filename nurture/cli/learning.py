@@ -63,6 +63,7 @@ def train(
         )
     from importlib.metadata import version
 
+    from nurture.learning.leaks.finding import LeakCost
     from nurture.learning.train_file import TrainingFile, train_file
     from nurture.learning.training_data.options import TrainingOptions
     from nurture.runtime.clock import wall
@@ -77,12 +78,16 @@ def train(
         return
     for warning in done.warnings:
         err.print(f"[yellow]![/] {escaped(warning)}")
-    if done.stays:
-        out.print(done.stays, markup=False)
-        return
-    out.print(done.headline, markup=False)
-    for found in done.left_out:
-        out.print(f"  left out: {found['column']}: {found['why']}", markup=False)
+    for line in done.rows:
+        out.print(line, markup=False)
+    out.print(done.stays or done.headline, markup=False)
+    for what, findings in (("left out", done.left_out), ("doubtful", done.suspicious)):
+        for found in findings:
+            out.print(f"  {what}: {found['column']}: {found['why']}", markup=False)
+            if "cost" in found:
+                out.print(f"      {LeakCost(**found['cost']).sentence}", markup=False)
+    if done.left_out:
+        out.print("  A column that was known when the lead came in stays with --keep.", markup=False)
     for name, file in (("report", done.report), ("model", done.model), ("predictions", done.predictions)):
         if file:
             out.print(f"  {name}: {file}", markup=False)

@@ -11,13 +11,13 @@ import numpy as np
 import polars as pl
 
 from nurture.learning.fit.card import ModelCard
-from nurture.learning.fit.prepare import NotATime
+from nurture.learning.fit.prepare import NotATime, RowCounts
 from nurture.learning.fit.scorer import ColumnsMissing, Scorer
 from nurture.learning.fit.train import train
 from nurture.learning.fit.trained import NothingLearned, TrainedScorer
 from nurture.learning.judge.drift import find_drift
 from nurture.learning.judge.report import headline, write_report
-from nurture.learning.leaks.find import LeakFinding, SavedFinding
+from nurture.learning.leaks.finding import LeakFinding, SavedFinding
 from nurture.learning.metrics import Floats, figures
 from nurture.learning.reasons.contributions import describe_reasons, find_reasons
 from nurture.learning.registry import versions
@@ -60,6 +60,7 @@ class TrainingResult:
     headline: str = ""
     figures: dict[str, float] = field(default_factory=dict)
     holdout: dict[str, float] | None = None  # the same figures on the holdout, where it has the label
+    rows: list[str] = field(default_factory=list)  # what became of the rows given, in sentences
     left_out: list[SavedFinding] = field(default_factory=list)
     suspicious: list[SavedFinding] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -99,6 +100,8 @@ def train_file(asked: TrainingFile, now: datetime) -> TrainingResult:
     except (UnreadableLabels, NotATime) as error:
         raise CannotTrain(f"{asked.data.name}: {error}") from None
     result = _with_findings(trained.findings)
+    counts = trained.row_counts if isinstance(trained, NothingLearned) else trained.scorer.card["row_counts"]
+    result = replace(result, rows=[] if counts is None else rows_in_words(counts, label))
     if isinstance(trained, NothingLearned):
         result = replace(result, stays=trained.reason)
     else:
@@ -106,6 +109,18 @@ def train_file(asked: TrainingFile, now: datetime) -> TrainingResult:
         result = _written(result, asked, trained, frame, holdout, now)
     _write(asked.out / RESULT, json.dumps(result.as_dict(), indent=1, ensure_ascii=False))
     return result
+
+
+def rows_in_words(counts: RowCounts, label: str) -> list[str]:
+    """What became of the rows of a file: a sentence for those learned from, and one for each sort left out."""
+    said = [f"{counts['learned_from']:,} of {counts['given']:,} rows are learned from."]
+    if counts["copies"]:
+        said.append(f"  {counts['copies']:,} say the same as an earlier row and count once.")
+    if counts["no_label"]:
+        said.append(f'  {counts["no_label"]:,} say nothing in "{label}": unknown, not lost.')
+    for value, n in counts["other_labels"].items():
+        said.append(f'  {n:,} say "{value}" in "{label}": neither yes nor no, so unknown.')
+    return said
 
 
 def _with_findings(findings: Sequence[LeakFinding]) -> TrainingResult:

@@ -59,6 +59,20 @@ def test_the_result_names_the_leaks_and_the_report_is_there(run):
     assert (folder / "out" / "report.html").read_text().startswith("<!doctype html>")
 
 
+def test_rows_that_are_not_learned_from_are_counted(tmp_path):
+    said = ["Yes", "No", "No", "maybe", None] * 80
+    frame = leads(400).with_columns(Converted=pl.Series(said))
+    pl.concat([frame, frame.head(10)]).write_csv(tmp_path / "leads.csv")
+    options = TrainingOptions(positive="Yes", negative=("No",))
+    result = train_file(TrainingFile(tmp_path / "leads.csv", "Converted", options, out=tmp_path / "out"), NOW)
+    assert result.rows == [
+        "240 of 410 rows are learned from.",
+        "  6 say the same as an earlier row and count once.",
+        '  82 say nothing in "Converted": unknown, not lost.',
+        '  82 say "maybe" in "Converted": neither yes nor no, so unknown.',
+    ]
+
+
 def test_the_rules_stay_without_a_model(tmp_path):
     leads(300).with_columns(Converted=pl.lit("No")).write_csv(tmp_path / "leads.csv")
     result = train_file(TrainingFile(tmp_path / "leads.csv", "Converted", out=tmp_path / "out"), NOW)

@@ -2,7 +2,8 @@
 
 from typing import TypedDict
 
-from nurture.learning.leaks.find import SavedFinding
+from nurture.learning.fit.prepare import RowCounts
+from nurture.learning.leaks.finding import SavedFinding
 from nurture.learning.training_data.point_in_time import SavedPlan
 
 
@@ -86,7 +87,7 @@ class ModelCard(TypedDict, total=False):
     group: str | None
     rows: int  # with a label
     positives: int
-    rows_given: int
+    row_counts: RowCounts
     data_cut: str | None  # the newest day it has learned from
     estimator: str
     calibration: str

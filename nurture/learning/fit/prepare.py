@@ -1,6 +1,7 @@
 """From a customer's frame to examples: which rows count, what became of them, when, and who belongs together."""
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import polars as pl
@@ -25,6 +26,16 @@ class NotATime(ValueError):
     """The column given as time cannot be put in order. Name another, or leave it out."""
 
 
+class RowCounts(TypedDict):
+    """What became of the rows of a training file."""
+
+    given: int
+    learned_from: int
+    copies: int  # rows that say the same as an earlier one
+    no_label: int  # the label is empty
+    other_labels: dict[str, int]  # values of the label that mean neither yes nor no
+
+
 @dataclass(frozen=True)
 class TrainingTable:
     """What is learned from: n rows of the given frame, their columns as understood, and their examples."""
@@ -34,10 +45,24 @@ class TrainingTable:
     columns: list[Column]
     examples: Examples
     labels: Labels  # of the whole given frame
+    still_open: pl.DataFrame  # rows whose outcome is not known: nothing is learned from them
+    copies: int  # rows that say the same as an earlier one
 
     def usable(self, left_out: set[str]) -> list[Column]:
         """The columns something can be learned from."""
         return [one for one in self.columns if one.kind != ColumnKind.NOTHING and one.name not in left_out]
+
+    @property
+    def counts(self) -> RowCounts:
+        """What became of the rows given."""
+        given = len(self.labels.y)
+        return {
+            "given": given,
+            "learned_from": len(self.rows),
+            "copies": self.copies,
+            "no_label": given - int(self.labels.known.sum()) - sum(n for _, n in self.labels.others),
+            "other_labels": dict(self.labels.others),
+        }
 
     @property
     def unused(self) -> tuple[Column, ...]:
@@ -62,7 +87,9 @@ def prepare(frame: pl.DataFrame, label: str, options: TrainingOptions) -> Traini
     if options.group is not None:
         said = sample[options.group].cast(pl.String).fill_null("").to_numpy().astype(str)
         groups = np.unique(said, return_inverse=True)[1]
-    return TrainingTable(sample, rows, columns, Examples(labels.y[rows], moment, groups), labels)
+    copies = int(labels.known.sum()) - len(rows)
+    examples = Examples(labels.y[rows], moment, groups)
+    return TrainingTable(sample, rows, columns, examples, labels, frame.filter(~labels.known), copies)
 
 
 def usable_rows(frame: pl.DataFrame, labels: Labels) -> Ints:

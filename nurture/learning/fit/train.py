@@ -15,7 +15,8 @@ from nurture.learning.fit.model_selection import Selection, select_model
 from nurture.learning.fit.prepare import TrainingTable, newest_day, older_score, prepare
 from nurture.learning.fit.refit import refit
 from nurture.learning.fit.trained import ColumnHints, Evaluation, NothingLearned, TrainedScorer
-from nurture.learning.leaks.find import LeakFinding, find_leaks
+from nurture.learning.leaks.find import find_leaks
+from nurture.learning.leaks.finding import LeakFinding
 from nurture.learning.metrics import Figures, Floats, auc_within, figures
 from nurture.learning.training_data.options import NO_OPTIONS, TrainingOptions
 from nurture.learning.training_data.schema import Column, ColumnKind
@@ -55,14 +56,16 @@ def train(
     started = clock.perf_counter()
     table = prepare(frame, label, options)
     if why := _too_few(table.examples.y):
-        return NothingLearned(why)
+        return NothingLearned(why, row_counts=table.counts)
     parts = split(table.examples, seed)
     learn = table.examples.take(parts[0])
-    findings = tuple(find_leaks(table.sample[parts[0]], table.columns, learn, options, seed))
+    findings = tuple(find_leaks(table.sample[parts[0]], table.columns, learn, options, seed, table.still_open))
     used = table.usable({one.column for one in findings if one.left_out})
     if not [one for one in used if one.name != options.time]:
         return NothingLearned(
-            "The rules stay in charge: no column is left that was known before the outcome and says anything.", findings
+            "The rules stay in charge: no column is left that was known before the outcome and says anything.",
+            findings,
+            table.counts,
         )
     chosen = _choose(table, used, options.time, parts, seed)
     selected = clock.perf_counter()
@@ -72,13 +75,14 @@ def train(
             f"The rules stay in charge: on leads it had not seen, the best model told buyers from others no better "
             f"than chance (AUC {ranks:.2f} ± {2 * error:.2f}).",
             findings,
+            table.counts,
         )
     if chosen.apart and len(table.examples) <= AGAIN:  # few leads: the newest may choose, too, now that they judged
         reader = plan_features(table.sample, used, chosen.reader.time)
         selection = select_model(reader, reader.read(table.sample), table.examples, seed)
         chosen = chosen._replace(reader=reader, selection=selection)
     trained = _finish(table, options, chosen, findings, hints)
-    card: ModelCard = {**trained.scorer.card, "label": label, "rows_given": frame.height, "seed": seed}
+    card: ModelCard = {**trained.scorer.card, "label": label, "row_counts": table.counts, "seed": seed}
     ended = clock.perf_counter()
     seconds = {"selection": round(selected - started, 2), "all": round(ended - started, 2)}
     return replace(trained, scorer=replace(trained.scorer, card=card), seconds=seconds)

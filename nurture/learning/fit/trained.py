@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nurture.learning.fit.model_selection import ModelCandidate
+from nurture.learning.fit.prepare import RowCounts
 from nurture.learning.fit.scorer import Scorer
-from nurture.learning.leaks.find import LeakFinding
+from nurture.learning.leaks.finding import LeakFinding
 from nurture.learning.metrics import Figures, Floats, Ints
 from nurture.learning.training_data.schema import Column
 
@@ -16,6 +17,7 @@ class NothingLearned:
 
     reason: str
     findings: tuple[LeakFinding, ...] = ()
+    row_counts: RowCounts | None = None
 
 
 @dataclass(frozen=True)

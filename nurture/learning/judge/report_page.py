@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from nurture.learning.fit.trained import TrainedScorer
 from nurture.learning.judge.plots import Period
-from nurture.learning.leaks.find import LeakFinding
+from nurture.learning.leaks.finding import LeakFinding
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#333;max-width:66rem;margin:2rem auto;padding:0 1rem}
@@ -86,16 +86,20 @@ def _figures(trained: TrainedScorer) -> str:
 
 def _leaks(findings: Sequence[LeakFinding]) -> list[str]:
     gone, kept = ([one for one in findings if one.left_out is out] for out in (True, False))
-    titles = ["column", "why", "AUC alone"]
+    titles = ["column", "why", "AUC alone", "what it costs"]
     parts = ["<h2>Left out: known only after the outcome, or too good to be true</h2>"]
     if gone:
-        parts.append(_table(titles, [[one.column, one.why, f"{one.alone:.3f}"] for one in gone], "leak"))
+        parts.append(_table(titles, [_leak(one) for one in gone], "leak"))
     else:
         parts.append("<p>No column looks like a leak.</p>")
     if kept:
         parts.append("<h2>Kept, but worth a look</h2>")
-        parts.append(_table(titles, [[one.column, one.why, f"{one.alone:.3f}"] for one in kept]))
+        parts.append(_table(titles, [_leak(one) for one in kept]))
     return parts
+
+
+def _leak(one: LeakFinding) -> list[str]:
+    return [one.column, one.why, f"{one.alone:.3f}", one.cost.sentence if one.cost else ""]
 
 
 def _backtest(lines: Sequence[BacktestLine]) -> str:

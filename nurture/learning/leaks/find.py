@@ -1,125 +1,31 @@
-"""Too good to be true? Finds columns that were written once the outcome was known; they are named and left out."""
+"""Finds the columns that know the outcome beforehand: by what the data say first, by their names only beside that."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple, TypedDict
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
 from nurture.learning.estimators.folds import shuffled_folds
-from nurture.learning.estimators.forest import TreeSettings, fit_forest
-from nurture.learning.estimators.log_odds import sigmoid
-from nurture.learning.estimators.scorecard import fit_scorecard
-from nurture.learning.features.columns import plan_features
-from nurture.learning.metrics import Bools, Floats, Ints, auc, auc_error
+from nurture.learning.leaks.column_alone import FOLDS, AloneLooker, ColumnAlone
+from nurture.learning.leaks.finding import LeakFinding
+from nurture.learning.leaks.hints import hint_of
+from nurture.learning.leaks.still_blank import blank_for_newest, blank_for_open_leads
+from nurture.learning.leaks.together import Together
+from nurture.learning.metrics import Ints
 from nurture.learning.training_data.examples import Examples
 from nurture.learning.training_data.options import NO_OPTIONS, TrainingOptions
-from nurture.learning.training_data.schema import (
-    BLANK,
-    Column,
-    ColumnKind,
-    read_categories,
-    read_days,
-    read_numbers,
-    spoken,
-)
+from nurture.learning.training_data.schema import Column, ColumnKind
 
-MOST_ROWS = 20_000
-FOLDS = 5
-TOO_GOOD = 0.95  # AUC of one column alone, two errors below: nobody knows that much beforehand
+MOST_ROWS, MOST_TOGETHER = 20_000, 12_000
 STRONG = 0.90  # alone, and better than everything else together by BEYOND
 BEYOND = 0.03
 CLOSE = 0.08
 STRIKING = 0.80  # alone and as good as everything else together: reported, kept
-CERTAIN = 0.95  # share of buyers in a level from which on the level all but says "bought" (or 1 - that)
-DECIDED = 0.25  # share of the positives (or negatives) that sit in such levels
-TELLING = 0.75  # AUC alone that such a column must have as well
-ONE_SIDED = 0.02  # a column is filled in for one outcome only when the other has less than this of its share
-HINTED = 0.60  # AUC alone that is enough where the name, too, says "afterwards"
-
-
-class Hint(NamedTuple):
-    """What a column's name says about when it is written."""
-
-    words: re.Pattern[str]
-    least: float  # AUC alone from which the column is left out
-    why: str
-    dominant: bool = False  # and only if it knows about as much as all other columns together
-
-
-# Names prove nothing: each is believed only as far as the column also tells the outcome.
-HINTS = (
-    Hint(
-        re.compile(
-            r"\b(won|lost|loss|closed?|closing|churned|converted|conversion|outcome|signed|invoiced?)\b|\bdeal\b|"
-            r"\b(lead|opportunity|sales|deal) (stage|status)\b|\babschluss|\bcerrad[oa]\b|\bcierre\b"
-        ),
-        HINTED,
-        "its name speaks of the outcome itself",
-    ),
-    Hint(
-        re.compile(
-            r"\belapsed\b|\bstage changes?\b|\bdays (in|to|through|until|identified|validated|qualified|open)\b|"
-            r"\btime (to|in) (stage|close|convert)|\bcycle (time|length|days)\b|"
-            r"\b(call|talk) duration\b|\bcalls? (length|minutes)\b"
-        ),
-        0.55,
-        "it is measured while the deal runs its course",
-    ),
-    Hint(
-        re.compile(
-            r"\btags?\b|\bquality\b|\bdisposition\b|\bnotable\b|\bverdict\b|\b(dis)?qualifi(ed|cation)\b|\b(remarks?|notes)\b|"
-            r"\b(call|meeting|visit) (result|outcome)\b|\blead (rating|grade)\b|\breject(ed|ion)\b|"
-            r"\breason (lost|closed|for)\b|\b(closure|churn) reason\b"
-        ),
-        HINTED,
-        "it is somebody's judgement, written while or after the lead was worked",
-    ),
-    Hint(
-        re.compile(r"\bduration\b|\bdauer\b|\bduraci[oó]n\b|\bdurata\b"),
-        0.70,
-        "it is known only when the conversation is over",
-        dominant=True,
-    ),
-    Hint(
-        re.compile(r"\b(predicted|prediction|propensity|forecast|probability|likelihood)\b"),
-        0.80,
-        "it is somebody else's forecast",
-    ),
-    Hint(
-        re.compile(
-            r"\blast (\w+ )?(activity|modified|updated?|contacted|contact|status|touch|change)\b|\b(modified|updated)\b"
-        ),
-        0.85,
-        "it moves on after the lead was created, perhaps with the outcome",
-    ),
-)
-BEFORE = re.compile(r"\b(prev|previous|prior|past|earlier|former)\b")
-
-
-class SavedFinding(TypedDict):
-    """A leak finding as JSON."""
-
-    column: str
-    left_out: bool
-    why: str
-    alone: float
-
-
-@dataclass(frozen=True)
-class LeakFinding:
-    """What the guard says about a column: `left_out`, or only worth a look. `alone` is its AUC by itself."""
-
-    column: str
-    left_out: bool
-    why: str
-    alone: float
-
-    def as_dict(self) -> SavedFinding:
-        """The finding as JSON."""
-        return {"column": self.column, "left_out": self.left_out, "why": self.why, "alone": round(self.alone, 4)}
+TOGETHER = 0.90  # AUC of all columns from which somebody among them must know the outcome …
+HALVED = 0.60  # … and it is those without whom the others rank wrong so much more often (their share of the errors)
+BY_A_THIRD = 0.67  # once some were found: a column without which a third of the errors come back
+COSTED = 8  # findings whose cost is measured
 
 
 def find_leaks(
@@ -128,215 +34,141 @@ def find_leaks(
     examples: Examples,
     options: TrainingOptions = NO_OPTIONS,
     seed: int = 0,
+    still_open: pl.DataFrame | None = None,
 ) -> list[LeakFinding]:
-    """Look at every column alone and all others together, on the training rows. The strongest finding comes first.
+    """Look at every column alone, at all together, and at leads still open. The strongest finding comes first.
 
-    `frame` has a row per example. `options.keep` names columns that stay whatever is found; they are still reported.
-    The column `options.time` is not judged. Columns are judged by cross-fitted AUC, so a column of names is not accused
-    of being unique.
+    `frame` has a row per example; `still_open` the rows of leads whose outcome is not known. `options.keep` names
+    columns that stay whatever is found; they are still reported. The column `options.time` is not judged. Columns are
+    judged by cross-fitted AUC, so a column of names is not accused of being unique.
     """
-    rows = _some(examples.y, seed)
+    rows = _some(len(examples), MOST_ROWS, seed)
     few = examples.take(rows)
-    guard = _LeakDetector(frame[rows], few, shuffled_folds(few.y, few.groups, FOLDS, seed + 17))
-    time, keep = options.time, options.keep
-    looked = [guard.look(one) for one in columns if one.kind != ColumnKind.NOTHING and one.name != time]
-    found = {seen.column.name: finding for seen in looked if (finding := guard.accuse(seen))}
-    doubted = [
-        seen for seen in looked if seen.column.name not in found and (seen.auc >= STRIKING or _hint(seen.column.name))
-    ]
-    innocent = [seen.column for seen in looked if seen.column.name not in found and not _hint(seen.column.name)]
-    for seen in doubted:
-        if accused := guard.compare(seen, [one for one in innocent if one != seen.column]):
-            found[seen.column.name] = accused
-    kept = set(keep)
-    answer = [
-        replace(one, left_out=False, why=f"{one.why} It is kept because you said so.")
-        if one.left_out and one.column in kept
-        else one
-        for one in found.values()
-    ]
-    return sorted(answer, key=lambda one: (not one.left_out, -one.alone))
+    judged = [one for one in columns if one.kind != ColumnKind.NOTHING and one.name != options.time]
+    search = _Search(frame[rows], judged, few, seed)
+    search.by_blanks(still_open)
+    search.alone()
+    search.together()
+    kept = set(options.keep)
+    answer = [one.kept() if one.left_out and one.column in kept else one for one in search.found.values()]
+    answer.sort(key=lambda one: (not one.left_out, -one.alone))
+    return [*map(search.costed, answer[:COSTED]), *answer[COSTED:]]
 
 
-class _ColumnAlone(NamedTuple):
-    """One column, alone."""
+class _Search:
+    """The findings as they come, strongest evidence first; a column is accused once."""
 
-    column: Column
-    auc: float
-    error: float
-    rates: dict[str, tuple[int, float]]  # of a category: leads and share of buyers per level
-    filled: Bools  # which leads have a value
-    late: float  # share of its dates that lie after the lead's own moment
+    def __init__(self, frame: pl.DataFrame, columns: Sequence[Column], examples: Examples, seed: int) -> None:
+        fold = shuffled_folds(examples.y, examples.groups, FOLDS, seed + 17)
+        self.frame, self.columns, self.examples = frame, columns, examples
+        looker = AloneLooker(frame, examples, fold)
+        self.looker, self.seen = looker, {one.name: looker.look(one) for one in columns}
+        some = _some(frame.height, MOST_TOGETHER, seed + 1)
+        self.trees = Together(frame[some], columns, examples.y[some], fold[some])
+        self.found: dict[str, LeakFinding] = {}
 
+    def by_blanks(self, still_open: pl.DataFrame | None) -> None:
+        """Columns that are blank when they would be needed, and tell the outcome where they are not."""
+        blank: dict[str, str] = {}
+        if self.examples.moment is not None:
+            blank |= blank_for_newest(self.frame, self.examples.moment, self.columns)
+        if still_open is not None:
+            blank |= blank_for_open_leads(self.frame, still_open, self.columns)
+        for name, why in blank.items():
+            seen = self.seen[name]
+            if seen.auc - 2 * seen.error > 0.5:
+                self.found[name] = LeakFinding(name, True, why, seen.auc)
 
-class _LeakDetector:
-    """Looks at columns of one frame; every judgement is of leads in folds that it was not learned from."""
+    def alone(self) -> None:
+        """Columns that give themselves away, or whose name and figures do."""
+        for name, seen in self.seen.items():
+            if name not in self.found and (finding := self.looker.accuse(seen)):
+                self.found[name] = finding
+        doubted = [one for name, one in self.seen.items() if name not in self.found and _doubtful(one)]
+        plain = [name for name in self.innocent() if not hint_of(name)]
+        for seen in doubted:
+            if finding := self._compare(seen, [name for name in plain if name != seen.column.name]):
+                self.found[seen.column.name] = finding
 
-    def __init__(self, frame: pl.DataFrame, examples: Examples, fold: Ints) -> None:
-        self.frame, self.y, self.fold, self.moment = frame, examples.y, fold, examples.moment
-        self.base = float(self.y.mean())
+    def innocent(self) -> list[str]:
+        """The columns that are not to be left out."""
+        return [name for name in self.seen if not (name in self.found and self.found[name].left_out)]
 
-    def look(self, column: Column) -> _ColumnAlone:
-        series = self.frame[column.name]
-        rates: dict[str, tuple[int, float]] = {}
-        late = 0.0
-        if column.kind == ColumnKind.TEXT:
-            p, rates = self._text(column)
-            filled = (~series.is_null()).to_numpy()
-        elif column.kind == ColumnKind.CATEGORY:
-            values = read_categories(series)
-            filled = (~(values.is_null() | values.str.to_lowercase().is_in(BLANK).fill_null(True))).to_numpy()
-            levels, group = np.unique(values.fill_null("").to_numpy().astype(str), return_inverse=True)
-            counts, hits = np.bincount(group), np.bincount(group, weights=self.y)
-            rates = {
-                str(level): (int(n), hit / n)
-                for level, n, hit in zip(levels, counts, hits, strict=True)
-                if level and n >= 10
-            }
-            p = self._rates(group)
-        else:
-            numbers = read_numbers(series, column) if column.kind == ColumnKind.NUMBER else read_days(series, column)
-            filled = present = ~np.isnan(numbers)
-            if column.kind == ColumnKind.DATE and self.moment is not None and filled.any():
-                numbers = numbers - self.moment
-                late = float(np.mean(numbers[filled] > 1))
-            if column.kind == ColumnKind.NUMBER and np.mean(numbers == 0) >= 0.3:
-                filled = present & (numbers != 0)  # nothing is often written as 0
-            edges = (
-                np.unique(np.quantile(numbers[present], np.linspace(0.05, 0.95, 19))) if present.any() else np.empty(0)
+    def together(self) -> None:
+        """All columns know too much: leave out those that are measured together and know it, until they do not."""
+        names = self.innocent()
+        whole = self.trees.auc(names)
+        blocks = [part for one in self.trees.blocks() if (part := [name for name in one if name in names])]
+        while whole - 2 * self._error(whole) >= TOGETHER and len(blocks) > 1:
+            rest = {i: self.trees.auc([name for name in names if name not in one]) for i, one in enumerate(blocks)}
+            most = min(rest, key=lambda i: rest[i])
+            if (1 - whole) > HALVED * (1 - rest[most]):
+                return
+            self._leave_out(blocks.pop(most), whole, rest[most])
+            names, whole = self.innocent(), rest[most]
+            self._the_like(names, whole)
+            names = self.innocent()
+            whole = self.trees.auc(names)
+            blocks = [part for one in blocks if (part := [name for name in one if name in names])]
+
+    def _the_like(self, names: list[str], whole: float) -> None:
+        """Where some were found, single columns that know as suspiciously much are left out as well."""
+        for name in names:
+            without = self.trees.auc([one for one in names if one != name])
+            if (1 - whole) <= BY_A_THIRD * (1 - without):
+                self._leave_out([name], whole, without)
+
+    def _leave_out(self, block: Sequence[str], whole: float, rest: float) -> None:
+        together = "" if len(block) == 1 else "Together with " + ", ".join(f'"{one}"' for one in block) + ": "
+        for name in block:
+            why = (
+                f"{together}With it all columns rank {whole:.0%} of all pairs of leads right, without it {rest:.0%}: "
+                "so much is known only afterwards."
             )
-            p = self._rates(np.where(present, np.searchsorted(edges, numbers, side="right") + 1, 0))
-        return _ColumnAlone(column, auc(self.y, p), auc_error(self.y, p), rates, filled, late)
+            self.found[name] = LeakFinding(name, True, why, self.seen[name].auc)
 
-    def _rates(self, group: Ints) -> Floats:
-        """Of every lead: how often its group bought, in the other folds."""
-        n, k = int(group.max()) + 1, FOLDS
-        rows = np.bincount(self.fold * n + group, minlength=k * n).reshape(k, n)
-        hits = np.bincount(self.fold * n + group, weights=self.y, minlength=k * n).reshape(k, n)
-        return np.asarray(((hits.sum(0) - hits + self.base) / (rows.sum(0) - rows + 1.0))[self.fold, group])
+    def _error(self, ranks: float) -> float:
+        """Roughly one standard error of an AUC on these leads."""
+        return float(np.sqrt(ranks * (1 - ranks) / max(self.examples.rarer, 1)))
 
-    def _text(self, column: Column) -> tuple[Floats, dict[str, tuple[int, float]]]:
-        """Cross-fitted scores of a text column, and how often the leads with a word bought."""
-        reader = plan_features(self.frame, [column])
-        table, p = reader.read(self.frame), np.zeros(len(self.y))
-        for i in range(FOLDS):
-            apart = self.fold == i
-            p[apart] = fit_scorecard(reader, table.take(~apart), self.y[~apart], 0.1).points_of(table.take(apart))
-        says = {one.word: table.numbers[:, j] > 0 for j, one in enumerate(reader.numbers) if one.word}
-        rates = {word: (int(leads.sum()), float(self.y[leads].mean())) for word, leads in says.items() if leads.any()}
-        return sigmoid(p), rates
-
-    def together(self, columns: Sequence[Column]) -> float:
-        """AUC of quick trees on these columns."""
-        if not columns:
-            return 0.5
-        reader = plan_features(self.frame, columns)
-        table, p = reader.read(self.frame), np.zeros(len(self.y))
-        nothing = np.empty((len(self.y), 0))
-        for i in range(2):
-            apart = self.fold % 2 == i
-            forest = fit_forest(reader, table.take(~apart), nothing[~apart], self.y[~apart], TreeSettings("quick", 40))
-            p[apart] = forest.log_odds(table.take(apart), nothing[apart])
-        return auc(self.y, p)
-
-    def accuse(self, seen: _ColumnAlone) -> LeakFinding | None:
-        """What the column alone gives away."""
-        name, sure = seen.column.name, seen.auc - 2 * seen.error
-        if why := self._one_sided(seen):
-            return LeakFinding(name, True, why, seen.auc)
-        if sure >= TOO_GOOD:
-            return LeakFinding(
-                name, True, f"Alone it ranks {seen.auc:.1%} of all pairs of leads right: too good to be true.", seen.auc
-            )
-        if seen.auc >= TELLING and (why := self._decided(seen)):
-            return LeakFinding(name, True, why, seen.auc)
-        if seen.late >= 0.2 and sure > 0.55:
-            return LeakFinding(
-                name, True, f"{seen.late:.0%} of its dates lie after the moment the lead is judged at.", seen.auc
-            )
-        return None
-
-    def _one_sided(self, seen: _ColumnAlone) -> str:
-        """Filled in for one outcome only?"""
-        share = seen.filled.mean()
-        if not 0.005 <= share <= 0.995:
-            return ""
-        bought, n = float(self.y[seen.filled].sum()), float(seen.filled.sum())
-        if n * (1 - self.base) >= 20 and n - bought <= ONE_SIDED * n * (1 - self.base):
-            return f"It is filled in for {n:,.0f} leads, and {bought / n:.0%} of them bought: it comes afterwards."
-        if n * self.base >= 20 and bought <= ONE_SIDED * n * self.base:
-            return f"It is filled in for {n:,.0f} leads, and next to none of them bought: it comes afterwards."
-        return ""
-
-    def _decided(self, seen: _ColumnAlone) -> str:
-        """Do a few levels all but say the outcome?"""
-        high, low = max(CERTAIN, 1 - (1 - self.base) / 8), min(1 - CERTAIN, self.base / 8)
-        if seen.column.kind == ColumnKind.TEXT:
-            for word, (n, rate) in seen.rates.items():
-                if rate >= high and n * rate >= DECIDED * self.y.sum():
-                    return f'Of the leads where it says "{word}", {rate:.0%} bought: it was written afterwards.'
-            return ""
-        won = {level: (n, rate) for level, (n, rate) in seen.rates.items() if rate >= high}
-        gone = {level: (n, rate) for level, (n, rate) in seen.rates.items() if rate <= low}
-        of_won = sum(n * rate for n, rate in won.values()) / self.y.sum()
-        of_gone = sum(n * (1 - rate) for n, rate in gone.values()) / (1 - self.y).sum()
-        if of_won >= DECIDED:
-            best = max(won, key=lambda level: won[level][0])
-            rate = won[best][1]
-            return (
-                f'Of the leads where it says "{best}", {rate:.0%} bought; such values decide {of_won:.0%} of all sales.'
-            )
-        if of_won + of_gone >= 2 * DECIDED and of_won >= DECIDED / 3:
-            best = max(gone, key=lambda level: gone[level][0])
-            return (
-                f'Of the leads where it says "{best}", {gone[best][1]:.0%} bought; its values all but say the outcome.'
-            )
-        return ""
-
-    def compare(self, seen: _ColumnAlone, innocent: Sequence[Column]) -> LeakFinding | None:
+    def _compare(self, seen: ColumnAlone, innocent: Sequence[str]) -> LeakFinding | None:
         """Its name, and how much it knows beside all innocent columns together."""
-        hint, sure = _hint(seen.column.name), seen.auc - 2 * seen.error
+        name, hint, sure = seen.column.name, hint_of(seen.column.name), seen.auc - 2 * seen.error
+        dominant = hint is not None and hint.dominant and seen.auc >= hint.least
         if hint and not hint.dominant and sure > 0.5 and seen.auc >= hint.least:
-            return LeakFinding(
-                seen.column.name,
-                True,
-                f"{_sentence(hint.why)} Alone it ranks {seen.auc:.0%} of all pairs of leads right.",
-                seen.auc,
-            )
-        if seen.auc < STRIKING and not (hint and hint.dominant and seen.auc >= hint.least):
-            return (
-                LeakFinding(
-                    seen.column.name,
-                    False,
-                    f"{_sentence(hint.why)} It is kept: was it known when the lead came in?",
-                    seen.auc,
-                )
-                if hint
-                else None
-            )
-        others = self.together(innocent)
+            why = f"{_sentence(hint.why)} Alone it ranks {seen.auc:.0%} of all pairs of leads right."
+            return LeakFinding(name, True, why, seen.auc)
+        if seen.auc < STRIKING and not dominant:
+            if hint is None:
+                return None
+            why = f"{_sentence(hint.why)} It is kept: was it known when the lead came in?"
+            return LeakFinding(name, False, why, seen.auc)
+        others = self.trees.auc(innocent)
         alone = f"Alone it ranks {seen.auc:.0%} of all pairs of leads right, all other columns together {others:.0%}"
-        if hint and hint.dominant and seen.auc >= hint.least and seen.auc >= others - CLOSE:
-            return LeakFinding(seen.column.name, True, f"{_sentence(hint.why)} {alone}.", seen.auc)
+        if hint and dominant and seen.auc >= others - CLOSE:
+            return LeakFinding(name, True, f"{_sentence(hint.why)} {alone}.", seen.auc)
         if sure >= STRONG - 0.02 and seen.auc >= max(STRONG, others + BEYOND):
-            return LeakFinding(seen.column.name, True, f"{alone}: too good to be true.", seen.auc)
+            return LeakFinding(name, True, f"{alone}: too good to be true.", seen.auc)
         if seen.column.kind == ColumnKind.TEXT and seen.auc >= others + BEYOND:
-            return LeakFinding(seen.column.name, True, f"{alone}: somebody wrote down how it ended.", seen.auc)
+            return LeakFinding(name, True, f"{alone}: somebody wrote down how it ended.", seen.auc)
         if hint or seen.auc >= others:
-            return LeakFinding(seen.column.name, False, f"{alone}. Was it known when the lead came in?", seen.auc)
+            return LeakFinding(name, False, f"{alone}. Was it known when the lead came in?", seen.auc)
         return None
 
+    def costed(self, finding: LeakFinding) -> LeakFinding:
+        """The finding with what it costs to do without the column."""
+        others = [name for name in self.innocent() if name != finding.column]
+        return replace(finding, cost=self.trees.cost(finding.column, others)) if others else finding
 
-def _hint(name: str) -> Hint | None:
-    words = spoken(name)
-    return None if BEFORE.search(words) else next((hint for hint in HINTS if hint.words.search(words)), None)
+
+def _doubtful(seen: ColumnAlone) -> bool:
+    return seen.auc >= STRIKING or hint_of(seen.column.name) is not None
 
 
 def _sentence(why: str) -> str:
     return why[0].upper() + why[1:] + "."
 
 
-def _some(y: Floats, seed: int) -> Ints:
-    if len(y) <= MOST_ROWS:
-        return np.arange(len(y))
-    return np.sort(np.random.default_rng(seed).permutation(len(y))[:MOST_ROWS])
+def _some(rows: int, most: int, seed: int) -> Ints:
+    """Row numbers: all, or so many at random, in their order."""
+    return np.arange(rows) if rows <= most else np.sort(np.random.default_rng(seed).permutation(rows)[:most])
