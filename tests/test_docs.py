@@ -46,11 +46,7 @@ def test_every_command_shown_can_be_typed(page: Path) -> None:
         if isinstance(asked, click.Group) and len(words) > 1:  # nurture unknown list
             assert words[1] in asked.commands, f"{page.name}: {line}"
             asked = asked.commands[words[1]]
-        options = {
-            name
-            for parameter in asked.params
-            for name in (*parameter.opts, *parameter.secondary_opts)
-        }
+        options = {name for parameter in asked.params for name in (*parameter.opts, *parameter.secondary_opts)}
         for word in words[1:]:
             if word.startswith("--"):
                 assert word.partition("=")[0] in options | {"--help"}, f"{page.name}: {line}: {word}"
