@@ -69,7 +69,7 @@ def intake(
         "intake", rows, f"Files imported from {inbox}; rejected rows stand in their rejects file with the reason"
     )
     raise_trouble(troubles)
-    counts = {name: sum(row[name] for row in rows) for name in ("rows", "good", "rejected", "unchanged")}
+    counts = {name: sum(row[name] for row in rows) for name in ("rows", "good", "rejected", "incomplete", "unchanged")}
     return completed({"files": len(rows), **counts})
 
 

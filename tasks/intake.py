@@ -2,6 +2,7 @@
 
 import gc
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -66,6 +67,10 @@ class Imported:
     incomplete: int = 0  # good rows of which a cell had to be left out: they stand in the rejects file too
     suppressed: int = 0  # addresses that say no anywhere in the file and were free before
     left_out: int = 0  # rows that the mapping's [rows] leave out
+    left_out_file: str | None = None  # lists them and the repeated ones
+    notes: int = 0  # lines below the table: totals, and by whom the report was made
+    no_stays: int = 0  # rows that say yes of somebody who has said no: the no stays
+    unread: dict[str, int] = field(default_factory=dict)  # column → cells that could not be read in rows imported
 
 
 class GoodRow(NamedTuple):
@@ -83,12 +88,14 @@ class _Counts:
     incomplete: int = 0
     suppressed: int = 0  # addresses that said no and were free before
     left_out: int = 0
+    unread: Counter[str] = field(default_factory=Counter)
     saved: SavedRows = field(default_factory=SavedRows)
 
     def add(self, saved: SavedRows) -> None:
         self.saved.created += saved.created
         self.saved.changed += saved.changed
         self.saved.unchanged += saved.unchanged
+        self.saved.no_stays += saved.no_stays
 
 
 @task("import a file")
@@ -105,9 +112,11 @@ def import_file(
     )
     check_columns(mapping, file.header)
     _check_dates(mapping, path, file)
-    work = _FileImport(engine, now, mapping, file, RejectsFile(path, rejects_folder, file, now))
+    rejects = RejectsFile(path, rejects_folder, file, now)
+    left_out = RejectsFile(path, rejects_folder, file, now, about="left-out")
+    work = _FileImport(engine, now, mapping, file, _RowFiles(rejects, left_out))
     work.save_refusals()
-    with work.rejects:
+    with rejects, left_out:
         for chunk in _chunks(file.rows()):
             with _no_garbage_collection():
                 work.save_chunk(chunk)
@@ -124,13 +133,18 @@ def import_file(
     return done
 
 
+class _RowFiles(NamedTuple):
+    """The files that list the rows that were not imported: those that are wrong, and those that are left out."""
+
+    rejects: RejectsFile
+    left_out: RejectsFile
+
+
 class _FileImport:
     """One file on its way in, a chunk at a time."""
 
-    def __init__(
-        self, engine: Engine, now: datetime, mapping: FileMapping, file: DataFile, rejects: RejectsFile
-    ) -> None:
-        self.engine, self.now, self.mapping, self.file, self.rejects = engine, now, mapping, file, rejects
+    def __init__(self, engine: Engine, now: datetime, mapping: FileMapping, file: DataFile, files: _RowFiles) -> None:
+        self.engine, self.now, self.mapping, self.file, self.files = engine, now, mapping, file, files
         self.parse = RowParser(mapping, file.header)
         self.index = DuplicateIndex()
         self.conditions = bool(mapping.where or mapping.unless)
@@ -167,7 +181,7 @@ class _FileImport:
         if self.mapping.kind == "suppressions":
             self._suppress_rejected()
         for row, errors in sorted(self.bad, key=lambda bad: bad[0].line):
-            self.rejects.write(row, errors)
+            self.files.rejects.write(row, errors)
         self.bad.clear()
         self.counts.add(saved)
 
@@ -177,9 +191,10 @@ class _FileImport:
         for row in chunk:
             if self.conditions and self._is_left_out(row.cells):
                 self.counts.left_out += 1
+                self.files.left_out.write_left_out(row, "the mapping leaves it out: [rows]")
                 continue
             if self.continues_order and self.continues_order(row.cells):
-                self.counts.repeated += 1
+                self._repeat(row, "names a further item of the order above it")
                 continue
             if row.broken:
                 self._reject(row, [CellError(row.line, "", shortened(" ".join(row.cells)), row.broken)])
@@ -190,6 +205,7 @@ class _FileImport:
                 continue
             if errors:
                 self.counts.incomplete += 1
+                self.counts.unread.update(error.column for error in errors)
                 self.bad.append((row, errors))
             good.append(GoodRow(row, parsed))
         return good
@@ -218,7 +234,7 @@ class _FileImport:
                 fresh.append(row)
                 continue
             if earlier.same:
-                self.counts.repeated += 1
+                self._repeat(row.source, f"says what {self.file.unit} {earlier.line} says already")
             else:
                 self._reject_duplicate(row, earlier, list(names)[earlier.which])
         return fresh
@@ -245,6 +261,10 @@ class _FileImport:
         value = shortened(str(getattr(row.parsed, name)))
         self._reject(row.source, [CellError(row.source.line, title, value, why)])
 
+    def _repeat(self, row: FileRow, why: str) -> None:
+        self.counts.repeated += 1
+        self.files.left_out.write_left_out(row, why)
+
     def _reject(self, row: FileRow, errors: list[CellError]) -> None:
         self.counts.rejected += 1
         self.bad.append((row, errors))
@@ -254,8 +274,9 @@ class _FileImport:
         counts, saved = self.counts, self.counts.saved
         return Imported(
             self.mapping.kind, counts.rows, counts.rows - counts.rejected - counts.left_out, counts.rejected,
-            saved.unchanged, self.rejects.name, saved.created, saved.changed, counts.repeated, counts.incomplete,
-            counts.suppressed, counts.left_out,
+            saved.unchanged, self.files.rejects.name, saved.created, saved.changed, counts.repeated, counts.incomplete,
+            counts.suppressed, counts.left_out, self.files.left_out.name, len(self.file.notes), saved.no_stays,
+            dict(counts.unread),
         )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from models.account import Account
 from models.bulk_insert import bulk_insert
-from models.queries.intake_changes import Change, SavedRows, Traits, merge, merge_traits, save_changes
+from models.queries.intake_changes import Change, SavedRows, TraitValues, merge, merge_traits, save_changes
 
 
 class AccountRow(NamedTuple):
@@ -28,7 +28,7 @@ class AccountRow(NamedTuple):
     growth: float | None = None
     owner_email: str | None = None
     owner_name: str | None = None
-    traits: Traits = {}  # noqa: RUF012  nobody changes it
+    traits: TraitValues = {}  # noqa: RUF012  nobody changes it
 
 
 class NewAccount(NamedTuple):
@@ -47,7 +47,7 @@ class NewAccount(NamedTuple):
     growth: float | None
     owner_email: str | None
     owner_name: str | None
-    traits: Traits
+    traits: TraitValues
     created_at: datetime
     updated_at: datetime
 

@@ -15,7 +15,7 @@ from sqlmodel import Session, SQLModel
 from models.bulk_upsert import NamedRow, fields_of, values_of
 
 Trait = str | int | float  # the value of a column that the mapping did not name
-Traits = dict[str, Trait]
+TraitValues = dict[str, Trait]
 R = TypeVar("R", bound=NamedTuple)
 
 
@@ -26,6 +26,7 @@ class SavedRows:
     created: int = 0
     changed: int = 0
     unchanged: int = 0
+    no_stays: int = 0  # rows that say yes of somebody who has said no
     refused: dict[int, tuple[str, str]] = field(default_factory=dict)  # place → (field, why)
 
 
@@ -48,8 +49,8 @@ def merge(old: R, said: R) -> R:
     return old._make([was if now is None else now for was, now in zip(old, said, strict=True)])
 
 
-def merge_traits(old: Mapping[str, Trait] | None, said: Traits) -> Traits:
-    """Traits as they should stand: those of the file beside those that it does not name."""
+def merge_traits(old: Mapping[str, Trait] | None, said: TraitValues) -> TraitValues:
+    """TraitValues as they should stand: those of the file beside those that it does not name."""
     return {**(old or {}), **said}
 
 

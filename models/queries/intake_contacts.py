@@ -12,7 +12,7 @@ from models.address import Address, SuppressedBy
 from models.bulk_insert import bulk_insert, bulk_insert_names
 from models.contact import Consent, Contact, Market, Stage
 from models.queries.intake_accounts import accounts_by_domain, find_or_create_accounts
-from models.queries.intake_changes import Change, SavedRows, Traits, merge, merge_traits, save_changes
+from models.queries.intake_changes import Change, SavedRows, TraitValues, merge, merge_traits, save_changes
 from models.queries.intake_refusals import HEARD_FROM
 from models.queries.person import are_one
 from models.queries.suppression import suppress
@@ -49,7 +49,7 @@ class ContactRow(NamedTuple):
     stage: str | None = None
     created_at: datetime | None = None
     alias: str | None = None  # other (normalised) addresses of the same person, separated by spaces
-    traits: Traits = {}  # noqa: RUF012  nobody changes it
+    traits: TraitValues = {}  # noqa: RUF012  nobody changes it
 
 
 class ContactDetails(NamedTuple):
@@ -69,10 +69,10 @@ class ContactDetails(NamedTuple):
     consent: str | None
     consent_at: datetime | None
     consent_source: str | None
-    traits: Traits
+    traits: TraitValues
 
 
-class KnownContact(NamedTuple):
+class StoredContact(NamedTuple):
     """A contact as it stands in the database."""
 
     id: int
@@ -98,7 +98,7 @@ class NewContact(NamedTuple):
     consent: str | None
     consent_at: datetime | None
     consent_source: str | None
-    traits: Traits
+    traits: TraitValues
     stage: str
     created_at: datetime
     updated_at: datetime
@@ -108,11 +108,11 @@ class NewContact(NamedTuple):
 class _KnownContacts:
     """The contacts that a set of rows may mean, by (market, address) and by (market, key)."""
 
-    by_address: dict[tuple[str, str], KnownContact] = field(default_factory=dict)
-    by_key: dict[tuple[str, str], KnownContact] = field(default_factory=dict)
+    by_address: dict[tuple[str, str], StoredContact] = field(default_factory=dict)
+    by_key: dict[tuple[str, str], StoredContact] = field(default_factory=dict)
     changed: set[int] = field(default_factory=set)  # ids that a row of the set changes already
 
-    def find(self, row: ContactRow) -> tuple[KnownContact | None, str]:
+    def find(self, row: ContactRow) -> tuple[StoredContact | None, str]:
         """The contact that a row means, if there is one; or why the row cannot be saved."""
         by_address = self.by_address.get((row.market, row.address))
         by_key = self.by_key.get((row.market, row.key or row.address))
@@ -147,6 +147,7 @@ def save_contacts(session: Session, rows: Sequence[ContactRow], now: datetime) -
             new.append(_new_contact(row, accounts.get(place), now))
         else:
             known.changed.add(found.id)
+            saved.no_stays += row.consent == Consent.GRANTED and found.details.consent == Consent.WITHDRAWN
             after = _changed_details(found.details, row, accounts.get(place), now)
             if after != found.details:
                 changed.append(Change(found.id, after))
@@ -188,7 +189,7 @@ def _known_contacts(session: Session, rows: Sequence[ContactRow]) -> _KnownConta
             column = col(getattr(Contact, name))
             query = select(*columns).where(col(Contact.market) == market, column.in_(wanted)).order_by(col(Contact.id))
             for row in session.connection().execute(query.with_for_update()):
-                one = KnownContact(row[0], row[1], ContactDetails._make(row[2:]))
+                one = StoredContact(row[0], row[1], ContactDetails._make(row[2:]))
                 known.by_address[market, one.details.address] = known.by_key[market, one.details.key] = one
 
         ask("address", list(keys))

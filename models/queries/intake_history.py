@@ -14,7 +14,7 @@ from models.contact import Contact, Market
 from models.opportunity import Opportunity, OpportunityOutcome
 from models.order import Order
 from models.queries.intake_accounts import account_ids
-from models.queries.intake_changes import Change, SavedRows, Traits, fingerprint, merge, merge_traits, save_changes
+from models.queries.intake_changes import Change, SavedRows, TraitValues, fingerprint, merge, merge_traits, save_changes
 
 TOMORROW = timedelta(days=1)  # clocks and time zones of other systems may be a little ahead
 UNKNOWN_CONTACT = "no contact has this key or address: import the contacts first"
@@ -64,7 +64,7 @@ class OpportunityRow(NamedTuple):
     tender_due_at: datetime | None = None
     decision_at: datetime | None = None
     criteria: str | None = None
-    traits: Traits = {}  # noqa: RUF012  nobody changes it
+    traits: TraitValues = {}  # noqa: RUF012  nobody changes it
     contact_address: str | None = None
     market: None = None  # opportunities name none
 
@@ -125,7 +125,7 @@ class OpportunityFacts(NamedTuple):
     tender_due_at: datetime | None
     decision_at: datetime | None
     criteria: str | None
-    traits: Traits
+    traits: TraitValues
 
 
 def save_activities(session: Session, rows: Sequence[ActivityRow], now: datetime) -> SavedRows:

@@ -1,5 +1,6 @@
 """nurture import, score: what we know about leads, and how ready they are."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,7 +35,8 @@ def import_(
     """Bring in accounts, contacts, activities, orders or opportunities.
 
     Good rows are taken, bad rows go to a rejects file with line, column and reason: mend it and import it again.
-    The same file twice changes nothing. Exit code 1 when rows were rejected.
+    The same file twice changes nothing. Exit code 0: all of it is imported; 1: some rows were rejected or imported
+    without a cell that could not be read; 2: nothing was imported.
     """
     from dataclasses import asdict
 
@@ -49,13 +51,33 @@ def import_(
     if json:
         print_json(asdict(done))
     else:
-        out.print(
-            f"{file.name}: {done.rows:,} {done.kind}: {done.good:,} good ({done.unchanged:,} unchanged), "
-            f"{done.rejected:,} rejected"
-        )
-        if done.rejected:
-            out.print(f"  why, line by line: {done.rejects_file}")
-    raise typer.Exit(1 if done.rejected else 0)
+        for line in _said_of(file, done):
+            out.print(line, markup=False, highlight=False)
+    raise typer.Exit(1 if done.rejected or done.incomplete else 0)
+
+
+def _said_of(file: Path, done: "Imported") -> Iterator[str]:
+    """What became of a file, every row and every cell of it."""
+    yield (
+        f"{file.name}: {done.rows:,} {done.kind}: {done.good:,} good ({done.created:,} new, {done.changed:,} changed, "
+        f"{done.unchanged:,} unchanged), {done.rejected:,} rejected"
+    )
+    if done.suppressed:
+        yield f"  {done.suppressed:,} addresses say no in it and are never mailed from now on"
+    if done.no_stays:
+        yield f"  {done.no_stays:,} rows say yes of people who have said no: the no stays"
+    for column, cells in sorted(done.unread.items(), key=lambda item: -item[1]):
+        yield f"  {cells:,} cells of {column} could not be read: those rows are imported without them"
+    if done.rejected or done.incomplete:
+        yield f"  why, line by line: {done.rejects_file}"
+    if done.repeated:
+        yield f"  {done.repeated:,} rows repeat an earlier row"
+    if done.left_out:
+        yield f"  {done.left_out:,} rows are left out by the mapping's [rows]"
+    if done.left_out_file:
+        yield f"  which ones: {done.left_out_file}"
+    if done.notes:
+        yield f"  {done.notes:,} lines below the table are notes or totals"
 
 
 def _import_with_progress(file: Path, mapping: Path, rejects: Path | None, at: datetime | None) -> "Imported":

@@ -5,6 +5,7 @@ import io
 import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -63,23 +64,8 @@ def open_file(
 def _csv(path: Path, probe: FileProbe, encoding: str, separator: str | None, header_line: int | None) -> DataFile:
     suspicious = not probe.utf8 or encoding not in ("utf-8", "utf-8-sig")
     place = [0]
-
-    def lines() -> Generator[str, None, None]:
-        with unpacked(path, probe.packed) as file:
-            below = getattr(file, "fileobj", None) or file  # of a packed file, the bytes that are on the disk
-            errors = "surrogateescape" if suspicious and not encoding.startswith("utf-16") else "strict"
-            try:
-                text = io.TextIOWrapper(file, encoding, errors, newline="")
-                for n, line in enumerate(text):
-                    if not n & 1023:
-                        place[0] = below.tell()
-                    yield line
-            except UnicodeDecodeError as error:
-                raise FileError(
-                    path.name, f"is not {encoding} throughout ({error.reason})", "Save it again as UTF-8."
-                ) from None
-            place[0] = probe.size
-
+    notes: list[int] = []
+    lines = partial(_decoded, path, probe, encoding, suspicious, place)
     opening = lines()
     top = list(islice(opening, TOP))
     opening.close()
@@ -97,11 +83,30 @@ def _csv(path: Path, probe: FileProbe, encoding: str, separator: str | None, hea
     def rows() -> Iterator[FileRow]:
         below_header = _rows(lines, skip, separator, suspicious)
         next(below_header, None)
-        return without_footer(below_header, len(header))
+        return without_footer(below_header, len(header), notes)
 
-    return DataFile(
-        path, header, probe.sha256, probe.size, encoding, separator, "line", rows, titles.line if above else 1, place
-    )
+    first = titles.line if above else 1
+    return DataFile(path, header, probe.sha256, probe.size, encoding, separator, "line", rows, first, notes, place)
+
+
+def _decoded(
+    path: Path, probe: FileProbe, encoding: str, suspicious: bool, place: list[int]
+) -> Generator[str, None, None]:
+    """The file's lines as text; `place` gets the bytes read so far. Raises FileError where the encoding is another."""
+    with unpacked(path, probe.packed) as file:
+        below = getattr(file, "fileobj", None) or file  # of a packed file, the bytes that are on the disk
+        errors = "surrogateescape" if suspicious and not encoding.startswith("utf-16") else "strict"
+        try:
+            text = io.TextIOWrapper(file, encoding, errors, newline="")
+            for n, line in enumerate(text):
+                if not n & 1023:
+                    place[0] = below.tell()
+                yield line
+        except UnicodeDecodeError as error:
+            raise FileError(
+                path.name, f"is not {encoding} throughout ({error.reason})", "Save it again as UTF-8."
+            ) from None
+        place[0] = probe.size
 
 
 def _with_a_header(file: DataFile) -> DataFile:
@@ -142,7 +147,9 @@ class _Lines:
         return first
 
 
-def _rows(lines: Callable[[], Iterator[str]], skip: int, separator: str, suspicious: bool) -> Iterator[FileRow]:
+def _rows(
+    lines: Callable[[], Generator[str, None, None]], skip: int, separator: str, suspicious: bool
+) -> Iterator[FileRow]:
     """Rows with the line each begins on. A quotation mark that is never closed costs its own line, not the rest."""
     source = lines()
     for _ in range(skip):

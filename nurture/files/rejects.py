@@ -19,18 +19,21 @@ LONGEST = 32_000  # what a spreadsheet takes in one cell
 
 
 class RejectsFile:
-    """Opened with the first row that is written to it; a file without rejects leaves none.
+    """Opened with the first row that is written to it; a file without rejects leaves none. Rows that were left out for
+    another reason have a file of their own, in the same shape.
 
     UTF-8 with its mark, so that a spreadsheet reads the names right; only its owner may read it, for it names people.
     """
 
-    def __init__(self, path: Path, folder: Path, source: DataFile, now: datetime) -> None:
+    def __init__(self, path: Path, folder: Path, source: DataFile, now: datetime, about: str = "rejects") -> None:
         stem = re.sub(
-            r"\.rejects-[\d-]+$", "", re.sub(r"(\.(csv|tsv|txt|parquet|xlsx|xls|ods))?(\.gz)?$", "", path.name)
+            r"\.(rejects|left-out)-[\d-]+$",
+            "",
+            re.sub(r"(\.(csv|tsv|txt|parquet|xlsx|xls|ods))?(\.gz)?$", "", path.name),
         )
         self.source = source
         self.folder = folder
-        self.stem = f"{stem}.rejects-{now:%Y%m%d-%H%M%S}"
+        self.stem = f"{stem}.{about}-{now:%Y%m%d-%H%M%S}"
         self.name: str | None = None
         self.target: IO[str] | None = None
         self.writer: Any = None
@@ -46,6 +49,14 @@ class RejectsFile:
 
     def write(self, row: FileRow, errors: Sequence[CellError]) -> None:
         """Add a row with what was wrong with it; the first one creates the file."""
+        outcome = "not imported" if any(error.fatal for error in errors) else "imported without it"
+        self._write(row, errors, outcome)
+
+    def write_left_out(self, row: FileRow, why: str) -> None:
+        """Add a row that is not imported, though nothing is wrong with it."""
+        self._write(row, [CellError(row.line, "", "", why)], "left out")
+
+    def _write(self, row: FileRow, errors: Sequence[CellError], outcome: str) -> None:
         if not self.target:
             self._begin()
         ours = [
@@ -53,7 +64,7 @@ class RejectsFile:
             " | ".join(error.column for error in errors),
             " | ".join(error.value for error in errors),
             " | ".join(error.why for error in errors),
-            "not imported" if any(error.fatal for error in errors) else "imported without it",
+            outcome,
         ]
         self.writer.writerow([_safe(cell) for cell in (*ours, *row.cells)])
 

@@ -46,8 +46,12 @@ def column_titles(cells: Sequence[str]) -> list[str]:
     return titles
 
 
-def without_footer(rows: Iterator[FileRow], width: int) -> Iterator[FileRow]:
-    """The rows without the notes and totals that a report writes below its table. A line with an address stays."""
+def without_footer(rows: Iterator[FileRow], width: int, notes: list[int]) -> Iterator[FileRow]:
+    """The rows without the notes and totals that a report writes below its table. A line with an address stays.
+
+    `notes` gets the lines that are left out.
+    """
+    notes.clear()
     if width < 3:
         yield from rows
         return
@@ -57,7 +61,7 @@ def without_footer(rows: Iterator[FileRow], width: int) -> Iterator[FileRow]:
         if len(held) > TAIL:
             yield held.popleft()
     while held and _is_footer(held[-1], width):
-        held.pop()
+        notes.append(held.pop().line)
     yield from held
 
 

@@ -10,7 +10,7 @@ import polars
 from nurture.files.data_file import DataFile, FileRow
 from nurture.files.encoding import FileError, FileProbe
 from nurture.files.table_shape import column_titles, without_footer
-from nurture.files.typed_cells import written
+from nurture.files.typed_cells import TypedCell, written
 
 
 def open_workbook(path: Path, probe: FileProbe, decimal: str, header_line: int | None) -> DataFile | None:
@@ -31,11 +31,13 @@ def open_workbook(path: Path, probe: FileProbe, decimal: str, header_line: int |
     width = max((i + 1 for row in rows[place:] for i, cell in enumerate(row) if cell), default=0)
     header = column_titles([" ".join(cell.split()) for cell in rows[place][:width]])
 
+    notes: list[int] = []
+
     def below() -> Iterator[FileRow]:
         body = (FileRow(n, row[:width]) for n, row in islice(enumerate(rows, 1), place + 1, None) if any(row))
-        return without_footer(body, width)
+        return without_footer(body, width, notes)
 
-    return DataFile(path, header, probe.sha256, probe.size, "workbook", ",", "row", below, place + 1)
+    return DataFile(path, header, probe.sha256, probe.size, "workbook", ",", "row", below, place + 1, notes)
 
 
 def _first_sheet(path: Path) -> polars.DataFrame | None:
@@ -52,7 +54,7 @@ def _first_sheet(path: Path) -> polars.DataFrame | None:
     return next((table for table in tables if table.height > 1), tables[0] if tables else None)
 
 
-def _cell(value: object, decimal: str) -> str:
+def _cell(value: TypedCell, decimal: str) -> str:
     """As the spreadsheet shows it: a day without a time is a day."""
-    text = written(value, decimal).strip()  # type: ignore[arg-type]
+    text = written(value, decimal).strip()
     return text.removesuffix(" 00:00:00") if len(text) == 19 else text

@@ -133,7 +133,9 @@ def test_every_noun_does_its_work_and_shows_it_as_an_artifact(
     assert newest_artifact("delivery")[0]["accepted"] == 1
     assert "| pump-efficiency | 1 | 1 | why-now | 1 | 1 |" in newest_artifact("reporting")
     assert sorted(file.name for file in (tmp_path / "inbox" / "done").iterdir())[0] == "accounts.csv"
-    assert run("intake", settle_seconds=0).message == "0 files, 0 rows, 0 good, 0 rejected, 0 unchanged"  # taken once
+    assert (
+        run("intake", settle_seconds=0).message == "0 files, 0 rows, 0 good, 0 rejected, 0 incomplete, 0 unchanged"
+    )  # taken once
 
 
 def test_what_moved_is_an_artifact_and_an_event(

@@ -79,7 +79,8 @@ def test_a_contact_arrives_with_its_account_and_everything_else_as_traits(
 ) -> None:
     done = bring(HEAD + ZOE)
     nothing = {"rejected": 0, "unchanged": 0, "rejects_file": None, "changed": 0, "repeated": 0, "incomplete": 0,
-               "suppressed": 0, "left_out": 0}  # fmt: skip
+               "suppressed": 0, "left_out": 0, "left_out_file": None,
+               "notes": 0, "no_stays": 0, "unread": {}}  # fmt: skip
     assert asdict(done) == {"kind": "contacts", "rows": 1, "good": 1, "created": 1, **nothing}
     [zoe] = every(engine, Contact, "key", "address", "first_name", "title", "stage", "traits")
     assert zoe == ("1", "zoe@foo.example", "Zoë", "Head of Maintenance", "lead", {"Plant": "Kiel"})
@@ -192,6 +193,40 @@ def test_it_does_not_matter_how_far_apart_the_two_rows_are(engine: Engine, bring
     text = HEAD + ZOE + crowd + "9;zoe@foo.example;Zoe;;foo;\n"
     assert (bring(text).rejected, bring(text).unchanged) == (1, 12_001)
     assert rejects(bring(text))[0]["nurture: reason"].startswith("stands in line 2 already")
+
+
+def test_cells_that_could_not_be_read_are_counted_by_column(bring: Bring) -> None:
+    mapped = PEOPLE + 'created_at = "Since"\ncountry = "Land"\n'
+    lines = "".join(f"{n};p{n}@foo.example;P;;foo;{'soon' if n % 2 else '2026-01-01'};Atlantis\n" for n in range(6))
+    done = bring("No;E-mail;First;Title;Account;Since;Land\n" + lines, mapped)
+    assert (done.good, done.rejected, done.incomplete) == (6, 0, 6)
+    assert done.unread == {"Since": 3, "Land": 6}
+    assert len(rejects(done)) == 6
+
+
+def test_rows_that_are_left_out_stand_in_a_file_of_their_own(bring: Bring) -> None:
+    mapped = PEOPLE + '[rows.unless]\nPlant = ["closed", ""]\n'
+    other = ZOE.replace("1;zoe", "2;ruth")
+    done = bring(
+        HEAD + ZOE + other.replace("Kiel", "Closed") + other.replace("Kiel", "") + ZOE + "\nTotal;;;;;\n", mapped
+    )
+    assert (done.rows, done.good, done.left_out, done.repeated, done.notes) == (4, 2, 2, 1, 1)
+    assert done.left_out_file
+    text = Path(done.left_out_file).read_text("utf-8-sig")
+    assert text.count("the mapping leaves it out") == 2
+    assert text.count("says what line 2 says already") == 1
+    assert done.rejects_file is None
+
+
+def test_only_rows_that_meet_the_condition_are_imported(bring: Bring) -> None:
+    mapped = PEOPLE + '[rows.where]\nPlant = "*"\n'
+    assert bring(HEAD + ZOE + ZOE.replace("1;zoe", "2;ruth").replace("Kiel", ""), mapped).left_out == 1
+
+
+def test_a_yes_of_somebody_who_said_no_is_counted(bring: Bring) -> None:
+    head = "No;E-mail;First;Title;Account;OK;Left\n"
+    bring(head + "1;zoe@foo.example;Zoë;;foo;no;\n", ASKED)
+    assert bring(head + "1;zoe@foo.example;Zoë;;foo;yes;\n", ASKED).no_stays == 1
 
 
 def test_an_address_under_another_key_is_refused(engine: Engine, bring: Bring) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from models.contact import Consent
 from models.queries.intake_accounts import AccountRow
-from models.queries.intake_changes import Traits
+from models.queries.intake_changes import TraitValues
 from models.queries.intake_contacts import ContactRow
 from models.queries.intake_history import ActivityRow, OpportunityRow, OrderRow
 from models.queries.intake_refusals import SuppressionRow
@@ -191,9 +191,9 @@ class RowParser:
             return CellError(line, "", shortened(cells[self.width]), why)
         return None
 
-    def _traits(self, line: int, cells: list[str], plain: bool, errors: list[CellError]) -> Traits:
+    def _traits(self, line: int, cells: list[str], plain: bool, errors: list[CellError]) -> TraitValues:
         """The columns that the mapping did not name; cells that no database would take are added to `errors`."""
-        traits: Traits = {}
+        traits: TraitValues = {}
         for name, place in self.traits:
             cell = cells[place].strip()
             if not cell:
@@ -258,11 +258,11 @@ def _translated(table: dict[str, str], read: CellParser) -> CellParser:
 # what a row's values still need, once each cell is read: the values by FIELDS, the traits, the e-mail as it was given
 
 
-def _account(values: list[CellValue | None], traits: Traits, given: str) -> AccountRow:
+def _account(values: list[CellValue | None], traits: TraitValues, given: str) -> AccountRow:
     return AccountRow._make([*values, traits])
 
 
-def _contact(values: list[CellValue | None], traits: Traits, given: str) -> ContactRow:
+def _contact(values: list[CellValue | None], traits: TraitValues, given: str) -> ContactRow:
     read = ParsedContact._make(values)
     first, last = read.first_name, read.last_name
     if read.name:
@@ -286,15 +286,15 @@ def split_name(name: str) -> tuple[str, str]:
     return first, last
 
 
-def _activity(values: list[CellValue | None], traits: Traits, given: str) -> ActivityRow:
+def _activity(values: list[CellValue | None], traits: TraitValues, given: str) -> ActivityRow:
     return ActivityRow._make([*values, _address_in(values[0])])
 
 
-def _order(values: list[CellValue | None], traits: Traits, given: str) -> OrderRow:
+def _order(values: list[CellValue | None], traits: TraitValues, given: str) -> OrderRow:
     return OrderRow._make([*values, _address_in(values[0])])
 
 
-def _opportunity(values: list[CellValue | None], traits: Traits, given: str) -> OpportunityRow:
+def _opportunity(values: list[CellValue | None], traits: TraitValues, given: str) -> OpportunityRow:
     return OpportunityRow._make([*values, traits, _address_in(values[2]), None])
 
 
@@ -302,11 +302,11 @@ def _address_in(contact: CellValue | None) -> str | None:
     return addresses.normalise(contact) if isinstance(contact, str) and "@" in contact else None
 
 
-def _suppression(values: list[CellValue | None], traits: Traits, given: str) -> SuppressionRow:
+def _suppression(values: list[CellValue | None], traits: TraitValues, given: str) -> SuppressionRow:
     return SuppressionRow._make(values)
 
 
-Finish = Callable[[list[CellValue | None], Traits, str], ImportedRow]
+Finish = Callable[[list[CellValue | None], TraitValues, str], ImportedRow]
 FINISH: dict[Kind, Finish] = {
     "accounts": _account, "contacts": _contact, "activities": _activity, "orders": _order,
     "opportunities": _opportunity, "suppressions": _suppression,
