@@ -1,4 +1,4 @@
-"""What the import command says: every row and every cell that is not imported is counted, with the file that lists it."""
+"""What the import command says: every row and every cell that is not imported is counted, and listed in a file."""
 
 from pathlib import Path
 
