@@ -59,6 +59,18 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             assert (page.parent / target.partition("#")[0]).exists(), f"{page.name} → {target}"
 
 
+PATH = re.compile(r"`((?:flows|tasks|models|nurture|templates|tests|benchmarks|docs|examples)/[\w./*-]+)`")
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name not in ("CHANGELOG.md", "extending.md")], ids=lambda page: page.name
+)
+def test_every_path_named_is_there(page: Path) -> None:
+    """The changelog speaks of what was, and the recipes of what will be."""
+    for path in PATH.findall(page.read_text("utf-8")):
+        assert list(ROOT.glob(path.rstrip("/"))), f"{page.name} names {path}"
+
+
 def test_every_setting_is_in_the_example() -> None:
     example = (ROOT / ".env.example").read_text("utf-8")
     for name, field in Settings.model_fields.items():
