@@ -51,7 +51,7 @@ def delivery(
         return Completed(name="Paused", message=f"Nothing leaves: {why}. Go on with `nurture resume`{called}")
 
     delivered = deliver.prefect_task(engine, ours.clock, channel, composer, most, restore_mark_file(ours))
-    if delivered.unknown or delivered.doubted:  # while there is time
+    if delivered.unknown or delivered.unknown_requests:  # while there is time
         back = _cancel_sends(engine, ours.clock, channel, composer)
 
     artifacts.create_table("delivery", [asdict(delivered)], "Messages that left the outbox, and those that did not")

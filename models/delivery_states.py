@@ -61,7 +61,7 @@ class Trigger(StrEnum):
     SETTLE_NOT_SENT = "settled: not sent"
     SEND_TIME = "send time"  # of a scheduled send, and nobody has cancelled it
     CANCEL = "cancelled in time"
-    CANCEL_IN_DOUBT = "cancelled, and no proof of it"
+    CANCEL_UNPROVEN = "cancelled, and no proof of it"
     RESEND = "resend"  # a person sends a step to those who were left out
 
 
@@ -98,7 +98,7 @@ MESSAGE_NEXT: Mapping[tuple[State, Trigger], State] = {
     (State.SCHEDULED, Trigger.SEND_TIME): State.ACCEPTED,
     (State.SCHEDULED, Trigger.EVENT): State.ACCEPTED,
     (State.SCHEDULED, Trigger.CANCEL): State.WAITING,
-    (State.SCHEDULED, Trigger.CANCEL_IN_DOUBT): State.UNKNOWN,
+    (State.SCHEDULED, Trigger.CANCEL_UNPROVEN): State.UNKNOWN,
     (State.WAITING, Trigger.EVENT): State.ACCEPTED,  # a surprise: it was in a request that we had ruled out
     (State.CLAIMED, Trigger.EVENT): State.ACCEPTED,
     (State.SKIPPED, Trigger.EVENT): State.ACCEPTED,  # skipped since; not one that was skipped before the request left
@@ -133,11 +133,11 @@ ATTEMPT_NEXT: Mapping[tuple[AttemptState, Trigger], AttemptState] = {
     (AttemptState.UNKNOWN, Trigger.SETTLE_SENT): AttemptState.ACCEPTED,
     (AttemptState.UNKNOWN, Trigger.SETTLE_NOT_SENT): AttemptState.REJECTED,
     (AttemptState.UNKNOWN, Trigger.CANCEL): AttemptState.REJECTED,
-    (AttemptState.UNKNOWN, Trigger.CANCEL_IN_DOUBT): AttemptState.UNKNOWN,
+    (AttemptState.UNKNOWN, Trigger.CANCEL_UNPROVEN): AttemptState.UNKNOWN,
     (AttemptState.SCHEDULED, Trigger.SEND_TIME): AttemptState.ACCEPTED,
     (AttemptState.SCHEDULED, Trigger.EVENT): AttemptState.ACCEPTED,
     (AttemptState.SCHEDULED, Trigger.CANCEL): AttemptState.REJECTED,
-    (AttemptState.SCHEDULED, Trigger.CANCEL_IN_DOUBT): AttemptState.UNKNOWN,
+    (AttemptState.SCHEDULED, Trigger.CANCEL_UNPROVEN): AttemptState.UNKNOWN,
     (AttemptState.REJECTED, Trigger.EVENT): AttemptState.ACCEPTED,  # a surprise: ruled out, and taken all the same
     (AttemptState.RELEASED, Trigger.EVENT): AttemptState.ACCEPTED,
     (AttemptState.VOID, Trigger.EVENT): AttemptState.ACCEPTED,

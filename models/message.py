@@ -21,10 +21,7 @@ from models.account import Account
 from models.address import Address
 from models.bulk_upsert import add_new, among
 from models.contact import Contact
-from models.delivery_states import LEDGER as LEDGER
-from models.delivery_states import TAKEN_UP as TAKEN_UP
-from models.delivery_states import State as State
-from models.delivery_states import Trigger, change_state
+from models.delivery_states import State, Trigger, change_state
 from models.types import Id, MaybeJson, Moment
 
 SALES = "_sales"  # the campaign of mails to our own salespeople: no consent, hours or caps

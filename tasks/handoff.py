@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from models import activity, learned_parameter, message, opportunity
 from models.contact import Stage, StageMove, move_stages
+from models.delivery_states import State
 from models.handoff import Decision
 from models.learned_parameter import LearnedInForce, LearnedSubject
 from models.queries import call_list
@@ -182,7 +183,7 @@ def _mail_owners(session: Session, now: datetime) -> None:
     message.plan(session, [
         message.PlannedMessage(
             message.SALES, 0, 0, f"handoff-{handoff.id}", handoff.owner_email, handoff.contact_id, handoff.account_id,
-            message.State.WAITING, planned_at=now, not_before=now, not_after=now + MAIL_EXPIRES_AFTER,
+            State.WAITING, planned_at=now, not_before=now, not_after=now + MAIL_EXPIRES_AFTER,
             handoff_id=handoff.id,
         )
         for handoff in call_list.unmailed_handoffs(session)

@@ -19,7 +19,8 @@ from sqlmodel import col
 
 from models import Activity, Address, Event, Handoff, Message, Order
 from models.campaign import published
-from models.message import SALES, State
+from models.delivery_states import State
+from models.message import SALES
 from models.queries.holdout_lift import HoldoutArms
 from nurture.channels import registry
 from nurture.cli import demo_days, demo_end, demo_folder, demo_screen

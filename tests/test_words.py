@@ -179,7 +179,7 @@ def test_every_noun_of_the_flows_has_a_term() -> None:
 
 
 def test_every_reason_and_every_state_is_explained() -> None:
-    from models.message import State
+    from models.delivery_states import State
     from nurture.rules.reasons import Reason
 
     assert [each for each in Reason if f"`{each}`" not in (ROOT / "docs" / "reasons.md").read_text("utf-8")] == []

@@ -13,9 +13,10 @@ from models.address import Suppression
 from models.campaign import Campaign
 from models.confirmation import Confirmation
 from models.contact import Contact
+from models.delivery_states import State
 from models.enrolment import Enrolment
 from models.handoff import Handoff, HandoffReason
-from models.message import SALES, Message, State
+from models.message import SALES, Message
 from models.opportunity import Opportunity
 from models.score import AccountScore, Score
 from models.segment import Segment

@@ -12,8 +12,9 @@ from models.account import Account
 from models.address import Address
 from models.bulk_upsert import share
 from models.contact import Contact
+from models.delivery_states import LEDGER, State
 from models.enrolment import ACTIVE, TABLE, Enrolment
-from models.message import LEDGER, Message, State
+from models.message import Message
 from models.opportunity import Opportunity, OpportunityOutcome
 from models.segment import Segment
 from models.types import Moment

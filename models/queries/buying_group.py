@@ -10,7 +10,8 @@ from sqlmodel import Session, col
 from models.account import Account
 from models.activity import Activity
 from models.contact import Contact
-from models.message import LEDGER, SALES, Message
+from models.delivery_states import LEDGER
+from models.message import SALES, Message
 from models.opportunity import Opportunity, OpportunityOutcome
 from models.score import AccountScore, Score
 from models.segment import Segment

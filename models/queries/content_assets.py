@@ -10,8 +10,9 @@ from sqlmodel import Session, col
 from models.activity import Activity
 from models.bulk_upsert import among
 from models.contact import Contact
+from models.delivery_states import State
 from models.message import TABLE as MESSAGE
-from models.message import Message, State
+from models.message import Message
 from models.opportunity import Opportunity, OpportunityOutcome, OpportunityStage
 from models.segment import Segment
 

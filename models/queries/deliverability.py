@@ -16,7 +16,7 @@ from models.message import TABLE as MESSAGE
 UNWELCOME = (EventKind.COMPLAINED, EventKind.BOUNCED)
 
 
-def taken_since_doubt(session: Session, channel: str, most: int) -> int | None:
+def taken_since_unknown(session: Session, channel: str, most: int) -> int | None:
     """How many requests (at most `most`) the carrier took after the last one whose end nobody knows; None without one.
 
     Attempts' ids are in the order of time: two short walks, `attempt_open` and the primary key.
@@ -30,7 +30,7 @@ def taken_since_doubt(session: Session, channel: str, most: int) -> int | None:
     return len(session.execute(since).all())
 
 
-def in_doubt(session: Session, channel: str) -> int:
+def unknown_letters(session: Session, channel: str) -> int:
     """Letters whose end nobody knows. Walks `attempt_open`."""
     a = ATTEMPT.c
     which = (a.state == AttemptState.UNKNOWN, STILL_OPEN, a.channel == channel)

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from models.bulk_upsert import among
 from models.campaign import CampaignVersion
-from models.message import ACCOUNT, ADDRESS, CLAIMED_IN, CONTACT, SALES, TABLE, TAKEN_UP, WORKING_DAY, State
+from models.delivery_states import TAKEN_UP, State
+from models.message import ACCOUNT, ADDRESS, CLAIMED_IN, CONTACT, SALES, TABLE, WORKING_DAY
 from models.types import Moment
 
 
@@ -51,16 +52,6 @@ def facts_by_message(session: Session, attempt_ids: Sequence[str]) -> list[Eligi
     return list(map(EligibilityRow._make, session.execute(FACTS_BY_MESSAGE, {"attempts": attempt_ids}).all()))
 
 
-def messages_with_facts() -> Select[Any]:
-    """Messages with all that could forbid them, but for caps."""
-    t, a, c, k = TABLE.c, ADDRESS.c, CONTACT.c, ACCOUNT.c
-    return _select(
-        t.id, t.campaign, t.version_id, t.letter, t.address, t.contact_id, t.account_id, t.handoff_id, t.state,
-        t.reason, t.not_after, a.suppressed_why, c.consent, c.time_zone,
-        func.coalesce(c.country, k.country).label("country"), k.stopped_why.label("account_stopped_why"),
-    )  # fmt: skip
-
-
 def letters_lately() -> ColumnElement[int]:
     """How many letters somebody has had, or is about to get, since `lately`. Found by `message_address`."""
     t, other = TABLE.c, OTHER.c
@@ -89,7 +80,7 @@ def skipped_or_refused(
         t.reason.in_(list(reasons)),
         t.id > after,
     )
-    found = session.execute(_select(*ROW).where(*which).order_by(t.id).limit(most))
+    found = session.execute(messages_with_facts(*ROW).where(*which).order_by(t.id).limit(most))
     return list(map(EligibilityRow._make, found.all()))
 
 
@@ -102,8 +93,9 @@ def addresses_mailed_today(session: Session, accounts: Iterable[int], now: datet
     return found
 
 
-def _select(*columns: ColumnElement[Any]) -> Select[Any]:
-    """Columns of messages, and of their readers' addresses, contacts and accounts."""
+def messages_with_facts(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Columns of messages, and of their readers' addresses, contacts and accounts: all that could forbid them but for
+    caps is `ROW`."""
     t = TABLE.c
     return (
         select(*columns)
@@ -123,9 +115,9 @@ FORBID = (
 ROW = (TABLE.c.id, TABLE.c.address, TABLE.c.account_id, *FORBID, TABLE.c.not_after)  # of an EligibilityRow
 
 # Made ready once: to put a statement together takes longer than to run it.
-FACTS_BY_MESSAGE = _select(*ROW).where(*CLAIMED_IN).order_by(TABLE.c.id)
+FACTS_BY_MESSAGE = messages_with_facts(*ROW).where(*CLAIMED_IN).order_by(TABLE.c.id)
 FACTS_BY_GROUP = (
-    _select(*FORBID, func.min(TABLE.c.not_after, type_=Moment).label("not_after"))
+    messages_with_facts(*FORBID, func.min(TABLE.c.not_after, type_=Moment).label("not_after"))
     .where(*CLAIMED_IN)
     .group_by(
         ADDRESS.c.suppressed_why, CONTACT.c.consent, CONTACT.c.time_zone, CONTACT.c.country, ACCOUNT.c.country,

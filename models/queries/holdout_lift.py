@@ -5,7 +5,8 @@ from typing import NamedTuple
 from sqlalchemy import case, func, select
 from sqlmodel import Session, col
 
-from models.message import Message, State
+from models.delivery_states import State
+from models.message import Message
 from models.order import Order
 
 HOLDOUT = "holdout"  # a Reason of nurture.rules.reasons

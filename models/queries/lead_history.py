@@ -9,10 +9,10 @@ from sqlmodel import Session, col
 from models.account import Account
 from models.address import Address
 from models.contact import Contact
+from models.delivery_states import State
 from models.enrolment import TABLE as ENROLMENT
 from models.enrolment import EnrolmentState
 from models.message import TABLE as MESSAGE
-from models.message import State
 from models.score import Score
 
 

@@ -11,10 +11,11 @@ from sqlmodel import col
 from models.address import SuppressedBy, Suppression
 from models.campaign import CampaignVersion
 from models.contact import Contact
+from models.delivery_states import LEDGER, State
 from models.enrolment import Enrolment
 from models.event import Event
 from models.handoff import Decision, Handoff
-from models.message import LEDGER, SALES, Message, State
+from models.message import SALES, Message
 from models.opportunity import Opportunity
 from models.order import Order
 

@@ -4,9 +4,9 @@ A row of `address` has one `person`: the first of the person's addresses by name
 has said anything. An unsubscribe, a bounce and a complaint stay with the address they came from.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import Table, bindparam, or_, select, update
 from sqlmodel import Session, col
@@ -14,8 +14,10 @@ from sqlmodel import Session, col
 from models.address import Address
 from models.bulk_insert import bulk_insert_names
 from models.bulk_upsert import among
-from models.message import SALES, TAKEN_UP, State
+from models.delivery_states import TAKEN_UP, State
+from models.message import SALES
 from models.message import TABLE as MESSAGE
+from models.queries.outbox import DueLetter
 from models.types import Moment
 
 
@@ -70,28 +72,48 @@ def any_known(session: Session) -> bool:
     )
 
 
-def count_together(session: Session, rows: Sequence[dict[str, Any]], since: datetime) -> None:
-    """Letters at a person's other addresses count too: they are added to `person_lately` of one letter's readers.
+class PersonLetters(NamedTuple):
+    """What somebody had at their other addresses, seen from one of them."""
 
-    Each such row learns whose it is (`person`) and at which other address the same letter was had (`elsewhere`).
+    person: str  # the address that stands for all of theirs
+    had_at: str | None  # the other address at which they had this very letter
+    letters: int  # at their other addresses: taken up, or accepted since the moment asked for
+
+
+class _Had(NamedTuple):
+    """A letter at one of a person's addresses."""
+
+    person: str
+    address: str
+    campaign: str
+    letter: str
+    accepted_at: datetime | None
+    taken_up: bool
+
+
+def letters_elsewhere(
+    session: Session, addresses: Iterable[str], letter: DueLetter, since: datetime
+) -> Mapping[str, PersonLetters]:
+    """Letters at a person's other addresses count too: address → what its owner had there, where somebody has confirmed
+    that they have others. `letter`: the one that is about to be claimed.
+
     By the primary key of the addresses, `ix_address_person` and `message_address_accepted`.
     """
-    asked = {"these": [row["address"] for row in rows]}
-    persons = dict(session.execute(WHOSE, asked).tuples().all())
+    persons = dict(session.execute(WHOSE, {"these": list(addresses)}).tuples().all())
     if not persons:
-        return
+        return {}
     found = session.execute(TOGETHER, {"persons": sorted(set(persons.values())), "lately": since,
-                                       "campaign": rows[0]["campaign"], "letter": rows[0]["letter"]})  # fmt: skip
-    had: dict[str, list[Any]] = {}
-    for letter in found:
-        had.setdefault(letter.person, []).append(letter)
-    for row in rows:
-        if person := persons.get(row["address"]):
-            others = [letter for letter in had.get(person, ()) if letter.address != row["address"]]
-            same = (letter.address for letter in others
-                    if letter.campaign == row["campaign"] and letter.letter == row["letter"])  # fmt: skip
-            row["person"], row["elsewhere"] = person, next(same, None)
-            row["person_lately"] += sum(letter.taken_up or letter.accepted_at > since for letter in others)
+                                       "campaign": letter.campaign, "letter": letter.letter})  # fmt: skip
+    had: dict[str, list[_Had]] = {}
+    for one in map(_Had._make, found):
+        had.setdefault(one.person, []).append(one)
+    result = {}
+    for address, person in persons.items():
+        others = [one for one in had.get(person, ()) if one.address != address]
+        same = (one.address for one in others if (one.campaign, one.letter) == (letter.campaign, letter.letter))
+        lately = sum(one.taken_up or (one.accepted_at is not None and one.accepted_at > since) for one in others)
+        result[address] = PersonLetters(person, next(same, None), lately)
+    return result
 
 
 def _held(session: Session, named: Iterable[str], persons: Iterable[str] = ()) -> dict[str, str | None]:

@@ -1,11 +1,10 @@
-"""What a letter may say about its reader: person, role, account and owner, a plain row per message of an attempt."""
+"""What a letter may say about its reader: person, role, account and owner, a typed row per message of an attempt."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, func, literal, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -14,8 +13,7 @@ from models.bulk_upsert import among
 from models.contact import Contact
 from models.handoff import Handoff, HandoffContext, HandoffReason
 from models.message import TABLE as MESSAGE
-from models.message import plain
-from models.queries.eligibility import addresses_mailed_today, letters_lately, messages_with_facts
+from models.queries.eligibility import ROW, EligibilityRow, addresses_mailed_today, letters_lately, messages_with_facts
 from models.segment import Segment
 
 
@@ -46,23 +44,36 @@ class Recipient(NamedTuple):
     growth: float | None = None
     owner_name: str | None = None
     owner_email: str | None = None
-    pieces: dict[str, str] | None = None  # kind asked for → content asset
+    content_assets: dict[str, str] | None = None  # kind asked for → slug of a content asset
+
+
+class DueMessage(NamedTuple):
+    """A message about to be claimed: its reader, all that could forbid it, and what the caps count."""
+
+    recipient: Recipient
+    eligibility: EligibilityRow
+    letters_lately: int  # to this address, in the campaign's `per_days`; 0 where no caps are counted
+    colleagues_today: int  # at the account whom we write to today already
 
 
 def recipients(
     session: Session, message_ids: Sequence[int], now: datetime, *, days: int, caps: bool
-) -> list[dict[str, Any]]:
+) -> list[DueMessage]:
     """The readers of messages, in the order of their ids, with all that could forbid them. Primary keys all the way.
 
-    With `caps` also person_lately and account_today: how many letters they, and whom at their account, got lately.
+    With `caps` also how many letters they had in the last `days`, and how many at their account had one today.
     """
     wanted = {"ids": message_ids, **({"lately": now - timedelta(days=days)} if caps else {})}
-    rows = plain(session.execute(CAPPED if caps else READERS, wanted))
-    accounts = {row["account_id"] for row in rows if row["account_id"]} if caps else set()
-    today = addresses_mailed_today(session, accounts, now)
-    for row in rows:
-        row["account_today"] = len(today[row["account_id"]] - {row["address"]}) if row["account_id"] in today else 0
-    return rows
+    found = session.execute(CAPPED if caps else READERS, wanted).all()
+    facts = [EligibilityRow._make(row[READER_COLUMNS:FACT_COLUMNS]) for row in found]
+    today = addresses_mailed_today(session, {one.account_id for one in facts if one.account_id} if caps else (), now)
+    return [
+        DueMessage(
+            Recipient._make(row[:READER_COLUMNS]), its, row[FACT_COLUMNS],
+            len(today[its.account_id] - {its.address}) if its.account_id in today else 0,
+        )
+        for row, its in zip(found, facts, strict=True)
+    ]  # fmt: skip
 
 
 class MailedHandoff(NamedTuple):
@@ -85,38 +96,30 @@ def handoffs(session: Session, ids: list[int]) -> dict[int, MailedHandoff]:
     return {row.id: row for row in map(MailedHandoff._make, session.execute(question))}
 
 
-RECIPIENT_COLUMNS = itemgetter(*Recipient._fields)
-
-
-def as_recipient(row: Mapping[str, Any]) -> Recipient:
-    """The letter's half of a row of `recipients`."""
-    return Recipient._make(RECIPIENT_COLUMNS(row))
-
-
 CONTACT: Table = Contact.__table__  # type: ignore[attr-defined]
 ACCOUNT: Table = Account.__table__  # type: ignore[attr-defined]
 SEGMENT: Table = Segment.__table__  # type: ignore[attr-defined]
-READERS = (
-    messages_with_facts()
-    .outerjoin(SEGMENT, SEGMENT.c.contact_id == MESSAGE.c.contact_id)
-    .add_columns(
-        MESSAGE.c.id.label("message_id"),
-        MESSAGE.c.content_assets.label("pieces"),
+READER_COLUMNS = len(Recipient._fields)
+FACT_COLUMNS = READER_COLUMNS + len(EligibilityRow._fields)  # and after them the count of letters
+_UNCAPPED = (
+    messages_with_facts(
+        MESSAGE.c.id,  # of a Recipient, in its order
+        MESSAGE.c.letter,
+        MESSAGE.c.address,
         func.coalesce(CONTACT.c.email, MESSAGE.c.address).label("email"),
+        MESSAGE.c.handoff_id,
+        SEGMENT.c.role,
+        func.coalesce(CONTACT.c.locale, "en").label("locale"),
+        func.coalesce(CONTACT.c.country, ACCOUNT.c.country).label("country"),
+        CONTACT.c.time_zone,
         CONTACT.c.first_name,
         CONTACT.c.last_name,
         CONTACT.c.title,
-        CONTACT.c.market,
-        func.coalesce(CONTACT.c.locale, "en").label("locale"),
-        CONTACT.c.phone,
-        CONTACT.c.stage,
-        SEGMENT.c.role,
         SEGMENT.c.persona,
         SEGMENT.c.shopper,
-        ACCOUNT.c.name.label("account_name"),
+        ACCOUNT.c.name,
         ACCOUNT.c.industry,
         ACCOUNT.c.employees,
-        ACCOUNT.c.country.label("account_country"),
         ACCOUNT.c.tier,
         ACCOUNT.c.channel,
         ACCOUNT.c.volume,
@@ -124,8 +127,12 @@ READERS = (
         ACCOUNT.c.growth,
         ACCOUNT.c.owner_name,
         ACCOUNT.c.owner_email,
+        MESSAGE.c.content_assets,
+        *ROW,
     )
+    .outerjoin(SEGMENT, SEGMENT.c.contact_id == MESSAGE.c.contact_id)
     .where(among(MESSAGE.c.id, "ids"))
     .order_by(MESSAGE.c.id)
 )
-CAPPED = READERS.add_columns(letters_lately().label("person_lately"))
+READERS = _UNCAPPED.add_columns(literal(0).label("letters_lately"))
+CAPPED = _UNCAPPED.add_columns(letters_lately().label("letters_lately"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
@@ -11,9 +11,9 @@ from models.attempt import TABLE as ATTEMPT
 from models.contact import Consent
 from models.delivery_states import CANCELLABLE, AttemptState, State, Trigger, change_state, message_states
 from models.event import Event
-from models.message import ACCOUNT, ADDRESS, CONTACT, plain
+from models.message import ACCOUNT, ADDRESS, CONTACT
 from models.message import TABLE as MESSAGE
-from models.queries.eligibility import messages_with_facts
+from models.queries.eligibility import ROW, EligibilityRow, messages_with_facts
 
 
 class OpenBatch(NamedTuple):
@@ -43,6 +43,15 @@ class OpenBatch(NamedTuple):
         return self.state == AttemptState.SCHEDULED and not self.cancelled_at and bool(self.evidence)
 
 
+class StoppedLetter(NamedTuple):
+    """A letter of a scheduled request that something might forbid now."""
+
+    attempt_id: str
+    campaign: str
+    version_id: int
+    eligibility: EligibilityRow
+
+
 def open_batches(session: Session) -> list[OpenBatch]:
     """Every request with a name by which it can be cancelled, soonest first. `attempt_batch` holds exactly these."""
     a = ATTEMPT.c
@@ -54,14 +63,15 @@ def open_batches(session: Session) -> list[OpenBatch]:
     return [OpenBatch._make(row) for row in rows]
 
 
-def stopped(session: Session, attempt_ids: Collection[str]) -> list[dict[str, Any]]:
-    """Letters among these requests that something might forbid now, with their attempt, as the last look reads them."""
+def stopped_letters(session: Session, attempt_ids: Collection[str]) -> list[StoppedLetter]:
+    """Letters among these requests that something might forbid now, with all that could, in the order of their ids."""
     might = or_(
         ADDRESS.c.suppressed_at.is_not(None), CONTACT.c.consent != Consent.GRANTED, ACCOUNT.c.stopped_at.is_not(None)
     )
-    question = messages_with_facts().add_columns(MESSAGE.c.attempt_id)
+    question = messages_with_facts(MESSAGE.c.attempt_id, MESSAGE.c.campaign, MESSAGE.c.version_id, *ROW)
     which = (MESSAGE.c.attempt_id.in_(attempt_ids), MESSAGE.c.state == State.SCHEDULED, might)
-    return plain(session.execute(question.where(*which).order_by(MESSAGE.c.id)))
+    rows = session.execute(question.where(*which).order_by(MESSAGE.c.id))
+    return [StoppedLetter(row[0], row[1], row[2], EligibilityRow._make(row[3:])) for row in rows]
 
 
 def note_cancelling(session: Session, attempt_id: str, why: str | None) -> None:
@@ -79,12 +89,12 @@ def note_cancelled(session: Session, attempt_id: str, now: datetime, why: str) -
     return bool(session.execute(update(ATTEMPT).where(*mine).values(cancelled_at=now, evidence=why)).rowcount)  # type: ignore[attr-defined]
 
 
-def note_cancel_in_doubt(session: Session, attempt_id: str, why: str) -> None:
+def note_cancel_unknown(session: Session, attempt_id: str, why: str) -> None:
     """The cancellation may not have come about: nobody knows whether the letters left at their time."""
     a, m = ATTEMPT.c, MESSAGE.c
-    mine = change_state(ATTEMPT, Trigger.CANCEL_IN_DOUBT).where(a.id == attempt_id)
+    mine = change_state(ATTEMPT, Trigger.CANCEL_UNPROVEN).where(a.id == attempt_id)
     session.execute(mine.values(cancelled_at=None, detail=why))
-    theirs = change_state(MESSAGE, Trigger.CANCEL_IN_DOUBT).where(m.attempt_id == attempt_id)
+    theirs = change_state(MESSAGE, Trigger.CANCEL_UNPROVEN).where(m.attempt_id == attempt_id)
     session.execute(theirs.values(detail=why))
 
 

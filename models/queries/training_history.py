@@ -18,8 +18,9 @@ from models.account import Account
 from models.activity import Activity
 from models.bulk_upsert import share
 from models.contact import Contact
+from models.delivery_states import State
 from models.handoff import Decision, Handoff
-from models.message import SALES, Message, State
+from models.message import SALES, Message
 from models.numpy_fetch import numbers, seconds
 from models.opportunity import Opportunity, OpportunityOutcome
 from models.order import Order

@@ -8,8 +8,8 @@ from typing import Any
 from sqlmodel import Session
 
 from models import campaign as campaigns_kept
+from models.delivery_states import State
 from models.enrolment import EnrolmentState
-from models.message import State
 from models.queries import active_enrolments, lead_history
 from models.queries.lead_history import EnrolmentAt, KnownContact, LetterAt
 from models.queries.lifecycle import stage_at

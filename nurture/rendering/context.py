@@ -59,7 +59,7 @@ def letter_values(
         "today": today,
         "handoff": handoff,
         # kind asked for → content asset: what the letter carries, decided when it was planned
-        "pieces": None if reader.pieces is None else {**reader.pieces},
+        "content_assets": None if reader.content_assets is None else {**reader.content_assets},
     }  # fmt: skip
 
 

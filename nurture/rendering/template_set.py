@@ -212,7 +212,7 @@ class TemplateSet:
                 "language": tongue,
             }
         values: dict[str, Value] = {**shared, **context}
-        carried = values.pop("pieces", None)
+        carried = values.pop("content_assets", None)
         if asks is None or asks.kinds:
             values["best"] = self._best(values, tongue, asks, carried if isinstance(carried, dict) else None)
         if (asks is None or asks.price) and self.prices:

@@ -36,18 +36,18 @@ def allowance(engine: Engine, now: datetime, channel: Channel, settings: Setting
     today = now.astimezone(UTC).date()
     plans = settings.warm_up or settings.domains
     with database.reading(engine) as session:
-        taken = deliverability.taken_since_doubt(session, channel.name, len(circuit_breaker.AFTER_A_DOUBT))
-        doubtful = 0 if taken is None else deliverability.in_doubt(session, channel.name)
+        taken = deliverability.taken_since_unknown(session, channel.name, len(circuit_breaker.AFTER_UNKNOWN))
+        doubtful = 0 if taken is None else deliverability.unknown_letters(session, channel.name)
         limit = settings.daily_limit
         counts = limit is not None or bool(plans)
         sent = deliverability.maybe_sent_since(session, datetime.combine(today, time(0), UTC)) if counts else {}
-    if doubtful >= circuit_breaker.MOST_IN_DOUBT:
+    if doubtful >= circuit_breaker.MOST_UNKNOWN:
         why = f"of {doubtful:,} letters nobody knows whether they were sent: settle them, then go on"
         with database.writing(engine) as session:
             pause_sending(session, EVERYTHING, why, "the circuit breaker on unknown requests", now)
         log.write(log.SendPauseSet(str(EVERYTHING), "circuit breaker: too many unknown"))
         return Allowance(0, stop=why)
-    size = circuit_breaker.size_after_doubt(taken, NO_LIMIT)
+    size = circuit_breaker.size_after_unknown(taken, NO_LIMIT)
     left = NO_LIMIT if limit is None else max(0, limit - sum(sent.values()))
 
     def of_domain(domain: str) -> int:

@@ -8,17 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain, repeat
+from typing import NamedTuple
 
-from sqlalchemy.orm import Session
+from sqlmodel import Session
 
 from models.queries import outbox, person
 from models.queries import request_steps as steps
 from models.queries.outbox import DueLetter
-from models.queries.recipients import MailedHandoff, Recipient, as_recipient, handoffs, recipients
+from models.queries.recipients import MailedHandoff, Recipient, handoffs, recipients
 from models.queries.request_steps import NewAttempt
 from models.send_pause import ScopeKind, send_pauses
 from nurture.channels.base import RequestBatch, ScheduledSend
-from nurture.rendering.composer import PublishedLetters
+from nurture.rendering.composer import Composer, PublishedLetters
 from nurture.rules.delivery.states import CLAIM_LEASE, Answer, batch_size
 from nurture.rules.eligibility.messages import CheckedBatch
 from nurture.rules.reasons import Reason, Skip
@@ -31,7 +32,7 @@ MOST_CLAIMED = 5_000  # messages in one claim
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimedMessages:
     """Messages in a worker's hands, by attempt: who is likely to share a request shares one. No session is open."""
 
     published: PublishedLetters
@@ -42,24 +43,35 @@ class Claimed:
 
     @property
     def attempt_id(self) -> str:
+        """The first attempt's: the only one's after `by_attempt`."""
         return next(iter(self.parts))
 
-    def by_attempt(self) -> list["Claimed"]:
+    def by_attempt(self) -> list["ClaimedMessages"]:
+        """The same messages, a value for each attempt."""
         return [replace(self, parts={i: readers}, put_aside=Delivered()) for i, readers in self.parts.items()]
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class ClaimedBatch:
     """Letters that will leave in one request, under one attempt that is still only claimed."""
 
     attempt_id: str
     published: PublishedLetters
     tries: int
-    batch: RequestBatch
-    hold: ScheduledSend | Answer | None = None  # an answer: the provider cannot hold them now, so they are not offered
+    request: RequestBatch
+    scheduled_send: ScheduledSend | Answer | None = None  # an answer: the provider cannot keep them, so none is offered
+
+
+class _NextLetter(NamedTuple):
+    """The letter that has been due longest of those that may leave now."""
+
+    letter: DueLetter
+    published: PublishedLetters
+    room: int  # how many letters its sending domain may still send
 
 
 def worker_name() -> str:
+    """This process, as its leases name it: machine and process id."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -72,97 +84,109 @@ def claim(
     worker: DeliveryWorker,
     most: int = 1_000_000,
     of_domain: Callable[[str], int] = lambda _: 1_000_000,
-) -> Claimed | None:
-    """Take the oldest due letter's messages and look at everything that could forbid them. None: nothing is due.
+) -> ClaimedMessages | None:
+    """Claim the oldest due letter's messages and check everything that could forbid them. None: nothing is due.
 
     `of_domain`: how many letters a sending domain may still send. A campaign whose domain may send none waits.
     """
-    now, channel, composer = worker.clock(), worker.channel, worker.composer
-    with database.reading(worker.engine) as session:  # look first: the write lock is never taken to find nothing
-        if _head(session, now) is None:
+    now, limits = worker.clock(), worker.channel.limits
+    with database.reading(worker.engine) as session:  # the write lock is never taken to find nothing
+        if _oldest_due(session, now) is None:
             return None
     with database.writing(worker.engine) as session:
-        pauses, closed = send_pauses(session), list[str]()
-        while True:
-            head = _head(session, now, closed)
-            if head is None:
-                return None
-            published = composer.published_version(session, head.campaign, head.version_id)
-            room = 0 if published.domain in pauses.names(ScopeKind.DOMAIN) else of_domain(published.domain)
-            if room:
-                break
-            closed.append(head.campaign)
+        if (following := _next_letter(session, worker.composer, now, of_domain)) is None:
+            return None
+        letter, published, room = following
         # the first time round as much as can leave at once, so that letters of several kinds still fill their requests
-        reach = channel.limits.per_request * (channel.limits.at_once if head.tries == 0 else 1)
-        ids = outbox.lock_due(session, head, batch_size(min(reach, most, room, MOST_CLAIMED), head.tries), now)
+        reach = limits.per_request * (limits.at_once if letter.tries == 0 else 1)
+        ids = outbox.lock_due(session, letter, batch_size(min(reach, most, room, MOST_CLAIMED), letter.tries), now)
         if not ids:
             return None
-        campaign = published.campaign
-        caps = campaign is not None  # mails to sales know none
-        days = campaign.per_days if campaign else 7
-        persons = caps and person.any_known(session)
-        outbox.lock_addresses_to_claim(session, ids, caps=caps, persons=persons)
-        rows = recipients(session, ids, now, days=days, caps=caps)
-        if persons:
-            person.count_together(session, rows, now - timedelta(days=days))
-        may_leave, aside = eligibility.check_claim(session, rows, published, now)
-        readers = [as_recipient(row) for row in rows if row["id"] in may_leave]
+        readers, aside = _those_who_may(session, ids, following, now)
         parts = {
-            new_id(): those[n : n + channel.limits.per_request]
-            for those in composer.by_variant(published, readers)
-            for n in range(0, len(those), channel.limits.per_request)
+            new_id(): those[n : n + limits.per_request]
+            for those in worker.composer.by_variant(published, readers)
+            for n in range(0, len(those), limits.per_request)
         }
         if not parts:
-            return Claimed(published, head.tries, {}, {}, aside)
+            return ClaimedMessages(published, letter.tries, {}, {}, aside)
         carried = {attempt_id: [reader.message_id for reader in those] for attempt_id, those in parts.items()}
         outbox.claim_messages(session, carried)
-        new = NewAttempt(
-            worker.name,
-            channel.name,
-            head.campaign,
-            head.version_id,
-            head.letter,
-            published.domain,
-            now,
-            now + CLAIM_LEASE,
-        )
-        steps.open_attempts(session, new, carried)
+        steps.open_attempts(session, _new_attempt(worker, following, now), carried)
         spoken_of = handoffs(session, [reader.handoff_id for reader in readers if reader.handoff_id])
-        return Claimed(published, head.tries, parts, spoken_of, aside)
+        return ClaimedMessages(published, letter.tries, parts, spoken_of, aside)
 
 
-def _head(session: Session, now: datetime, closed: Sequence[str] = ()) -> DueLetter | None:
+def _next_letter(
+    session: Session, composer: Composer, now: datetime, of_domain: Callable[[str], int]
+) -> _NextLetter | None:
+    pauses, closed = send_pauses(session), list[str]()
+    while letter := _oldest_due(session, now, closed):
+        published = composer.published_version(session, letter.campaign, letter.version_id)
+        room = 0 if published.domain in pauses.names(ScopeKind.DOMAIN) else of_domain(published.domain)
+        if room:
+            return _NextLetter(letter, published, room)
+        closed.append(letter.campaign)
+    return None
+
+
+def _those_who_may(
+    session: Session, ids: Sequence[int], following: _NextLetter, now: datetime
+) -> tuple[list[Recipient], Delivered]:
+    """Lock the addresses of locked messages and ask the policies; what may not leave is put aside."""
+    campaign = following.published.campaign
+    caps = campaign is not None  # mails to sales know none
+    days = campaign.per_days if campaign else 7
+    persons = caps and person.any_known(session)
+    outbox.lock_addresses_to_claim(session, ids, caps=caps, persons=persons)
+    due = recipients(session, ids, now, days=days, caps=caps)
+    addresses = [one.eligibility.address for one in due]
+    since = now - timedelta(days=days)
+    elsewhere = person.letters_elsewhere(session, addresses, following.letter, since) if persons else {}
+    may_leave, aside = eligibility.check_claim(session, due, elsewhere, following.published, now)
+    return [one.recipient for one in due if one.recipient.message_id in may_leave], aside
+
+
+def _new_attempt(worker: DeliveryWorker, following: _NextLetter, now: datetime) -> NewAttempt:
+    letter, until = following.letter, now + CLAIM_LEASE
+    return NewAttempt(
+        worker.name, worker.channel.name, letter.campaign, letter.version_id, letter.letter,
+        following.published.domain, now, until,
+    )  # fmt: skip
+
+
+def _oldest_due(session: Session, now: datetime, closed: Sequence[str] = ()) -> DueLetter | None:
     pauses = send_pauses(session)
     if pauses.stop_everything:
         return None
     return outbox.oldest_due(session, now, [*pauses.names(ScopeKind.CAMPAIGN), *closed])
 
 
-def write(worker: DeliveryWorker, claimed: Claimed) -> tuple[list[Load], Delivered]:
+def write(worker: DeliveryWorker, claimed: ClaimedMessages) -> tuple[list[ClaimedBatch], Delivered]:
     """The letters of a claimed batch, in as few requests as can be. Each request gets an attempt of its own."""
-    loads, done = list[Load](), Delivered()
+    batches, done = list[ClaimedBatch](), Delivered()
     for attempt_id, readers in claimed.parts.items():
         published, tries = claimed.published, claimed.tries
         emails, failures = worker.composer.write_emails(
             published, readers, claimed.handoffs, attempt_id, worker.clock()
         )
-        batches = worker.channel.request_batches(emails)
+        requests = worker.channel.request_batches(emails)
         mine = [
-            Load(attempt_id if first else new_id(), published, tries, batch)
-            for first, batch in zip(chain([True], repeat(False)), batches, strict=False)
+            ClaimedBatch(attempt_id if first else new_id(), published, tries, request)
+            for first, request in zip(chain([True], repeat(False)), requests, strict=False)
         ]
         if failures or len(mine) != 1:
             mine, aside = _split(worker, attempt_id, mine, failures)
             done += aside
-        loads += mine
-    return loads, done
+        batches += mine
+    return batches, done
 
 
 def _split(
-    worker: DeliveryWorker, attempt_id: str, loads: list[Load], failures: Mapping[int, str]
-) -> tuple[list[Load], Delivered]:
+    worker: DeliveryWorker, attempt_id: str, batches: list[ClaimedBatch], failures: Mapping[int, str]
+) -> tuple[list[ClaimedBatch], Delivered]:
     """What was claimed as one leaves in several requests, or not at all."""
-    parts = {load.attempt_id: [e.message_id for e in load.batch.emails] for load in loads}
+    parts = {batch.attempt_id: [e.message_id for e in batch.request.emails] for batch in batches}
     now = worker.clock()
     with database.writing(worker.engine) as session:
         aside = eligibility.put_aside(
@@ -171,21 +195,21 @@ def _split(
         if not steps.split_attempt(session, attempt_id, worker.name, now, now + CLAIM_LEASE, parts):
             session.rollback()
             return [], Delivered()  # our lease is over and the rows wait again: somebody else's turn
-        if not loads:
+        if not batches:
             steps.void(session, attempt_id, now)
-    return loads[:1] + [_readdressed(load) for load in loads[1:]], aside
+    return batches[:1] + [_readdressed(batch) for batch in batches[1:]], aside
 
 
-def _readdressed(load: Load) -> Load:
+def _readdressed(batch: ClaimedBatch) -> ClaimedBatch:
     """The same letters, carrying the id of their new attempt."""
-    emails = [replace(email, attempt_id=load.attempt_id) for email in load.batch.emails]
-    return replace(load, batch=RequestBatch(emails, load.batch.alone))
+    emails = [replace(email, attempt_id=batch.attempt_id) for email in batch.request.emails]
+    return replace(batch, request=RequestBatch(emails, batch.request.alone))
 
 
-def keep(worker: DeliveryWorker, loads: Sequence[Load | Claimed], until: datetime) -> None:
+def keep(worker: DeliveryWorker, batches: Sequence[ClaimedBatch | ClaimedMessages], until: datetime) -> None:
     """The worker is alive: what it has claimed stays its own until then."""
     with database.writing(worker.engine) as session:
-        steps.renew_leases(session, [load.attempt_id for load in loads], worker.name, worker.clock(), until)
+        steps.renew_leases(session, [batch.attempt_id for batch in batches], worker.name, worker.clock(), until)
 
 
 def give_back(worker: DeliveryWorker, attempt_ids: Sequence[str]) -> None:

@@ -1,9 +1,10 @@
-"""Senders: the requests under way, each in a thread of its own, and never more letters than may be in doubt at once."""
+"""Senders: the requests under way, each in a thread of its own, never with more letters than may become unknown."""
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Generic, TypeVar
 
 from nurture.rules.delivery import circuit_breaker
@@ -39,27 +40,31 @@ class Senders(Generic[T]):
     def __enter__(self) -> "Senders[T]":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for pool in (self.pool, self.crew):
             if pool:
                 pool.shutdown()  # waits: what has left must be written down
 
     @property
     def busy(self) -> bool:
+        """Is any request under way?"""
         return bool(self.under_way)
 
     @property
     def carrying(self) -> int:
+        """Letters in the requests under way."""
         return sum(letters for letters, _ in self.under_way.values())
 
     def has_room(self, letters: int, requests: int = 1) -> bool:
-        """A power cut leaves everything under way in doubt, so there is a limit to that too."""
-        few = self.carrying + letters <= circuit_breaker.MOST_IN_DOUBT
+        """May these letters leave now? A power cut leaves everything under way unknown, so that has a limit too."""
+        few = self.carrying + letters <= circuit_breaker.MOST_UNKNOWN
         out = sum(requests for _, requests in self.under_way.values())
         return not self.busy or (out + requests <= self.at_once and few)
 
-    def give(self, letters: int, work: Callable[[], T], requests: int = 1) -> list[T]:
-        """Have it done. What is done already is returned."""
+    def submit(self, letters: int, work: Callable[[], T], requests: int = 1) -> list[T]:
+        """Have a request made, in a thread where there are any. Returns the results that are there already."""
         if self.pool is None:
             return [work()]
         self.under_way[self.pool.submit(work)] = letters, requests

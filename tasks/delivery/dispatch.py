@@ -16,91 +16,94 @@ from nurture.channels.base import Channel, OutboundEmail, ScheduledSend
 from nurture.rules.delivery.states import ARMED_LEASE, Answer, Verdict, consequences, trigger_of
 from nurture.runtime import database, log
 from tasks.delivery import claims, eligibility
-from tasks.delivery.claims import Claimed, Load
+from tasks.delivery.claims import ClaimedBatch, ClaimedMessages
 from tasks.delivery.concurrency import Senders
 from tasks.delivery.eligibility import Delivered
 from tasks.delivery.worker import DeliveryWorker
 
 
-def send(worker: DeliveryWorker, claimed: Claimed) -> Delivered:
+def send(worker: DeliveryWorker, claimed: ClaimedMessages) -> Delivered:
     """Write the letters and offer them, request after request."""
-    loads, done = claims.write(worker, claimed)
-    for load in loads:
-        done += offer(worker, load)
+    batches, done = claims.write(worker, claimed)
+    for batch in batches:
+        done += offer(worker, batch)
     return done + claimed.put_aside
 
 
-def offer(worker: DeliveryWorker, load: Load) -> Delivered:
+def offer(worker: DeliveryWorker, batch: ClaimedBatch) -> Delivered:
     """Arm one request, make it, record what is known. No session is open while it is under way."""
-    load = _with_hold(worker.channel, load, worker.clock())
-    armed, done = arm(worker, load)
+    batch = _with_scheduled_send(worker.channel, batch, worker.clock())
+    armed, done = arm(worker, batch)
     if not armed:
         return done
     began = worker.clock()
-    return done + record(worker, began, load, armed, _answer(worker, load, armed))
+    return done + record(worker, began, batch, armed, _answer(worker, batch, armed))
 
 
-def _with_hold(channel: Channel, load: Load, now: datetime) -> Load:
+def _with_scheduled_send(channel: Channel, batch: ClaimedBatch, now: datetime) -> ClaimedBatch:
     """Where the campaign says so, the provider keeps the letters for a while, under a name it gives beforehand."""
-    lead = load.published.campaign.hold_for if load.published.campaign else None
+    lead = batch.published.campaign.hold_for if batch.published.campaign else None
     if not lead or channel.scheduled_sends is None:
-        return load
+        return batch
     name = channel.scheduled_sends.new(now)
-    return replace(load, hold=ScheduledSend(name, now + lead) if isinstance(name, str) else name)
+    return replace(batch, scheduled_send=ScheduledSend(name, now + lead) if isinstance(name, str) else name)
 
 
-def _answer(worker: DeliveryWorker, load: Load, emails: list[OutboundEmail]) -> Answer:
-    if isinstance(load.hold, Answer):
-        return load.hold
-    return worker.channel.send(emails, lambda: still_armed(worker, load.attempt_id), worker.clock(), load.hold)
+def _answer(worker: DeliveryWorker, batch: ClaimedBatch, emails: list[OutboundEmail]) -> Answer:
+    if isinstance(batch.scheduled_send, Answer):
+        return batch.scheduled_send
+    may_still = partial(still_armed, worker, batch.attempt_id)
+    return worker.channel.send(emails, may_still, worker.clock(), batch.scheduled_send)
 
 
-def offer_together(worker: DeliveryWorker, loads: Sequence[Load], senders: Senders[Delivered]) -> Delivered:
+def offer_together(worker: DeliveryWorker, batches: Sequence[ClaimedBatch], senders: Senders[Delivered]) -> Delivered:
     """Several small requests, armed in one transaction and then made at the same time. Answers are written down as they
     come, those that came together in one transaction."""
-    if len(loads) == 1:
-        return offer(worker, loads[0])
-    loads = [_with_hold(worker.channel, load, worker.clock()) for load in loads]
-    armed, done = arm_together(worker, loads)
-    going = [(load, emails) for load in loads if (emails := armed[load.attempt_id])]
+    if len(batches) == 1:
+        return offer(worker, batches[0])
+    batches = [_with_scheduled_send(worker.channel, batch, worker.clock()) for batch in batches]
+    armed, done = arm_together(worker, batches)
+    going = [(batch, emails) for batch in batches if (emails := armed[batch.attempt_id])]
 
-    def ask(load: Load, emails: list[OutboundEmail]) -> Answer:
-        return _answer(worker, load, emails)
+    def ask(batch: ClaimedBatch, emails: list[OutboundEmail]) -> Answer:
+        return _answer(worker, batch, emails)
 
     for answers in senders.together([partial(ask, *one) for one in going]):
         done += record_together(worker, worker.clock(), [(*going[n], answer) for n, answer in answers.items()])
     return done
 
 
-def arm(worker: DeliveryWorker, load: Load) -> tuple[list[OutboundEmail], Delivered]:
+def arm(worker: DeliveryWorker, batch: ClaimedBatch) -> tuple[list[OutboundEmail], Delivered]:
     """The last look, committed immediately before the request: from here on these messages are possibly sent."""
-    armed, done = arm_together(worker, [load])
-    return armed[load.attempt_id], done
+    armed, done = arm_together(worker, [batch])
+    return armed[batch.attempt_id], done
 
 
-def arm_together(worker: DeliveryWorker, loads: Sequence[Load]) -> tuple[dict[str, list[OutboundEmail]], Delivered]:
+def arm_together(
+    worker: DeliveryWorker, batches: Sequence[ClaimedBatch]
+) -> tuple[dict[str, list[OutboundEmail]], Delivered]:
     """The same for several requests of one claim, in as many statements as for one."""
     now = worker.clock()
-    until, armed = now + ARMED_LEASE, {load.attempt_id: list[OutboundEmail]() for load in loads}
+    until, armed = now + ARMED_LEASE, {batch.attempt_id: list[OutboundEmail]() for batch in batches}
     with database.writing(worker.engine) as session:
         # where our lease is over the rows wait again, and it is somebody else's turn
-        if len(loads) == 1:
-            fenced = steps.fence(session, loads[0].attempt_id, worker.name, now, until, loads[0].batch.alone)
-            ours = list(loads) if fenced else []
+        if len(batches) == 1:
+            fenced = steps.fence(session, batches[0].attempt_id, worker.name, now, until, batches[0].request.alone)
+            ours = list(batches) if fenced else []
         else:
-            alone = {load.attempt_id: load.batch.alone for load in loads}
+            alone = {batch.attempt_id: batch.request.alone for batch in batches}
             mine = steps.fence_all(session, alone, worker.name, now, until)
-            ours = [load for load in loads if load.attempt_id in mine]
+            ours = [batch for batch in batches if batch.attempt_id in mine]
         if not ours:
             return armed, Delivered()
-        for load in ours:
-            if isinstance(load.hold, ScheduledSend):
-                steps.note_send_time(session, load.attempt_id, load.hold.batch_id, load.hold.send_at)
-        done = eligibility.check_arming(session, [load.attempt_id for load in ours], ours[0].published, now)
-        going = steps.arm_messages(session, {load.attempt_id: len(load.batch.emails) for load in ours})
-    for load in ours:
-        leave = going[load.attempt_id]
-        armed[load.attempt_id] = [email for email in load.batch.emails if email.message_id in leave]
+        for batch in ours:
+            if isinstance(kept := batch.scheduled_send, ScheduledSend):
+                steps.note_send_time(session, batch.attempt_id, kept.batch_id, kept.send_at)
+        done = eligibility.check_arming(session, [batch.attempt_id for batch in ours], ours[0].published, now)
+        going = steps.arm_messages(session, {batch.attempt_id: len(batch.request.emails) for batch in ours})
+    for batch in ours:
+        leave = going[batch.attempt_id]
+        armed[batch.attempt_id] = [email for email in batch.request.emails if email.message_id in leave]
     return armed, done
 
 
@@ -115,20 +118,20 @@ SAME_FOR_ALL = (Verdict.TAKEN, Verdict.UNKNOWN)  # whatever else an answer says,
 
 
 def record(
-    worker: DeliveryWorker, now: datetime, load: Load, emails: Sequence[OutboundEmail], answer: Answer
+    worker: DeliveryWorker, now: datetime, batch: ClaimedBatch, emails: Sequence[OutboundEmail], answer: Answer
 ) -> Delivered:
     """Write down what the answer makes known. Refused without a name, everybody waits for a half as large request."""
-    return record_together(worker, now, [(load, emails, answer)])
+    return record_together(worker, now, [(batch, emails, answer)])
 
 
 def record_together(
-    worker: DeliveryWorker, now: datetime, answered: Sequence[tuple[Load, Sequence[OutboundEmail], Answer]]
+    worker: DeliveryWorker, now: datetime, answered: Sequence[tuple[ClaimedBatch, Sequence[OutboundEmail], Answer]]
 ) -> Delivered:
     """The same for several answers, in one transaction."""
     taken = {
-        load.attempt_id: (len(emails), _answered(answer))
-        for load, emails, answer in answered
-        if len(answered) > 1 and answer.verdict is Verdict.TAKEN and not isinstance(load.hold, ScheduledSend)
+        batch.attempt_id: (len(emails), _answered(answer))
+        for batch, emails, answer in answered
+        if len(answered) > 1 and answer.verdict is Verdict.TAKEN and not isinstance(batch.scheduled_send, ScheduledSend)
     }
     done = Delivered(requests=len(taken))
     with database.writing(worker.engine) as session:
@@ -144,10 +147,10 @@ def _answered(answer: Answer) -> Answered:
 
 
 def _recorded(
-    session: Session, now: datetime, load: Load, emails: Sequence[OutboundEmail], answer: Answer
+    session: Session, now: datetime, batch: ClaimedBatch, emails: Sequence[OutboundEmail], answer: Answer
 ) -> Delivered:
-    scheduled = isinstance(load.hold, ScheduledSend)
-    after = consequences(answer, len(emails), load.tries, now, scheduled=scheduled)
+    scheduled = isinstance(batch.scheduled_send, ScheduledSend)
+    after = consequences(answer, len(emails), batch.tries, now, scheduled=scheduled)
     results = (
         []
         if answer.verdict in SAME_FOR_ALL
@@ -157,9 +160,9 @@ def _recorded(
         ]
     )
     trigger = trigger_of(answer, scheduled=scheduled)
-    first = steps.record_answer(session, load.attempt_id, trigger, results, now, _answered(answer))
+    first = steps.record_answer(session, batch.attempt_id, trigger, results, now, _answered(answer))
     if answer.verdict is Verdict.STOP:
-        scope = PauseScope.campaign(load.published.slug) if answer.campaign_only else EVERYTHING
+        scope = PauseScope.campaign(batch.published.slug) if answer.campaign_only else EVERYTHING
         pause_sending(session, scope, answer.detail, "the provider's answer", now)
         log.write(log.SendPauseSet(str(scope), "the provider's answer"))
     if not first:

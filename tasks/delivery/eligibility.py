@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -13,6 +12,8 @@ from models.delivery_states import State, Trigger
 from models.queries import eligibility as queries
 from models.queries import outbox
 from models.queries.outbox import NotNow
+from models.queries.person import PersonLetters
+from models.queries.recipients import DueMessage
 from models.send_pause import send_pauses
 from nurture.rendering.composer import PublishedLetters
 from nurture.rules.eligibility.facts import MessageFacts
@@ -22,17 +23,17 @@ from nurture.rules.reasons import Asked, Skip, Wait
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What one run of the outbox did, in messages (requests and released/doubted: in attempts)."""
+    """What one run of the outbox did, in messages (`requests`, `released`, `unknown_requests`: in requests)."""
 
     accepted: int = 0
-    scheduled: int = 0  # taken, and held by the provider until their time
+    scheduled: int = 0  # taken, and kept by the provider until their time
     skipped: int = 0
     refused: int = 0
     unknown: int = 0
     put_off: int = 0  # waiting again: outside hours, a cap, the provider busy
     requests: int = 0
     released: int = 0
-    doubted: int = 0
+    unknown_requests: int = 0  # of workers that died after arming them
     stopped: str = ""  # why the sender stopped early, when it did
 
     def __add__(self, other: "Delivered") -> "Delivered":
@@ -44,11 +45,33 @@ COUNTED = tuple(field.name for field in fields(Delivered) if field.name != "stop
 
 
 def check_claim(
-    session: Session, rows: Sequence[Mapping[str, Any]], published: PublishedLetters, now: datetime
+    session: Session,
+    due: Sequence[DueMessage],
+    elsewhere: Mapping[str, PersonLetters],
+    published: PublishedLetters,
+    now: datetime,
 ) -> tuple[frozenset[int], Delivered]:
     """Ask the policies about messages that are about to be claimed, caps included. Returns the ids of those that may
-    leave; the others are put aside with their reason."""
-    return _check(session, [facts_of(row) for row in rows], published, now, Asked.CLAIM)
+    leave; the others are put aside with their reason.
+
+    `elsewhere`: address → what its owner had at their other addresses.
+    """
+    facts = [
+        _with_other_addresses(one, elsewhere.get(one.eligibility.address)) if elsewhere else
+        MessageFacts(*one.eligibility, letters_lately=one.letters_lately, colleagues_today=one.colleagues_today)
+        for one in due
+    ]  # fmt: skip
+    return _check(session, facts, published, now, Asked.CLAIM)
+
+
+def _with_other_addresses(due: DueMessage, had: PersonLetters | None) -> MessageFacts:
+    return MessageFacts(
+        *due.eligibility,
+        person=had.person if had else None,
+        had_at=had.had_at if had else None,
+        letters_lately=due.letters_lately + (had.letters if had else 0),
+        colleagues_today=due.colleagues_today,
+    )
 
 
 def check_arming(session: Session, attempt_ids: Sequence[str], published: PublishedLetters, now: datetime) -> Delivered:
@@ -63,15 +86,6 @@ def check_arming(session: Session, attempt_ids: Sequence[str], published: Publis
             return Delivered()
     claimed = [MessageFacts(*row) for row in queries.facts_by_message(session, attempt_ids)]
     return _check(session, claimed, published, now, Asked.ARMING)[1]
-
-
-def facts_of(row: Mapping[str, Any]) -> MessageFacts:
-    """The facts of a recipient's row, with the caps' counts where it has them."""
-    return MessageFacts(
-        row["id"], row["address"], row["account_id"], row["suppressed_why"], row["consent"], row["account_stopped_why"],
-        row["country"], row["time_zone"], row["not_after"], person=row.get("person"), had_at=row.get("elsewhere"),
-        letters_lately=row.get("person_lately", 0), colleagues_today=row.get("account_today", 0),
-    )  # fmt: skip
 
 
 def _check(
@@ -95,11 +109,11 @@ def _check(
     return frozenset(result.go), aside
 
 
-def put_aside(session: Session, result: CheckedBatch, held: State = State.CLAIMED) -> Delivered:
-    """Write down which messages are skipped and which wait. `held`: their state until now."""
+def put_aside(session: Session, result: CheckedBatch, was: State = State.CLAIMED) -> Delivered:
+    """Write down which messages are skipped and which wait. `was`: their state until now."""
     rows = [_not_now(i, Trigger.FORBID, no) for i, no in result.skip.items()]
     rows += [_not_now(i, Trigger.POSTPONE, later) for i, later in result.wait.items()]
-    outbox.put_aside(session, rows, held)
+    outbox.put_aside(session, rows, was)
     return Delivered(skipped=len(result.skip), put_off=len(result.wait))
 
 

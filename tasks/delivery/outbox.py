@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import accumulate, takewhile
+from typing import NamedTuple
 
 from sqlalchemy import Engine
 
@@ -20,7 +21,7 @@ from nurture.runtime.clock import Clock
 from nurture.runtime.restore_guard import RestoreMarkFile
 from tasks.delivery import claims, dispatch
 from tasks.delivery.circuit_breaker import allowance, watch
-from tasks.delivery.claims import Claimed, Load
+from tasks.delivery.claims import ClaimedBatch, ClaimedMessages
 from tasks.delivery.concurrency import Senders, seldom_collected
 from tasks.delivery.eligibility import Delivered
 from tasks.delivery.restore_guard import RestoreCheck
@@ -42,16 +43,16 @@ def deliver(
 ) -> Delivered:
     """Send what is due until nothing is, `most` are done or somebody pauses sending.
 
-    Letters are written here while requests are under way: as many as the carrier takes at once, each in a thread.
+    Letters are written here while requests are under way: as many as the channel takes at once, each in a thread.
     `outside`: the mark that shows whether the database has forgotten what was sent; without it nobody looks.
     """
     worker = DeliveryWorker(engine, clock, channel, composer, claims.worker_name())
     done = tidy(engine, clock(), channel)
     watch(engine, clock())
-    watchman = RestoreCheck(engine, outside) if outside else None
-    if watchman and (why := watchman.look(clock())):
+    guard = RestoreCheck(engine, outside) if outside else None
+    if guard and (why := guard.look(clock())):
         return done + Delivered(stopped=why)
-    composer.database_name = watchman.name if watchman else ""
+    composer.database_name = guard.name if guard else ""
     with seldom_collected(), Senders[Delivered](channel.limits.at_once) as senders:
         while True:
             may = allowance(engine, clock(), channel, composer.settings)
@@ -61,64 +62,83 @@ def deliver(
             claimed = None if idle else claims.claim(worker, left, may.of_domain)
             if claimed is None:
                 if not senders.busy:
-                    if watchman and watchman.moved_at:
-                        watchman.move(clock(), at_once=True)
+                    if guard and guard.moved_at:
+                        guard.move(clock(), at_once=True)
                     return done
                 done = sum(senders.next_answers(), done)
                 continue
             done += claimed.put_aside
-            if watchman and (why := watchman.move(clock())):
+            if guard and (why := guard.move(clock())):
                 claims.give_back(worker, list(claimed.parts))
                 done += Delivered(stopped=why)
                 continue
-            doubts, held_until = done.unknown, clock() + CLAIM_LEASE
-            for loads, aside, still in _flights(worker, claimed):
-                done += aside
-                if not loads:
-                    continue
-                letters = sum(len(load.batch.emails) for load in loads)
-                while not senders.has_room(letters, len(loads)):
-                    done = sum(senders.next_answers(), done)
-                if done.stopped or done.unknown > doubts:  # after a doubt the next request is a small one
-                    claims.give_back(worker, [held.attempt_id for held in (*loads, *still)])
-                    break
-                if held_until - clock() < CLAIM_LEASE / 2:  # many small requests: we are alive and keep them
-                    held_until = clock() + CLAIM_LEASE
-                    claims.keep(worker, [*loads, *still], held_until)
-                work = partial(dispatch.offer_together, worker, loads, senders)
-                done = sum(senders.give(letters, work, len(loads)), done)
+            done = _offer_claimed(worker, claimed, senders, done)
 
 
-def _flights(worker: DeliveryWorker, claimed: Claimed) -> Iterator[tuple[list[Load], Delivered, list[Load | Claimed]]]:
-    """Requests as they are written, small ones several at a time; what was put aside meanwhile; what is still claimed.
+def _offer_claimed(
+    worker: DeliveryWorker, claimed: ClaimedMessages, senders: Senders[Delivered], done: Delivered
+) -> Delivered:
+    """Write what was claimed and offer it as senders come free. Returns what the run has done so far: `done` and more.
+
+    Where sending stops, or a request's end becomes unknown, the rest is given back: the next request is a small one.
+    """
+    unknown, lease_until = done.unknown, worker.clock() + CLAIM_LEASE
+    for batches, aside, still in _flights(worker, claimed):
+        done += aside
+        if not batches:
+            continue
+        letters = sum(len(batch.request.emails) for batch in batches)
+        while not senders.has_room(letters, len(batches)):
+            done = sum(senders.next_answers(), done)
+        if done.stopped or done.unknown > unknown:
+            claims.give_back(worker, [one.attempt_id for one in (*batches, *still)])
+            break
+        if lease_until - worker.clock() < CLAIM_LEASE / 2:  # many small requests: we are alive and keep them
+            lease_until = worker.clock() + CLAIM_LEASE
+            claims.keep(worker, [*batches, *still], lease_until)
+        work = partial(dispatch.offer_together, worker, batches, senders)
+        done = sum(senders.submit(letters, work, len(batches)), done)
+    return done
+
+
+class _Flight(NamedTuple):
+    """Requests that are made at the same time."""
+
+    batches: list[ClaimedBatch]
+    put_aside: Delivered  # while they were written
+    still_claimed: list[ClaimedBatch | ClaimedMessages]
+
+
+def _flights(worker: DeliveryWorker, claimed: ClaimedMessages) -> Iterator[_Flight]:
+    """Requests as they are written, small ones several at a time.
 
     Letters are written only when the ones before are on their way, so no more of them wait than one attempt carries.
     """
-    some, aside, rest = list[Load](), Delivered(), claimed.by_attempt()
+    some, aside, rest = list[ClaimedBatch](), Delivered(), claimed.by_attempt()
     while rest or some:
         while rest and len(some) < max(1, worker.channel.limits.at_once // 2):
-            loads, more = claims.write(worker, rest.pop(0))
+            batches, more = claims.write(worker, rest.pop(0))
             aside += more
-            some += loads
-            if any(len(load.batch.emails) > FEW for load in loads):
+            some += batches
+            if any(len(batch.request.emails) > FEW for batch in batches):
                 break
         flight = _next_flight(some, max(1, worker.channel.limits.at_once // 2))
         some = some[len(flight) :]
         if flight or aside != Delivered():
-            yield flight, aside, [*some, *rest]
+            yield _Flight(flight, aside, [*some, *rest])
         aside = Delivered()
 
 
-def _next_flight(loads: Sequence[Load], most: int) -> list[Load]:
-    """The next request, and small ones with it, as long as all together leave few in doubt should this worker die."""
-    letters = [len(load.batch.emails) for load in loads]
+def _next_flight(batches: Sequence[ClaimedBatch], most: int) -> list[ClaimedBatch]:
+    """The next request, and small ones with it, as long as few letters in all become unknown should this worker die."""
+    letters = [len(batch.request.emails) for batch in batches]
     few = sum(1 for _ in takewhile(lambda n: n <= FEW, letters))
     small = sum(1 for _ in takewhile(lambda n: n <= MOST_TOGETHER, accumulate(letters)))
-    return list(loads[: max(1, min(few, small, most))])
+    return list(batches[: max(1, min(few, small, most))])
 
 
 def tidy(engine: Engine, now: datetime, channel: Channel) -> Delivered:
-    """Dead workers' leases, letters whose time is over, and unknowns that the carrier itself can settle."""
+    """Dead workers' leases, letters whose time is over, and unknown requests that the channel itself can settle."""
     with database.writing(engine) as session:
         reaped = steps.reap(session, now)
         expired = messages.expire(session, now)
@@ -129,4 +149,4 @@ def tidy(engine: Engine, now: datetime, channel: Channel) -> Delivered:
                 steps.record_answer(session, attempt_id, sent if taken else not_sent, results, now)
     if reaped.given_back:
         log.write(log.ClaimReturned(reaped.given_back, "lease over"))
-    return Delivered(released=reaped.given_back, doubted=reaped.unknown, skipped=expired)
+    return Delivered(released=reaped.given_back, unknown_requests=reaped.unknown, skipped=expired)

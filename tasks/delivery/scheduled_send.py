@@ -16,10 +16,10 @@ from models.send_pause import send_pauses
 from nurture.channels.base import Cancellation, Channel, ScheduledSends
 from nurture.rendering.composer import Composer
 from nurture.rules.delivery.scheduled_send import in_time, over
+from nurture.rules.eligibility.facts import MessageFacts
 from nurture.rules.eligibility.messages import final_objection
 from nurture.runtime import database
 from nurture.runtime.clock import Clock
-from tasks.delivery.eligibility import facts_of
 from tasks.task import task
 
 CANCELLED, TOO_LATE = "cancelled: ", "it was too late to cancel"
@@ -84,11 +84,11 @@ def _to_cancel(session: Session, rows: list[OpenBatch], composer: Composer, now:
     for attempt_id in resting:
         if pauses.any_paused(session, [attempt_id], now):
             found[attempt_id] = "somebody in it is away, or their account is paused"
-    for letter in scheduled_send.stopped(session, list(by_id)) if by_id else ():
-        published = composer.published_version(session, letter["campaign"], letter["version_id"])
-        no = final_objection(facts_of(letter)._replace(not_after=FOR_EVER), published.campaign, now)
+    for letter in scheduled_send.stopped_letters(session, list(by_id)) if by_id else ():
+        published = composer.published_version(session, letter.campaign, letter.version_id)
+        no = final_objection(MessageFacts(*letter.eligibility)._replace(not_after=FOR_EVER), published.campaign, now)
         if no:
-            found.setdefault(letter["attempt_id"], f"somebody in it may not be written to: {no.sentence()}")
+            found.setdefault(letter.attempt_id, f"somebody in it may not be written to: {no.sentence()}")
     return found
 
 
@@ -123,7 +123,7 @@ def _ask_about(engine: Engine, batches: ScheduledSends, row: OpenBatch) -> None:
         return
     with database.writing(engine) as session:
         if noted:
-            scheduled_send.note_cancel_in_doubt(
+            scheduled_send.note_cancel_unknown(
                 session, row.id, f"{row.evidence}; but nobody knows whether that was in time"
             )
         else:
@@ -140,7 +140,7 @@ def _settle(engine: Engine, now: datetime, batches: ScheduledSends, row: OpenBat
         return 0
     with database.writing(engine) as session:
         if not stands:
-            scheduled_send.note_cancel_in_doubt(
+            scheduled_send.note_cancel_unknown(
                 session, row.id, f"{row.evidence}; but the provider has no note of that any more"
             )
             return 0

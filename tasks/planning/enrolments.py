@@ -12,8 +12,9 @@ from sqlmodel import Session, col
 from models import enrolment as enrolments
 from models import message as messages
 from models.contact import Contact
+from models.delivery_states import State
 from models.enrolment import EnrolmentEnd, EnrolmentState, Entry, WithdrawnLetters
-from models.message import PlannedMessage, State
+from models.message import PlannedMessage
 from models.queries.active_enrolments import WHOLE, Shard
 from nurture.config import audience_predicate
 from nurture.planning.content import TemplateSets

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from models import Account, Activity, Address, Contact, Enrolment, Message, Opportunity, Segment
 from models import account_pause as pauses
 from models import campaign as kept
-from models.message import State
+from models.delivery_states import State
 from models.order import Order
 from models.queries.account_stop import AccountStop, stop_accounts
 from models.queries.suppression import suppress

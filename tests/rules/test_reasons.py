@@ -12,7 +12,7 @@ import pytest
 from models import account_pause
 from models.account_pause import AUTOMATIC, ActivePause
 from models.address import SuppressedBy
-from models.message import State
+from models.delivery_states import State
 from models.queries import active_enrolments, eligibility, holdout_lift, letter_stops
 from nurture.rules.eligibility.facts import ContentChoice, EnrolledLead, LeadsTurn, MessageFacts, PastLetter
 from nurture.rules.eligibility.messages import may_leave_until, objection

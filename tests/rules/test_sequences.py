@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.account_pause import AUTOMATIC, ActivePause
-from models.message import State
+from models.delivery_states import State
 from nurture.rules.eligibility.facts import EnrolledLead, PastLetter
 from nurture.rules.planning.campaign import AccountPolicy, Campaign, Span, Step
 from nurture.rules.planning.sequences import next_letter, stagger

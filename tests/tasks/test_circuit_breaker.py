@@ -12,7 +12,7 @@ from models import Message
 from models import campaign as kept
 from models.send_pause import EVERYTHING, PauseScope, pause_sending, resume_sending, send_pauses
 from nurture.rules.delivery import circuit_breaker
-from nurture.rules.delivery.circuit_breaker import Level, allowed_on, health, size_after_doubt
+from nurture.rules.delivery.circuit_breaker import Level, allowed_on, health, size_after_unknown
 from nurture.rules.delivery.states import Answer, Verdict
 from nurture.runtime import database
 from nurture.runtime.settings import Settings
@@ -24,8 +24,8 @@ DOUBT = Answer(Verdict.UNKNOWN, 504, detail="504")
 
 
 def test_after_a_doubt_one_then_ten_then_a_hundred_then_as_usual() -> None:
-    assert [size_after_doubt(n, 1_000) for n in (None, 0, 1, 2, 3, 99)] == [1_000, 1, 10, 100, 1_000, 1_000]
-    assert size_after_doubt(2, 50) == 50
+    assert [size_after_unknown(n, 1_000) for n in (None, 0, 1, 2, 3, 99)] == [1_000, 1, 10, 100, 1_000, 1_000]
+    assert size_after_unknown(2, 50) == 50
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_storm_costs_a_handful_not_the_outbox(engine: Engine, now: datetime, t
 
 
 def test_too_much_in_doubt_calls_a_person(engine: Engine, now: datetime, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(circuit_breaker, "MOST_IN_DOUBT", 50)
+    monkeypatch.setattr(circuit_breaker, "MOST_UNKNOWN", 50)
     fill(engine, now, 250)
     carrier = Told([DOUBT], most=50)
     done = run(engine, now, carrier, tmp_path)

@@ -218,9 +218,10 @@ def test_a_letter_with_words_for_it_leaves_without_a_piece_and_in_the_readers_la
     texts["content.toml"] = CONTENT.partition("[second]")[0]
     templates = TemplateSet(texts)
     values = samples.values(Campaign("cases", "Cases", "b2b", "reply", "", (Step("one"),)))
-    assert "nothing new" in templates.render("cases", "one", None, "en", values | {"pieces": {}}).text
+    assert "nothing new" in templates.render("cases", "one", None, "en", values | {"content_assets": {}}).text
     again = [
-        templates.render("cases", "one", None, "en", values | {"pieces": {"case study": "first"}}).text for _ in "ab"
+        templates.render("cases", "one", None, "en", values | {"content_assets": {"case study": "first"}}).text
+        for _ in "ab"
     ]
     assert again[0] == again[1]
     assert "The first" in again[0]
@@ -235,7 +236,7 @@ def test_a_batch_is_printed_though_everybody_carries_another_piece(monkeypatch: 
     templates = TemplateSet(files(one=NEEDS))
     values = samples.values(Campaign("cases", "Cases", "b2b", "reply", "", (Step("one"),)))
     for slug in ("first", "second", "named") * 10:
-        carried = {"pieces": {"case study": slug}}
+        carried = {"content_assets": {"case study": slug}}
         letter = templates.compose("cases", "one", None, "en", values | carried)
         assert str(letter.part("text")).startswith(f"The {slug} https://x.example/{slug}")
     assert len(runs) == 3
@@ -287,7 +288,7 @@ def test_a_misspelt_kind_is_found_in_every_branch() -> None:
     assert said == ["'case studdy' is not known here: did you mean 'case study'?",
                     "'webinr' is not known here: did you mean 'webinar'?"]  # fmt: skip
     with pytest.raises(LetterError):
-        templates.render("cases", "one", None, "en", values | {"pieces": {}})
+        templates.render("cases", "one", None, "en", values | {"content_assets": {}})
 
 
 def test_pieces_do_not_cross_from_one_hat_to_the_other(engine: Engine, tmp_path: Path) -> None:

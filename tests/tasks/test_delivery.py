@@ -172,7 +172,7 @@ def test_a_worker_that_died_after_arming_leaves_unknowns_never_waiting(
     with pytest.raises(SystemExit):
         send(Told([dies]))
     carrier = Told()
-    assert send(carrier, ARMED_LEASE + timedelta(seconds=1)).doubted == 1
+    assert send(carrier, ARMED_LEASE + timedelta(seconds=1)).unknown_requests == 1
     assert (states(engine), carrier.offered) == ({"unknown": 2}, [])
 
 

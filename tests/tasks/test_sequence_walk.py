@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.account_pause import ActivePause
-from models.message import WORKING_DAY, State
+from models.delivery_states import State
+from models.message import WORKING_DAY
 from nurture.rules.eligibility.facts import EnrolledLead, MessageFacts, PastLetter
 from nurture.rules.eligibility.messages import check_batch
 from nurture.rules.planning.campaign import AccountPolicy, After, Campaign, Hours, Span, Step

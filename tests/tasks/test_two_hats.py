@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from models import Activity, Address, Contact, Message, Order, Segment
 from models.queries import outbox as outbox_queries
 from models.queries import person
-from models.queries.recipients import as_recipient, recipients
+from models.queries.recipients import recipients
 from models.queries.suppression import suppress
 from nurture.config import audience_predicate
 from nurture.files import mapping
@@ -154,7 +154,7 @@ def test_neither_hat_sees_what_the_other_bought_or_read(engine: Engine, now: dat
     }  # fmt: skip
     assert all(home[name] is None for name in ("account_id", "account_name", "role", "opportunity_stage", "volume"))
     at_work, at_home = (
-        letter_values(as_recipient(row), {}, "", now.date())
+        letter_values(row.recipient, {}, "", now.date())
         for row in readers
     )  # fmt: skip
     assert (at_work["person"]["shopper"], at_home["person"]["shopper"]) == ("", "champion")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-AFTER_A_DOUBT = (1, 10, 100)  # letters in the next requests after one whose end nobody knows; then as many as usual
-MOST_IN_DOUBT = 2_000  # letters whose end nobody knows; beyond that a person is called
+AFTER_UNKNOWN = (1, 10, 100)  # letters in the next requests after one whose end nobody knows; then as many as usual
+MOST_UNKNOWN = 2_000  # letters whose end nobody knows; beyond that a person is called
 WINDOW = timedelta(days=7)  # in which complaints and bounces are counted
 ENOUGH = 500  # letters accepted in the window: below that one angry reader would stop everything
 A_TREND = 3  # readers: two who complain, or two dead mailboxes, pause nothing, whatever their share
@@ -29,12 +29,12 @@ class Health:
     sentence: str = ""
 
 
-def size_after_doubt(taken_since: int | None, most: int) -> int:
+def size_after_unknown(taken_since: int | None, most: int) -> int:
     """How many letters the next request may carry. `taken_since`: requests the provider took since one whose end nobody
     knows; None if there is no such."""
-    if taken_since is None or taken_since >= len(AFTER_A_DOUBT):
+    if taken_since is None or taken_since >= len(AFTER_UNKNOWN):
         return most
-    return min(most, AFTER_A_DOUBT[taken_since])
+    return min(most, AFTER_UNKNOWN[taken_since])
 
 
 def health(accepted: int, complained: int, bounced: int) -> Health:

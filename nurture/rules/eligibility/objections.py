@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from models.account_pause import AUTOMATIC, ActivePause
 from models.address import SuppressedBy
 from models.contact import Consent, Market, Stage
-from models.message import LEDGER
+from models.delivery_states import LEDGER
 from nurture.rules.eligibility.facts import EXIT_WHEN, GOAL_WHEN, EnrolledLead, LeadsTurn, MessageFacts, PersonFacts
 from nurture.rules.planning.campaign import After, Campaign, Hours, Step
 from nurture.rules.planning.hours import next_in_hours, wait_over, zone_of

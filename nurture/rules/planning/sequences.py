@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 from models.contact import Market
-from models.message import State
+from models.delivery_states import State
 from nurture.rules.eligibility.facts import EnrolledLead, LeadsTurn
 from nurture.rules.eligibility.objections import Then, calendar_of, leaves_at
 from nurture.rules.planning.campaign import Campaign, Step

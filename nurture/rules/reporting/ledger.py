@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from models.message import LEDGER, SALES, State
+from models.delivery_states import LEDGER, State
+from models.message import SALES
 from models.queries.ledger import FunnelCount, MessageCount
 from nurture.rules.reasons import ALL_SENTENCES
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from models.account_pause import PauseRecord
 from models.activity import ContactActivity
 from models.contact import Stage
-from models.message import State
+from models.delivery_states import State
 from models.queries.account_timeline import (
     PlannedLetter,
     TimelineConfirmation,
