@@ -21,6 +21,7 @@ class MarketName(StrEnum):
     B2C = "b2c"
 
 
+MOST_DIRECTIONS = 5  # columns of which the terminal says which way they move the chance; the report says all
 Columns = Annotated[list[str] | None, typer.Option(help="Repeat for several.", show_default=False)]
 
 
@@ -88,6 +89,8 @@ def train(
                 out.print(f"      {LeakCost(**found['cost']).sentence}", markup=False)
     if done.left_out:
         out.print("  A column that was known when the lead came in stays with --keep.", markup=False)
+    for column, sentence in list(done.directions.items())[:MOST_DIRECTIONS]:
+        out.print(f"  {column}: {sentence}", markup=False)
     for name, file in (("report", done.report), ("model", done.model), ("predictions", done.predictions)):
         if file:
             out.print(f"  {name}: {file}", markup=False)

@@ -64,6 +64,7 @@ class TrainingResult:
     left_out: list[SavedFinding] = field(default_factory=list)
     suspicious: list[SavedFinding] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    directions: dict[str, str] = field(default_factory=dict)  # column → which way it moves the chance, in a sentence
     card: ModelCard = field(default_factory=lambda: ModelCard())
 
     def as_dict(self) -> dict[str, Any]:
@@ -142,7 +143,8 @@ def _written(
     scorer, out = trained.scorer, asked.out
     version = versions.save(scorer, out / "models", now, asked.code)
     now_scores = holdout.scores if holdout and len(holdout.scores) else None
-    _write(out / REPORT, write_report(trained, frame, calls=asked.calls, now_scores=now_scores).page)
+    report = write_report(trained, frame, calls=asked.calls, now_scores=now_scores)
+    _write(out / REPORT, report.page)
     warnings: list[str] = []
     if holdout:
         _write(out / PREDICTIONS, predictions(scorer, holdout.frame, holdout.scores, version).write_csv())
@@ -155,6 +157,7 @@ def _written(
         report=out / REPORT,
         predictions=out / PREDICTIONS if holdout else None,
         headline=headline(trained),
+        directions={one.column: one.sentence for one in report.figures.directions},
         figures=trained.figures.as_dict(),
         warnings=warnings,
         card=scorer.card,

@@ -18,7 +18,7 @@ from nurture.learning.fit.scorer import ColumnsMissing
 from nurture.learning.fit.train import train
 from nurture.learning.fit.trained import NothingLearned, TrainedScorer
 from nurture.learning.judge.drift import find_drift
-from nurture.learning.judge.report import write_report
+from nurture.learning.judge.report import headline, write_report
 from nurture.learning.leaks.find import find_leaks
 from nurture.learning.metrics import auc, average_precision, ece, figures
 from nurture.learning.reasons.contributions import describe_reasons, find_reasons
@@ -85,6 +85,21 @@ def test_a_date_after_the_moment_is_a_leak():
     moment = days + 9132.0  # since 2000
     found = accused(pl.DataFrame({"seen": later, "came": known}), y, time="came", moment=moment)
     assert "lie after the moment" in found["seen"].why
+
+
+def test_the_promise_is_of_leads_whose_doubtful_columns_are_still_blank():
+    rng = np.random.default_rng(13)
+    seconds, visits = rng.gamma(1.4, 400, 3_000), rng.normal(size=3_000)
+    y = rng.random(3_000) < sigmoid(seconds / 700 + 0.6 * visits - 1.5)
+    rating = np.round(y + rng.normal(0, 0.72, 3_000), 2)  # as good as everything else together, and perhaps honest
+    answer = train(pl.DataFrame({"seconds": seconds, "visits": visits, "rating": rating, "won": y}), "won")
+    assert isinstance(answer, TrainedScorer)
+    assert answer.doubtful == ("rating",)
+    assert answer.evaluation.p_blank is not None
+    blank = auc(answer.evaluation.y, answer.evaluation.p_blank)
+    assert blank < answer.figures.auc - 0.05
+    assert f"(AUC {blank:.3f} ±" in headline(answer)
+    assert f'while "rating" is blank; else AUC {answer.figures.auc:.3f}' in headline(answer)
 
 
 # Too little to learn from
@@ -292,6 +307,16 @@ def test_the_report_is_one_page_that_needs_nothing_else():
         assert leak in report.markdown
     first = report.figures.backtest[0]
     assert first.calls["model"] < first.random
+
+
+def test_the_report_says_which_way_every_column_moves_the_chance():
+    told = {one.column: one for one in write_report(trained(), leads()).figures.directions}
+    assert set(told) == set(trained().scorer.reader.owners)
+    assert told["Seconds on site"].sentence.startswith("The chance rises with it: ")
+    assert told["Source"].sentence.startswith("The chance is highest for Referral (")
+    referral = next(one for one in told["Source"].values if one.value == "Referral")
+    assert referral.chance > 0.1 + max(one.chance for one in told["Source"].values if one.value != "Referral")
+    assert "Which way each column moves the chance" in write_report(trained(), leads()).page
 
 
 def test_the_report_says_what_is_dangerous_in_a_page_as_text():

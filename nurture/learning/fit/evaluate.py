@@ -1,5 +1,6 @@
 """How good is the chosen recipe on leads kept apart? And what does the score look at there?"""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ class Judged(NamedTuple):
     rows: Ints  # shape (m,): of the training frame
     p: Floats  # shape (m,): probabilities
     importance: dict[str, float] | None  # None: not measured yet
+    p_blank: Floats | None = None  # shape (m,): the same with the doubtful columns blank; None without such
 
 
 def split(examples: Examples, seed: int) -> tuple[Ints, Ints]:
@@ -45,9 +47,16 @@ def split(examples: Examples, seed: int) -> tuple[Ints, Ints]:
 
 
 def judge_apart(
-    chosen: Selection, reader: FeatureReader, sample: pl.DataFrame, examples: Examples, parts: tuple[Ints, Ints]
+    chosen: Selection,
+    reader: FeatureReader,
+    sample: pl.DataFrame,
+    examples: Examples,
+    parts: tuple[Ints, Ints],
+    doubtful: Sequence[str] = (),
 ) -> Judged:
     """The leads kept apart, scored; `parts` are the rows to learn from and those kept apart.
+
+    `doubtful` columns may not be known when a lead comes in, so the leads are scored once more with them blank.
 
     In order of time the model is refitted on the way, as it will be in service: the recipe stays, its leads move on.
     """
@@ -60,13 +69,17 @@ def judge_apart(
     else:
         blocks = np.array_split(order, 1 if moment is None else REFITS)
     scores: list[Floats] = []
+    blank: list[Floats] = []
     weight: dict[str, float] = {}
     for block in blocks:
         scorer = refit(chosen, reader, sample[known], examples.take(known))
         scores.append(scorer.score(sample[block]))
+        if doubtful:
+            hidden = sample[block].with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in doubtful)
+            blank.append(np.concatenate([scorer.score_table(table) for table in scorer.tables(hidden)]))
         weight = weight or importance(scorer, sample[apart], examples.y[apart], chosen.recipe.seed)
         known = np.concatenate([known, block])
-    return Judged(order, np.concatenate(scores), weight)
+    return Judged(order, np.concatenate(scores), weight, np.concatenate(blank) if blank else None)
 
 
 def importance(scorer: Scorer, frame: pl.DataFrame, y: Floats, seed: int = 0) -> dict[str, float]:

@@ -47,6 +47,7 @@ class TrainingTable:
     labels: Labels  # of the whole given frame
     still_open: pl.DataFrame  # rows whose outcome is not known: nothing is learned from them
     copies: int  # rows that say the same as an earlier one
+    time: str | None  # the column that says when
 
     def usable(self, left_out: set[str]) -> list[Column]:
         """The columns something can be learned from."""
@@ -89,7 +90,7 @@ def prepare(frame: pl.DataFrame, label: str, options: TrainingOptions) -> Traini
         groups = np.unique(said, return_inverse=True)[1]
     copies = int(labels.known.sum()) - len(rows)
     examples = Examples(labels.y[rows], moment, groups)
-    return TrainingTable(sample, rows, columns, examples, labels, frame.filter(~labels.known), copies)
+    return TrainingTable(sample, rows, columns, examples, labels, frame.filter(~labels.known), copies, options.time)
 
 
 def usable_rows(frame: pl.DataFrame, labels: Labels) -> Ints:

@@ -17,7 +17,7 @@ from nurture.learning.fit.refit import refit
 from nurture.learning.fit.trained import ColumnHints, Evaluation, NothingLearned, TrainedScorer
 from nurture.learning.leaks.find import find_leaks
 from nurture.learning.leaks.finding import LeakFinding
-from nurture.learning.metrics import Figures, Floats, auc_within, figures
+from nurture.learning.metrics import Figures, Floats, Ints, auc_within, figures
 from nurture.learning.training_data.options import NO_OPTIONS, TrainingOptions
 from nurture.learning.training_data.schema import Column, ColumnKind
 
@@ -67,7 +67,9 @@ def train(
             findings,
             table.counts,
         )
-    chosen = _choose(table, used, options.time, parts, seed)
+    names = {one.name for one in used} - set(options.keep)
+    doubtful = tuple(one.column for one in findings if not one.left_out and one.column in names)
+    chosen = _choose(table, used, doubtful, parts, seed)
     selected = clock.perf_counter()
     ranks, error = chosen.within
     if ranks - 2 * error <= 0.5:
@@ -85,7 +87,7 @@ def train(
     card: ModelCard = {**trained.scorer.card, "label": label, "row_counts": table.counts, "seed": seed}
     ended = clock.perf_counter()
     seconds = {"selection": round(selected - started, 2), "all": round(ended - started, 2)}
-    return replace(trained, scorer=replace(trained.scorer, card=card), seconds=seconds)
+    return replace(trained, scorer=replace(trained.scorer, card=card), seconds=seconds, doubtful=doubtful)
 
 
 def _too_few(y: Floats) -> str:
@@ -99,15 +101,15 @@ def _too_few(y: Floats) -> str:
 
 
 def _choose(
-    table: TrainingTable, used: list[Column], time: str | None, parts: tuple[np.ndarray, np.ndarray], seed: int
+    table: TrainingTable, used: list[Column], doubtful: tuple[str, ...], parts: tuple[Ints, Ints], seed: int
 ) -> _Chosen:
     """Select the model on the rows to learn from, and judge it by those kept apart, or out of fold without such."""
     learn, apart = parts
-    dated = next((one.name for one in used if one.name == time and one.kind == ColumnKind.DATE), None)
+    dated = next((one.name for one in used if one.name == table.time and one.kind == ColumnKind.DATE), None)
     reader = plan_features(table.sample[learn], used, dated)
     selection = select_model(reader, reader.read(table.sample[learn]), table.examples.take(learn), seed)
     if len(apart):
-        judged = judge_apart(selection, reader, table.sample, table.examples, parts)
+        judged = judge_apart(selection, reader, table.sample, table.examples, parts, doubtful)
     else:
         seen = ~np.isnan(selection.log_odds)
         judged = Judged(learn[seen], selection.calibrator(selection.log_odds[seen]), None)
@@ -138,6 +140,7 @@ def _finish(
         table.rows[judged.rows],
         chosen.apart,
         selection.calibrator(selection.log_odds[~np.isnan(selection.log_odds)]),
+        judged.p_blank,
     )
     candidates: list[SavedCandidate] = [
         {"name": one.name, "log_loss": one.log_loss, "auc": one.auc} for one in selection.candidates

@@ -39,6 +39,7 @@ class Evaluation:
     rows: Ints  # shape (m,): which rows of the frame given to train()
     apart: bool  # kept apart (otherwise out-of-fold)
     trained: Floats  # the scores of the leads learned from, out-of-fold where there are such
+    p_blank: Floats | None = None  # shape (m,): probabilities while the doubtful columns are blank; None without such
 
 
 @dataclass(frozen=True)
@@ -52,3 +53,4 @@ class TrainedScorer:
     unused: tuple[Column, ...]  # columns nothing can be learned from, each with its reason
     candidates: tuple[ModelCandidate, ...]
     seconds: dict[str, float] = field(default_factory=dict)
+    doubtful: tuple[str, ...] = ()  # columns learned from that may not be known when a lead comes in

@@ -10,6 +10,7 @@ import polars as pl
 from nurture.learning import metrics
 from nurture.learning.fit.trained import TrainedScorer
 from nurture.learning.judge import plots
+from nurture.learning.judge.directions import directions
 from nurture.learning.judge.plots import Period
 from nurture.learning.judge.report_page import BacktestLine, HandedLead, ReportFigures, page_of
 from nurture.learning.metrics import Floats, Ints
@@ -62,6 +63,7 @@ def write_report(
     told = ReportFigures(
         headline(trained), backtest(judged.y, scores), periods(trained), threshold.sentence,
         _handed_over(trained, frame, threshold.leads, describe),
+        directions(trained.scorer, frame[judged.rows], judged.y),
     )  # fmt: skip
     return TrainingReport(page_of(trained, told, _plots(trained, told, now_scores)), _markdown(trained, told), told)
 
@@ -149,9 +151,11 @@ def _handed_over(
 
 
 def headline(trained: TrainedScorer) -> str:
-    """What the training is worth, in one sentence."""
-    told, judged = trained.figures, trained.evaluation
-    need = metrics.calls_for(judged.y, judged.p, 0.5)
+    """What the training is worth, in one sentence: a promise for leads whose doubtful columns are still blank."""
+    judged = trained.evaluation
+    p = judged.p if judged.p_blank is None else judged.p_blank
+    told = trained.figures if judged.p_blank is None else metrics.figures(judged.y, p)
+    need = metrics.calls_for(judged.y, p, 0.5)
     who = (
         "the newest {:,} leads"
         if judged.moment is not None
@@ -162,8 +166,16 @@ def headline(trained: TrainedScorer) -> str:
     return (
         f"On {who.format(told.rows)}, half of the {told.positives:,} buyers are among the best {need:,} "
         f"({need / told.rows:.0%} of the leads); the best tenth buys {told.lift10:.1f} times as often as the average "
-        f"(AUC {told.auc:.3f} ± {2 * told.auc_error:.3f})."
+        f"(AUC {told.auc:.3f} ± {2 * told.auc_error:.3f}){_if_known(trained)}."
     )
+
+
+def _if_known(trained: TrainedScorer) -> str:
+    """What the doubtful columns would add, if they were known when a lead comes in."""
+    if trained.evaluation.p_blank is None:
+        return ""
+    names = ", ".join(f'"{one}"' for one in trained.doubtful)
+    return f", while {names} {'is' if len(trained.doubtful) == 1 else 'are'} blank; else AUC {trained.figures.auc:.3f}"
 
 
 def _markdown(trained: TrainedScorer, told: ReportFigures) -> str:

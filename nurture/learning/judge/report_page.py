@@ -6,6 +6,7 @@ from html import escape
 from typing import NamedTuple
 
 from nurture.learning.fit.trained import TrainedScorer
+from nurture.learning.judge.directions import Direction, ValueEffect
 from nurture.learning.judge.plots import Period
 from nurture.learning.leaks.finding import LeakFinding
 
@@ -45,6 +46,7 @@ class ReportFigures:
     periods: list[Period]
     threshold: str  # from which score on leads would have been handed over, in a sentence
     handed: list[HandedLead]
+    directions: list[Direction]
 
 
 def page_of(trained: TrainedScorer, told: ReportFigures, plots: Sequence[str]) -> str:
@@ -55,6 +57,7 @@ def page_of(trained: TrainedScorer, told: ReportFigures, plots: Sequence[str]) -
         _figures(trained),
         *_leaks(trained.findings),
         '<h2>Plots</h2><div class="plots">' + "".join(f'<img alt="" src="{one}">' for one in plots) + "</div>",
+        _directions(told.directions),
         _backtest(told.backtest),
         _handed(trained, told),
         *_candidates(trained),
@@ -100,6 +103,27 @@ def _leaks(findings: Sequence[LeakFinding]) -> list[str]:
 
 def _leak(one: LeakFinding) -> list[str]:
     return [one.column, one.why, f"{one.alone:.3f}", one.cost.sentence if one.cost else ""]
+
+
+def _directions(found: Sequence[Direction]) -> str:
+    """A row per column: the sentence, and per value the chance with it, and how many of its leads bought."""
+    rows = [
+        [
+            one.column,
+            one.sentence,
+            " · ".join(
+                f"{value.value}: {value.chance:.1%} ({value.bought:.0%} of {value.leads:,})" for value in one.values
+            ),
+        ]
+        for one in found
+    ]
+    return "<h2>Which way each column moves the chance</h2>" + _table(
+        ["column", "which way", "value: chance with it (share of its leads that bought)"], rows
+    )
+
+
+def _value(one: ValueEffect) -> str:
+    return f"{one.value}: {one.chance:.1%} ({one.bought:.0%} of {one.leads:,})"
 
 
 def _backtest(lines: Sequence[BacktestLine]) -> str:
