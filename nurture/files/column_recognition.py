@@ -18,6 +18,8 @@ from nurture.rules.intake.fields import DATES, FIELDS, MARKETS, CellParser, Kind
 CALLED = Path(__file__).with_name("column_names.toml")
 LOOKED_AT = 60  # cells of a column
 NEVER_BY_NAME = frozenset({"consent", "unsubscribed", "bounced", "complained", "reason", "account_name"})
+LOOSELY = frozenset({"phone", "country", "amount", "currency", "at", "created_at", "opened_at", "closed_at", "locale", "time_zone",
+                     "employees", "code", "industry"})  # fmt: skip
 MONEY = ("amount",)
 COUNTS = ("employees", "volume", "group_volume", "growth")
 DAY_FIRST, MONTH_FIRST = CellFormat(dates="day-first"), CellFormat(dates="month-first")
@@ -85,6 +87,8 @@ def recognise(columns: Sequence[SampleColumn], file_name: str) -> Recognised:
         return Recognised(kind, _fields(kind, columns, {}))
     found = {kind: _fields(kind, columns, roles) for kind in FIELDS if kind != "suppressions"}
     best = max(found, key=lambda kind: _score(kind, columns, found[kind], roles, file_name))
+    if roles and best in ("orders", "activities") and {"email", "first_name"} <= found["contacts"].keys():
+        best = "contacts"  # people with their yes and no come first
     recognised = Recognised(best, found[best])
     if best == "contacts":
         _add_consent(recognised, columns, roles)
@@ -137,7 +141,7 @@ def _fields(
         for column in columns:
             if column.header in roles or not wanted:
                 continue
-            if (closeness := _closeness(column.header, wanted)) and _fits(name, column.cells):
+            if (closeness := _closeness(column.header, wanted, name in LOOSELY)) and _fits(name, column.cells):
                 offers.append((closeness, name, column.header))
     found: dict[str, str] = {}
     for _, name, header in sorted(offers, key=lambda offer: -offer[0]):
@@ -155,13 +159,18 @@ def _fields(
     return {name: (found[name],) for name in FIELDS[kind] if name in found}
 
 
-def _closeness(header: str, wanted: Sequence[str]) -> float:
-    """1 for the first of the names wanted, less for later ones and for a name that words had to be taken from."""
+def _closeness(header: str, wanted: Sequence[str], loosely: bool) -> float:
+    """1 for the first of the names wanted, less for later ones and for a name that words had to be taken from; where
+    `loosely`, least of all for one that stands amid other words."""
     best = 0.0
     for shortened, name in enumerate(names_of(header)):
         if name in wanted:
             best = max(best, 1.0 - 0.4 * shortened / 3 - wanted.index(name) / 1_000)
-    return best
+    if best or not loosely:
+        return best
+    words = f" {plain_name(header)} "
+    amid = [i for i, name in enumerate(wanted) if len(name) >= 4 and f" {name} " in words]
+    return 0.3 - amid[0] / 1_000 if amid else 0.0
 
 
 @lru_cache(200)

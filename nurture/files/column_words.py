@@ -5,7 +5,7 @@ import re
 import unicodedata
 
 OWNERS = re.compile(
-    r"^(person|contact|organization|organisation|activity|deal|lead|customer|default address|primary address|billing|shipping|properties|"
+    r"^(mailing|person|contact|organization|organisation|activity|deal|lead|customer|default address|primary address|billing|shipping|properties|"
     r"subscriber|attendee|buyer|profile|company|account|opportunity|order|member|user|primary|kontakt|kunde|firma|contacto|cliente) "
 )
 PLACES = re.compile(

@@ -34,11 +34,11 @@ OTHER_CHANNEL = re.compile(
 )
 WHEN = re.compile(r"\b(time|date|datum|at|on|am|timestamp|fecha|data)\b")
 ABOUT = re.compile(  # not whether, but whence or which
-    r"\b(ip|source|quelle|origin|origen|method|url|form|reason|grund|campaign|"
+    r"\b(ip|mode|by|source|quelle|origin|origen|method|url|form|reason|grund|campaign|"
     r"topics?|types?|plan|page|version|text|wording|id|count|number|rate|total|opens?|clicks?|title|last)\b"
 )
 NO = re.compile(
-    r"unsub|opt(ed)? ?out|optout|\bdo ?not\b|\bdon t\b|\bdont\b|\bno (e ?mails?|mails?|marketing|contact|news\w*|mailings?)\b|"
+    r"unsub|opt(ed)? ?out|optout|\bdo ?not (?!modify)|\bdon t\b|\bdont\b|\bno (e ?mails?|mails?|marketing|contact|news\w*|mailings?)\b|"
     r"black ?list|block ?list|\bblocked\b|suppress|\bdnc\b|\bdne\b|\bdnm\b|\bexclude|\bstop\b|\brevoked\b|\bwithdrawn\b|"
     r"abgemeldet|abmeld|abbestell|werbesperre|mailsperre|\w*sperre\b|gesperrt|keine (werbung|e ?mails?|mails?|newsletter)|widerruf|widersproch|widerspruch|"
     r"desabonn|desinscri|ne pas (contacter|envoyer|solliciter)|oppos(ition|e)|refus|"
@@ -54,7 +54,7 @@ COMPLAINT = re.compile(r"\bspam\b|complain|\babuse\b|beschwerde|\bqueja|\bplaint
 YES = re.compile(
     r"opt(ed)? ?in|optin|consent|newsletter|news letter|\bsubscri(be[rd]?|ption)s?\b|accepts?( e ?mail)? marketing|"
     r"marketing (status|permissions?|allowed|ok|e ?mails?|opt|preferences?)|e ?mail marketing|^marketing$|\bmailings?( (ok|allowed|list|erwunscht|erlaubt))?$|"
-    r"\bpermission\w*|\bgdpr\b|dsgvo|\brgpd\b|einwillig|zustimm|werbe?erlaubnis|werbung|werbe ?mails?|darf|"
+    r"\bagree\b|receive( \w+)? (e ?mails?|news|marketing|updates|offers)|(e ?mail|keep) me\b|sign me up|\bpermission\w*|\bgdpr\b|dsgvo|\brgpd\b|einwillig|zustimm|werbe?erlaubnis|werbung|werbe ?mails?|darf|"
     r"abonn|inscri(t|te|ption|to|ta)\b|infolettre|boletin|suscri|acepta|autoriza|publicidad|acord|abonat|abonare|consimt|consens|"
     r"\biscri(tto|tta|zione)|toestemming|ingeschreven|aangemeld|nieuwsbrief|inscricao|aceita|novidades|zgod[ay]|subskryb|"
     r"samtycke|samtykke|nyhetsbrev|nyhedsbrev|prenumer|tilmeldt|同意|订阅|许可|"
@@ -69,11 +69,21 @@ WORDS = (
 )
 
 
+TELLING = frozenset({"subscribed", "unsubscribed", "opted in", "opted out", "bounced", "cleaned", "never subscribed", "unconfirmed",
+                     "blocklisted", "blacklisted", "suppressed", "abgemeldet", "angemeldet", "désabonné", "abonné", "dado de baja",
+                     "suscrito", "dezabonat", "abonat", "disiscritto", "afgemeld", "wypisany", "已退订", "已订阅"})  # fmt: skip
+
+
 def role_of(header: str, cells: Sequence[str]) -> ConsentRole | None:
     """What a column says about e-mail; None where it says nothing. `cells`: those of a sample that are not empty."""
     name = plain_name(header)
     share = _share(cells)
-    if _words_share(cells) >= 0.6 and not _only_other_channel(name):
+    if cells and sum("@" in cell for cell in cells) > len(cells) / 2:
+        return None
+    tells = _words_share(cells) >= 0.6 or (
+        STATUS.search(name) and any(consent_words.word_of(c) in TELLING for c in cells)
+    )
+    if tells and not NO.search(name) and not _only_other_channel(name):
         return ConsentRole.CONSENT
     if _only_other_channel(name):
         return None
@@ -89,7 +99,7 @@ def role_of(header: str, cells: Sequence[str]) -> ConsentRole | None:
             if role is not ConsentRole.UNSUBSCRIBED and re.search(r"\b(count|rate|soft|total|number)\b|sofort", name):
                 return None
             return role
-    if YES.search(name) and not about and not when:
+    if YES.search(name) and not about and not when and _dates_share(cells) <= 0.5:
         return ConsentRole.CONSENT
     return None
 

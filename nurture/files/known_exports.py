@@ -23,6 +23,8 @@ class KnownExport(NamedTuple):
     fields: dict[str, tuple[str, ...]]  # field → columns, plain names
     not_consent: frozenset[str]
     market: str
+    constants: dict[str, str]
+    values: dict[str, dict[str, str]]
 
     @property
     def columns(self) -> frozenset[str]:
@@ -36,6 +38,8 @@ class KnownExport(NamedTuple):
         known = {name: tuple(headers[c] for c in said if c in headers) for name, said in self.fields.items()}
         taken = {header for said in known.values() for header in said}
         for name in FIELDS[self.kind]:
+            if name in self.constants:
+                continue
             said = known.get(name, ())
             if not said and self.kind == guessed.kind and (name, self.market) != ("account", "b2c"):
                 said = tuple(h for h in guessed.fields.get(name, ()) if h not in taken)
@@ -74,6 +78,8 @@ def known_exports() -> tuple[KnownExport, ...]:
                 {name: tuple(map(plain_name, said)) for name, said in columns.items() if "{" not in said[0]},
                 frozenset(map(plain_name, table.get("not_consent", ()))),
                 table.get("market", ""),
+                table.get("constants", {}),
+                table.get("values", {}),
             )
         )
     return tuple(found)

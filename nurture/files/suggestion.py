@@ -15,11 +15,16 @@ from nurture.files.rejects import without_our_columns
 from nurture.rules.intake import consent_words, fields
 from nurture.rules.intake.cell_parsers import SLASHED, CellFormat, InvalidCell
 from nurture.rules.intake.fields import DATES, FIELDS, WITH_TRAITS
+from nurture.rules.intake.row_parser import SAYS_NO
 
 LOOKED_AT = 1_000  # rows
 PLAIN = CellFormat()
-NO_REVENUE = ("refunded", "cancelled", "canceled", "voided", "failed", "void", "storniert", "erstattet", "annulé",
-              "remboursé", "cancelado", "reembolsado", "anulat", "rambursat", "已取消", "已退款")  # fmt: skip
+NO_REVENUE = re.compile(
+    r"refund|cancel|void|fail|storn|erstatt|annul|rembours|reembols|anulat|rambursat|rimbors|geannuleerd|terugbetaald|"
+    r"devolvid|anulow|zwroc|återbetal|makuler|取消|退款",
+    re.IGNORECASE,
+)
+PARTLY = re.compile(r"partial|teil|partiel|parcial|parzial|gedeeltelijk|部分", re.IGNORECASE)
 REASONS = (("complaint", r"spam|complain|abuse"), ("bounce", r"bounce|invalid|block"))
 
 
@@ -32,9 +37,16 @@ def suggest(path: Path) -> str:
     columns = _sample(file)
     known = known_export(file.header)
     found = recognise(columns, path.name)
-    if known:
+    if known and not (known.kind == "activities" and found.kind == "contacts" and has_consent(found)):
         found = known.complete(found, columns)
+    else:
+        known = None
     return "\n".join(_Suggestion(path, file, columns, found, known).lines()) + "\n"
+
+
+def has_consent(found: Recognised) -> bool:
+    """Whether a column says yes or no to e-mail."""
+    return any(name in found.fields for name in SAYS_NO)
 
 
 def _sample(file: DataFile) -> list[SampleColumn]:
@@ -52,6 +64,7 @@ class _Suggestion:
         self.path, self.file, self.found, self.known = path, file, found, known
         self.cells: Mapping[str, Sequence[str]] = {column.header: column.cells for column in columns}
         self.columns = columns
+        self.constants = known.constants if known else {}
 
     def lines(self) -> Iterator[str]:
         """The whole mapping."""
@@ -72,8 +85,10 @@ class _Suggestion:
         for name, headers in self.found.fields.items():
             yield f"{name} = {_quoted(headers[0] if len(headers) == 1 else list(headers))}"
         for name, how in FIELDS[self.found.kind].items():
-            if how.needed and name not in self.found.fields and name not in ("market", "reason"):
+            if how.needed and name not in self.found.fields and name not in {"market", "reason", *self.constants}:
                 yield f'# {name} = "…"   needed: which column is it?'
+        if self.constants:
+            yield from ("", "[constants]", *(f"{name} = {_quoted(value)}" for name, value in self.constants.items()))
         yield from self._rows_left_out()
         yield from self._words()
 
@@ -148,7 +163,7 @@ class _Suggestion:
         lines = []
         for header, cells in self.cells.items():
             name = header.casefold()
-            words = [w for w in dict.fromkeys(cells) if w.casefold() in NO_REVENUE]
+            words = [w for w in dict.fromkeys(cells) if NO_REVENUE.search(w) and not PARTLY.search(w)]
             if words and re.search(r"status|state|statut|estado|stato|stare", name):
                 lines.append(f"{_quoted(header)} = {_quoted(words)}")
             elif re.search(r"cancell?ed at|cancell?ation date|storniert am", name):
@@ -175,10 +190,12 @@ class _Suggestion:
                     yield f'{_quoted(word)} = "{meant or "unknown"}"' + (
                         "" if meant else "   # what does this one mean?"
                     )
-                elif meant is None:
-                    yield f'{_quoted(word)} = "open"'
+                elif isinstance(fields.OUTCOMES(word, PLAIN), InvalidCell):
+                    yield f'{_quoted(word)} = "{meant or "open"}"'
 
     def _meaning(self, name: str, word: str) -> str | None:
+        if self.known and (said := self.known.values.get(name, {}).get(word)):
+            return said
         read = consent_words.consent if name == "consent" else fields.OUTCOMES
         meant = read(word, PLAIN)
         return None if isinstance(meant, InvalidCell) else str(meant)

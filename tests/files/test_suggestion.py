@@ -65,6 +65,10 @@ def test_words_of_consent_give_a_column_away_whatever_it_is_called(header: str, 
     assert role_of(header, cells) is ConsentRole.CONSENT
 
 
+def test_a_yes_under_a_name_that_means_no_is_a_no() -> None:
+    assert role_of("Do not allow Emails", ("Allow", "Do Not Allow")) is ConsentRole.UNSUBSCRIBED
+
+
 def test_bounces_and_complaints_are_columns_of_their_own() -> None:
     assert role_of("Bounced", YES_NO) is ConsentRole.BOUNCED
     assert role_of("Email hard bounce reason", ("550",)) is ConsentRole.BOUNCED
@@ -143,3 +147,47 @@ def test_a_known_export_is_recognised_by_its_columns(tmp_path: Path, export) -> 
     assert f"as {export.title} exports it" in text
     assert mapped.kind == export.kind
     assert export.fields.keys() <= mapped.columns.keys()
+
+
+UNSEEN = [  # exports as tools write them, each with its kind, and the columns that say yes or no
+    ("Record Id,Company,First Name,Last Name,Email,Lead Status,Created Time,Email Opt Out,Unsubscribed Mode\n"
+     "z1,Foo AG,Ann,Lee,a@x.example,Contacted,2025-03-04 10:00:00,true,Manual\n", "contacts",
+     {"unsubscribed": "Email Opt Out"}),
+    ("Subscriber,Status,First name,Subscribed,Unsubscribed,Opens\n"
+     "a@x.example,active,Ann,2025-03-04 10:00:00,,3\n"
+     "b@x.example,unsubscribed,Bo,2024-03-04 10:00:00,2025-03-24 10:00:00,3\n", "contacts",
+     {"consent": "Status", "unsubscribed": "Unsubscribed"}),
+    ("Id,FirstName,LastName,Email,MailingCountry,HasOptedOutOfEmail,EmailBouncedDate,CreatedDate\n"
+     "1,Ann,Lee,a@x.example,Germany,false,,2025-03-04T10:00:00.000+0000\n", "contacts",
+     {"unsubscribed": "HasOptedOutOfEmail", "bounced": "EmailBouncedDate"}),
+    ("Full Name,Email,Company Name,Do not allow Emails,Do Not Allow Phone Calls,Created On\n"
+     "Ann Lee,a@x.example,Foo,Allow,Allow,3/14/2025 10:00 AM\n"
+     "Bo Li,b@x.example,Foo,Do Not Allow,Allow,3/14/2025 1:00 AM\n",
+     "contacts", {"unsubscribed": "Do not allow Emails"}),
+    ("Order #,Order Date,First Name,Last Name,Email,Ticket Type,Total Paid,I agree to receive marketing emails\n"
+     "77,2025-03-04 10:00:00,Ann,Lee,a@x.example,General,0.00,No\n", "contacts",
+     {"consent": "I agree to receive marketing emails"}),
+    ("Email,Klaviyo ID,First Name,Email Marketing Consent,Email Suppressions,SMS Marketing Consent\n"
+     "a@x.example,01A,Ann,SUBSCRIBED,[],NEVER_SUBSCRIBED\nb@x.example,01B,Bo,SUBSCRIBED,USER_SUPPRESSED,\n",
+     "contacts",
+     {"consent": "Email Marketing Consent", "unsubscribed": "Email Suppressions"}),
+    ("N° de commande;Date de commande;Client;E-mail;Montant TTC;Devise;Statut\n"
+     "1;04/03/2025;Ann;a@x.example;1 234,50;EUR;payée\n",
+     "orders", {}),
+    ("Internal ID,Company Name,Web Address,Industry,No. of Employees\n1,Foo GmbH,www.foo.example,Steel,250\n",
+     "accounts", {}),
+    ("timestamp,user_email,event_name,page_url\n2025-03-04T10:00:00Z,a@x.example,page_view,https://x.example\n",
+     "activities", {}),
+    ("Deal - ID,Deal - Title,Deal - Value,Deal - Currency,Deal - Status,Deal - Deal created\n"
+     "1,Ovens,12000,EUR,Open,2025-03-04 10:00:00\n", "opportunities", {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "kind", "says"), UNSEEN, ids=[text[:24] for text, _, _ in UNSEEN])
+def test_an_unseen_export_has_its_kind_and_its_columns_of_yes_and_no(
+    tmp_path: Path, text: str, kind: str, says: dict[str, str]
+) -> None:
+    found, columns = suggested(tmp_path, text)
+    assert found == kind
+    roles = {role.value for role in ConsentRole}
+    assert {name: column for name, column in columns.items() if name in roles} == says

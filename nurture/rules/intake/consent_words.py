@@ -18,7 +18,7 @@ NO = frozenset({
     "onwaar", "nee", "fałsz", "falskt", "fals", "nepravda",
 })  # fmt: skip
 OPTED_IN = frozenset({
-    "granted", "opt in", "opted in", "optin", "optedin", "opted into", "subscribe", "subscribed", "subscriber",
+    "granted", "allow", "opt in", "opted in", "optin", "optedin", "opted into", "subscribe", "subscribed", "subscriber",
     "consented", "consent given", "agreed", "accepted", "allowed", "permission granted", "double opt in",
     "confirmed opt in", "express", "explicit",
     "angemeldet", "abonniert", "eingewilligt", "zugestimmt", "abonné", "abonnée", "inscrit", "inscrite", "suscrito",
@@ -26,7 +26,8 @@ OPTED_IN = frozenset({
     "zapisany", "zapisana", "prenumererar", "tilmeldt", "påmeldt", "同意", "订阅", "已订阅",
 })  # fmt: skip
 OPTED_OUT = frozenset({
-    "withdrawn", "opt out", "opted out", "optout", "optedout", "unsubscribe", "unsubscribed", "unsubscriber", "revoked",
+    "withdrawn", "do not allow", "not allowed", "opt out", "opted out", "optout", "optedout", "unsubscribe",
+    "unsubscribed", "unsubscriber", "revoked",
     "declined", "denied", "refused", "objected", "removed", "do not contact", "do not email", "do not e mail",
     "do not mail", "do not send", "don't contact", "don't email", "dnc", "no marketing", "no emails", "no email",
     "blocklisted", "blacklisted", "block listed", "black listed", "blocked", "suppressed", "global unsubscribe",
@@ -51,6 +52,8 @@ COMPLAINED = frozenset({
     "complained", "complaint", "complainer", "spam", "spam report", "spamreport", "spam reported", "spam complaint",
     "reported spam", "reported as spam", "marked as spam", "abuse", "abuse report",
 })  # fmt: skip
+EMPTY = frozenset({"-", "[]", "{}", "()", "null", "none"})
+LEFT = re.compile(r"suppress|unsub|opt(ed)?.?out|bounce|spam|complain|bl(o|a)ck.?list")
 REFUSED = OPTED_OUT | COMPLAINED | BOUNCED
 DATED = re.compile(r"\d{4}[-/.]\d{2}|\d{1,2}[./-]\d{1,2}[./-]\d{2}")
 
@@ -103,13 +106,13 @@ def unsubscribed(cell: str, form: CellFormat) -> bool | InvalidCell:
     word = word_of(cell)
     if word in YES or word in REFUSED or DATED.match(cell):
         return True
-    if word in NO or word in OPTED_IN or word in NEVER_ASKED or word == "-":
+    if word in NO or word in OPTED_IN or word in NEVER_ASKED or word in EMPTY:
         return False
-    return InvalidCell("is neither yes nor no")
+    return True if LEFT.search(word) else InvalidCell("is neither yes nor no")
 
 
 @lru_cache(4_000)
 def marked(cell: str, form: CellFormat) -> bool:
     """Whether a cell of a column of bounces or complaints says that there was one: anything but a no is a reason."""
     word = word_of(cell)
-    return not (word in NO or word in OPTED_IN or word in NEVER_ASKED or word == "-" or word.startswith("soft"))
+    return not (word in NO or word in OPTED_IN or word in NEVER_ASKED or word in EMPTY or word.startswith("soft"))

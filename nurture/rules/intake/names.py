@@ -11,6 +11,7 @@ from nurture.rules.intake.cell_parsers import CURRENCY_MARKS, CellFormat, Invali
 from nurture.rules.languages import LANGUAGES
 
 NEIGHBOURS = ("fr", "it", "nl", "pt", "pl")  # files name countries in them, we write no letters
+FARTHER = ("sv", "da", "nb", "fi", "cs", "sk", "hu", "hr", "bg", "el", "tr", "uk", "ru", "ja")  # asked when those fail
 READ = tuple(dict.fromkeys((*LANGUAGES, *NEIGHBOURS)))
 ALSO = {"uk": "GB", "england": "GB", "scotland": "GB", "great britain": "GB", "usa": "US", "u.s.": "US", "u.s.a.": "US",
         "united states of america": "US", "brd": "DE", "holland": "NL", "czech republic": "CZ", "prc": "CN",
@@ -32,11 +33,11 @@ def full_name(first: str | None, last: str | None) -> str:
     return f"{last}{first}" if CHINESE.search(first + last) else f"{first} {last}".strip()
 
 
-@lru_cache(1)
-def _countries() -> dict[str, str]:
-    """Every name of every country in the languages we read → its code."""
+@lru_cache(2)
+def _countries(languages: tuple[str, ...]) -> dict[str, str]:
+    """Every name of every country in these languages → its code."""
     names: dict[str, str] = {}
-    for language in READ:
+    for language in languages:
         for code, name in Locale(language).territories.items():
             if len(code) == 2 and code.isalpha() and code not in ("EU", "EZ", "UN", "ZZ", "QO", "XA", "XB"):
                 names.setdefault(name.casefold(), code)
@@ -49,10 +50,11 @@ def _countries() -> dict[str, str]:
 @lru_cache(4_000)
 def country(cell: str, form: CellFormat) -> str | InvalidCell:
     """ISO 3166 alpha-2: DE, from "DE", "Germany", "Deutschland" or "Alemania"."""
-    found = _countries().get(re.sub(r"\s+", " ", cell.casefold()).strip(" .")) if cell.upper() != "NA" else None
-    return found or InvalidCell(
-        'is not a country we know; write its code, e.g. "DE", or name it under [values.country]'
-    )
+    name = re.sub(r"\s+", " ", cell.casefold()).strip(" .")
+    found = _countries(READ).get(name) or _countries(FARTHER).get(name)
+    if found and name != "na":  # not available is not Namibia
+        return found
+    return InvalidCell('is not a country we know; write its code, e.g. "DE", or name it under [values.country]')
 
 
 @lru_cache(4_000)
