@@ -103,8 +103,8 @@ class ActivePauses(NamedTuple):
 
     def of(self, account_id: int | None, address: str) -> ActivePause | None:
         """The one that lasts longer."""
-        found = [pause for pause in (self.accounts.get(account_id or 0), self.people.get(address)) if pause]
-        return max(found) if found else None
+        accounts, persons = self.accounts.get(account_id or 0), self.people.get(address)
+        return max(accounts, persons) if accounts and persons else accounts or persons
 
 
 def active_pauses(session: Session, now: datetime, lately: timedelta = timedelta(0)) -> ActivePauses:

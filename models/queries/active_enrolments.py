@@ -50,13 +50,13 @@ class Candidate(NamedTuple):
     time_zone: str | None
 
 
-class LetterRow(NamedTuple):
+class PastLetter(NamedTuple):
     """A letter already decided or on its way. `at`: when it was accepted, else when it was decided."""
 
     letter: str
-    state: str
+    state: str  # models.message.State
     at: datetime
-    reason: str | None
+    reason: str | None = None
 
 
 class BookedLetter(NamedTuple):
@@ -168,7 +168,7 @@ def deals(session: Session, first: int, last: int, now: datetime) -> dict[int, D
     return {row[0]: Deals(int(row[1]), row[2], row[3]) for row in rows}
 
 
-def letters_had(session: Session, slug: str, addresses: Sequence[str]) -> dict[str, list[LetterRow]]:
+def letters_had(session: Session, slug: str, addresses: Sequence[str]) -> dict[str, list[PastLetter]]:
     """Every letter of the campaign already decided or on its way, by address.
 
     By `message_address`: a lead has a few dozen letters.
@@ -178,9 +178,9 @@ def letters_had(session: Session, slug: str, addresses: Sequence[str]) -> dict[s
             M.address, M.letter, M.state, func.coalesce(M.accepted_at, M.planned_at, type_=Moment).label("at"), M.reason
         ).where(M.address.in_(addresses), M.campaign == slug)
     )
-    had: dict[str, list[LetterRow]] = {}
+    had: dict[str, list[PastLetter]] = {}
     for address, letter, state, at, reason in rows.all():
-        had.setdefault(address, []).append(LetterRow(letter, state, at, reason))
+        had.setdefault(address, []).append(PastLetter(letter, state, at, reason))
     return had
 
 

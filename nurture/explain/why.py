@@ -11,11 +11,12 @@ from models import campaign as campaigns_kept
 from models.delivery_states import State
 from models.enrolment import EnrolmentState
 from models.queries import active_enrolments, lead_history
+from models.queries.active_enrolments import PastLetter
 from models.queries.lead_history import EnrolmentAt, KnownContact, LetterAt
 from models.queries.lifecycle import stage_at
 from nurture.config import audience_predicate
 from nurture.planning.load import input_of_one, lead_of, published_terms
-from nurture.rules.eligibility.facts import EnrolledLead, PastLetter
+from nurture.rules.eligibility.facts import EnrolledLead
 from nurture.rules.intake.addresses import normalise
 from nurture.rules.intake.names import full_name
 from nurture.rules.planning.campaign import Campaign

@@ -57,7 +57,7 @@ def with_content(
     asking = sets.asking(version_id, campaign.slug)
     if not asking:
         return list(leads)
-    wanted = {lead.contact_id: letter for lead in leads if (letter := letter_wanted(lead, campaign, now)) in asking}
+    wanted = {lead.contact_id: letter for lead in leads if (letter := letter_wanted(lead, campaign, now, asking))}
     if not wanted:
         return list(leads)
     templates, readers = sets.open(version_id), content_assets.readers(session, list(wanted), now)

@@ -14,11 +14,11 @@ from models import order as orders
 from models.account_pause import ActivePauses
 from models.contact import Market
 from models.queries import active_enrolments
-from models.queries.active_enrolments import WHOLE, Candidate, Deals, Shard
+from models.queries.active_enrolments import WHOLE, Candidate, Deals, PastLetter, Shard
 from nurture.config import audience_predicate, campaigns
 from nurture.planning.absences import unnoted_absences, with_absences
 from nurture.planning.content import TemplateSets, with_content
-from nurture.rules.eligibility.facts import EXIT_WHEN, GOAL_WHEN, EnrolledLead, PastLetter
+from nurture.rules.eligibility.facts import EXIT_WHEN, GOAL_WHEN, EnrolledLead
 from nurture.rules.planning.arbitration import Claim, why_not, winner
 from nurture.rules.planning.campaign import Campaign
 from nurture.rules.planning.hours import zone_of
@@ -53,8 +53,7 @@ class PlanningInput:
     sets: TemplateSets
     pauses: ActivePauses
     rivals: Mapping[str, int] = field(default_factory=dict)  # sequences that may want the same account: slug → priority
-    predicates: Mapping[str, str] = field(default_factory=dict)  # the version's own conditions, by letter
-    is_true: Callable[[str, int], bool] = lambda name, contact_id: False  # does a condition hold for this contact?
+    conditions_met: Callable[[int], frozenset[str]] = lambda contact_id: NOTHING  # which are true for this contact
 
 
 def published_terms(session: Session, slug: str, version_id: int) -> Campaign:
@@ -76,11 +75,15 @@ def input_of_version(
     asked = predicates(campaign)
     whom = active_enrolments.enrolled(campaign.slug, version_id)
     found = {name: audience_predicate.marks(session, now, text, whom, most) for name, text in asked.items()}
+
+    def conditions_met(contact_id: int) -> frozenset[str]:
+        known = contact_id <= most
+        return frozenset([name for name, marks in found.items() if known and marks[contact_id]]) or NOTHING
+
     return PlanningInput(
         session, campaign, version_id, now, sets or TemplateSets(session),
         pauses.active_pauses(session, now, PAUSES_COUNT),
-        rivals(session, campaign), asked,
-        lambda name, contact_id: contact_id <= most and bool(found[name][contact_id]),
+        rivals(session, campaign), conditions_met,
     )  # fmt: skip
 
 
@@ -95,7 +98,7 @@ def input_of_one(
         in_force = with_absences(in_force, unnoted_absences(session, now, contact_id))  # a run notes them first
     return PlanningInput(
         session, campaign, version_id, now, TemplateSets(session), in_force,
-        rivals(session, campaign), asked, lambda name, contact_id: contact_id in found[name],
+        rivals(session, campaign), lambda of: frozenset([name for name, whom in found.items() if of in whom]),
     )  # fmt: skip
 
 
@@ -149,10 +152,8 @@ def _leads(given: PlanningInput, candidates: Sequence[Candidate]) -> list[Enroll
                 open_opportunities=dealt.open,
                 contract_at=dealt.won_at,
                 goal_at=bought.get(one.contact_id, goal_at),
-                past=tuple([PastLetter(*letter) for letter in had.get(one.address, ())]),
-                conditions_met=frozenset([name for name in given.predicates if given.is_true(name, one.contact_id)])
-                if given.predicates
-                else NOTHING,
+                past=tuple(had.get(one.address, ())),
+                conditions_met=given.conditions_met(one.contact_id),
                 pause=in_force.of(one.account_id, one.address),
                 outranked_by=outranked.get(one.address if one.account_id is None else one.account_id),
                 colleagues_did=did.get(one.account_id or 0, nothing),

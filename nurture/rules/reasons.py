@@ -3,7 +3,7 @@
 docs/reasons.md is made from it. A new reason is a row here, and the function that asks (eligibility/objections.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Flag, StrEnum, auto
@@ -39,6 +39,7 @@ class Policy:
     of_lead: LeadCheck | None = None  # asked at planning
     of_message: MessageCheck | None = None  # asked at the claim and the arming
     facts: tuple[str, ...] = ()  # the fields of EnrolledLead or MessageFacts that it reads
+    only_with: tuple[str, ...] = ()  # it cannot object to a lead who has none of these facts; (): it always can
     to_sales: bool = False  # asked of mails to our own salespeople, too
     follows: str = ""  # what follows, in words, where `then` does not say all
 
@@ -48,18 +49,19 @@ class Policy:
         return self.then is not WAIT
 
 
-def _of_person(sentence: str, then: Then, check: PersonCheck, *facts: str, to_sales: bool = False,
-               follows: str = "") -> Policy:  # fmt: skip
+def _of_person(sentence: str, then: Then, check: PersonCheck, *facts: str, only_with: tuple[str, ...] = (),
+               to_sales: bool = False, follows: str = "") -> Policy:  # fmt: skip
     """A policy about the person or the account, asked at planning, claim and arming alike."""
 
     def of_lead(turn: LeadsTurn, campaign: Campaign) -> Objection | None:
         return check(turn.lead, campaign, turn.now)
 
-    return Policy(sentence, then, PLANNING | CLAIM | ARMING, of_lead, check, facts, to_sales, follows)
+    return Policy(sentence, then, PLANNING | CLAIM | ARMING, of_lead, check, facts, only_with, to_sales, follows)
 
 
-def _of_lead(sentence: str, then: Then, check: LeadCheck, *facts: str, follows: str = "") -> Policy:
-    return Policy(sentence, then, PLANNING, of_lead=check, facts=facts, follows=follows)
+def _of_lead(sentence: str, then: Then, check: LeadCheck, *facts: str, only_with: tuple[str, ...] = (),
+             follows: str = "") -> Policy:  # fmt: skip
+    return Policy(sentence, then, PLANNING, of_lead=check, facts=facts, only_with=only_with, follows=follows)
 
 
 def _of_message(sentence: str, then: Then, asked: Asked, check: MessageCheck, *facts: str, to_sales: bool = False) -> (
@@ -87,23 +89,30 @@ class Reason(StrEnum):
     # fmt: off
     # the lead, or the account, has moved on
     GOAL_REACHED = "goal_reached", _of_lead(
-        "the campaign's goal is reached", EXIT, o.goal_reached, "conditions_met", "goal_at", "entered_at")
+        "the campaign's goal is reached", EXIT, o.goal_reached, "conditions_met", "goal_at", "entered_at",
+        only_with=("conditions_met", "goal_at"))
     EXIT_CONDITION = "exit_condition", _of_lead(
-        "the campaign's exit condition is true", EXIT, o.exit_condition, "conditions_met")
+        "the campaign's exit condition is true", EXIT, o.exit_condition, "conditions_met",
+        only_with=("conditions_met",))
     ACCOUNT_STOPPED = "account_stopped", Policy(
         "the account's sequence was stopped", EXIT, PLANNING | CLAIM | ARMING, o.account_moved_on, o.account_stopped,
-        ("account_stopped_why", "open_opportunities", "contract_at", "entered_at"))
+        ("account_stopped_why", "open_opportunities", "contract_at", "entered_at"),
+        only_with=("account_stopped_why", "open_opportunities", "contract_at"))
     ALREADY_CUSTOMER = "already_customer", _of_lead(
         "is a customer already", EXIT, o.already_customer, "stage")
     # the person said no, or never said yes
     UNSUBSCRIBED = "unsubscribed", _of_person(
-        "unsubscribed", LEAVE, o.suppressed(SuppressedBy.UNSUBSCRIBE), "suppressed_why", to_sales=True)
+        "unsubscribed", LEAVE, o.suppressed(SuppressedBy.UNSUBSCRIBE), "suppressed_why",
+        only_with=("suppressed_why",), to_sales=True)
     COMPLAINED = "complained", _of_person(
-        "marked a letter as spam", LEAVE, o.suppressed(SuppressedBy.COMPLAINT), "suppressed_why", to_sales=True)
+        "marked a letter as spam", LEAVE, o.suppressed(SuppressedBy.COMPLAINT), "suppressed_why",
+        only_with=("suppressed_why",), to_sales=True)
     BOUNCED = "bounced", _of_person(
-        "the mailbox does not exist", LEAVE, o.suppressed(SuppressedBy.BOUNCE), "suppressed_why", to_sales=True)
+        "the mailbox does not exist", LEAVE, o.suppressed(SuppressedBy.BOUNCE), "suppressed_why",
+        only_with=("suppressed_why",), to_sales=True)
     STOPPED_BY_PERSON = "stopped_by_person", _of_person(
-        "was put on the do-not-mail list by one of us", LEAVE, o.suppressed_by_us, "suppressed_why", to_sales=True)
+        "was put on the do-not-mail list by one of us", LEAVE, o.suppressed_by_us, "suppressed_why",
+        only_with=("suppressed_why",), to_sales=True)
     NO_CONSENT = "no_consent", _of_person(
         "has not agreed to be mailed", LEAVE, o.no_consent, "consent")
     # the letter can no longer leave
@@ -118,21 +127,22 @@ class Reason(StrEnum):
     WITH_SALES = "with_sales", _of_lead(
         "is with sales now", WAIT, o.with_sales, "stage")
     EARLIER_LETTER_OPEN = "earlier_letter_open", _of_lead(
-        "an earlier letter is still on its way", WAIT, o.earlier_letter_open, "past")
+        "an earlier letter is still on its way", WAIT, o.earlier_letter_open, "past", only_with=("past",))
     FINISHED = "finished", _of_lead(
         "has had every letter", EXIT, o.no_step_left, follows="the lead leaves the campaign")
     WAIT_NOT_OVER = "wait_not_over", _of_lead(
         "the wait after the last letter is not over", WAIT, o.wait_not_over, "past", "entered_at", "country",
         "time_zone")
     AWAY = "away", _of_person(
-        "is out of office", WAIT, o.away, "pause", "country", "time_zone",
+        "is out of office", WAIT, o.away, "pause", "country", "time_zone", only_with=("pause",),
         follows="it waits until the day their automatic reply names, else a week")
     ACCOUNT_PAUSED = "account_paused", _of_person(
         "the account's owner has paused it", WAIT, o.account_paused, "pause", "country", "time_zone",
+        only_with=("pause",),
         follows="it waits until the pause is over")
     # the campaign's own terms
     OUTRANKED = "outranked", _of_lead(
-        "another sequence has the account", EXIT, o.outranked, "outranked_by",
+        "another sequence has the account", EXIT, o.outranked, "outranked_by", only_with=("outranked_by",),
         follows="it is asked again at the next run, or the lead leaves (`outranked`)")
     CONDITION_NOT_MET = "condition_not_met", _of_lead(
         "the step's condition was never met", SKIP, o.condition_not_met, "conditions_met", "colleagues_did", "past",
@@ -182,9 +192,16 @@ def sentence_of(code: str | None) -> str:
     return ALL_SENTENCES.get(code, code) if code else "no reason was kept"
 
 
-def asked_of_lead() -> tuple[tuple[Reason, Then, LeadCheck], ...]:
-    """The policies of planning, in their order."""
-    return tuple((r, r.policy.then, check) for r in Reason if (check := r.policy.of_lead))
+RARE_FACTS = tuple(sorted({fact for r in Reason if r.policy.of_lead for fact in r.policy.only_with}))
+
+
+def asked_of_lead(has: Collection[str] = RARE_FACTS) -> tuple[tuple[Reason, Then, LeadCheck], ...]:
+    """The policies of planning, in their order: those that can object to a lead of whose RARE_FACTS these are known."""
+    return tuple(
+        (r, r.policy.then, check)
+        for r in Reason
+        if (check := r.policy.of_lead) and (not r.policy.only_with or any(fact in has for fact in r.policy.only_with))
+    )
 
 
 def asked_of_message(

@@ -14,13 +14,15 @@ from models.account_pause import AUTOMATIC, ActivePause
 from models.address import SuppressedBy
 from models.delivery_states import State
 from models.queries import active_enrolments, eligibility, holdout_lift, letter_stops
-from nurture.rules.eligibility.facts import ContentChoice, EnrolledLead, LeadsTurn, MessageFacts, PastLetter
+from models.queries.active_enrolments import PastLetter
+from nurture.rules.eligibility.facts import ContentChoice, EnrolledLead, LeadsTurn, MessageFacts
 from nurture.rules.eligibility.messages import may_leave_until, objection
 from nurture.rules.planning.campaign import AccountPolicy, After, Campaign, Hours, Offer, Span, Step
 from nurture.rules.planning.sequences import next_letter, next_step
 from nurture.rules.reasons import (
     ASK_ANEW,
     ENDS_RUN,
+    RARE_FACTS,
     RETIRED,
     SUPPRESSED,
     Asked,
@@ -144,6 +146,21 @@ def test_a_policy_reads_no_facts_but_those_its_row_names() -> None:
             watched.read.clear()
             check(watched, PUMPS, NOW)
             assert watched.read <= {*reason.policy.facts, *PLACE}, f"{reason}, asked of the message of {example}"
+
+
+def test_a_policy_that_names_rare_facts_cannot_object_without_one() -> None:
+    nothing = {fact: LEAD._asdict()[fact] for fact in RARE_FACTS}  # whoever has none of them
+    assert not any(nothing.values())
+    for _, change, terms in LEADS:
+        lead = LEAD._replace(**change)
+        for reason, _, check in asked_of_lead():
+            if rare := reason.policy.only_with:
+                assert set(rare) <= set(reason.policy.facts)
+                without = lead._replace(**{fact: nothing[fact] for fact in rare})
+                assert check(LeadsTurn(without, *next_step(without, terms), NOW), terms) is None, reason
+    assert {reason for reason, _, _ in asked_of_lead(())} == {
+        reason for reason, _, _ in asked_of_lead() if not reason.policy.only_with
+    }
 
 
 PLACE = ("country", "time_zone")

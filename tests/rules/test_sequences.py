@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from models.account_pause import AUTOMATIC, ActivePause
 from models.delivery_states import State
-from nurture.rules.eligibility.facts import EnrolledLead, PastLetter
+from models.queries.active_enrolments import PastLetter
+from nurture.rules.eligibility.facts import EnrolledLead
 from nurture.rules.planning.campaign import AccountPolicy, Campaign, Span, Step
 from nurture.rules.planning.sequences import next_letter, stagger
 from nurture.rules.reasons import Exit, Reason, Send, Skip, Wait

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from models.account_pause import ActivePause
 from models.delivery_states import State
 from models.message import WORKING_DAY
-from nurture.rules.eligibility.facts import EnrolledLead, MessageFacts, PastLetter
+from models.queries.active_enrolments import PastLetter
+from nurture.rules.eligibility.facts import EnrolledLead, MessageFacts
 from nurture.rules.eligibility.messages import check_batch
 from nurture.rules.planning.campaign import AccountPolicy, After, Campaign, Hours, Span, Step
 from nurture.rules.planning.hours import is_business_day, zone_of

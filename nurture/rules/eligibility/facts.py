@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from models.account_pause import ActivePause
+from models.queries.active_enrolments import PastLetter
 from nurture.rules.planning.campaign import Step
 
 
@@ -35,15 +36,6 @@ class PersonFacts(Protocol):
     @property
     def time_zone(self) -> str | None:
         """IANA name, where it is known."""
-
-
-class PastLetter(NamedTuple):
-    """A letter already decided or on its way. `at`: when it was accepted, else when it was decided."""
-
-    letter: str
-    state: str  # models.message.State
-    at: datetime
-    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,23 @@
 """Planning: which letter does an enrolled lead get next, and when? For sequences and promotions alike."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from itertools import compress
+from operator import attrgetter
 from typing import NamedTuple
 
 from models.contact import Market
 from models.delivery_states import State
 from nurture.rules.eligibility.facts import EnrolledLead, LeadsTurn
-from nurture.rules.eligibility.objections import Then, calendar_of, leaves_at
+from nurture.rules.eligibility.objections import LeadCheck, Then, calendar_of, leaves_at
 from nurture.rules.planning.campaign import Campaign, Step
 from nurture.rules.planning.hours import at, next_in_hours, zone_of
 from nurture.rules.planning.promotions import offer_ends_at
-from nurture.rules.reasons import ENDS_RUN, Decision, Exit, Reason, Send, Skip, Wait, asked_of_lead
+from nurture.rules.reasons import ENDS_RUN, RARE_FACTS, Decision, Exit, Reason, Send, Skip, Wait, asked_of_lead
 
-POLICIES = asked_of_lead()
+rare_facts = attrgetter(*RARE_FACTS)
 
 
 def next_letter(lead: EnrolledLead, campaign: Campaign, now: datetime) -> Decision:
@@ -26,13 +29,13 @@ def next_letter(lead: EnrolledLead, campaign: Campaign, now: datetime) -> Decisi
     return _objection(turn, campaign) or _send(turn, campaign)
 
 
-def letter_wanted(lead: EnrolledLead, campaign: Campaign, now: datetime) -> str | None:
-    """The letter that the lead would get now if the content it asks for can be had; None: no letter.
+def letter_wanted(lead: EnrolledLead, campaign: Campaign, now: datetime, asking: Collection[str]) -> str | None:
+    """Which of the letters that ask for content the lead would get now if it can be had; None: none of them.
 
     Asked of leads whose content is not loaded yet: it says for whom it has to be.
     """
     number, step = next_step(lead, campaign)
-    if step is None or _ended_by_letter(lead):
+    if step is None or step.letter not in asking or _ended_by_letter(lead):
         return None
     return step.letter if _objection(LeadsTurn(lead, number, step, now), campaign) is None else None
 
@@ -71,7 +74,7 @@ def _ended_by_letter(lead: EnrolledLead) -> Exit | None:
 
 def _objection(turn: LeadsTurn, campaign: Campaign) -> Skip | Wait | Exit | None:
     """What the first policy says that objects. Without a step left there is no letter that could be skipped."""
-    for reason, usually, check in POLICIES:
+    for reason, usually, check in _policies(tuple(map(bool, rare_facts(turn.lead)))):
         if no := check(turn, campaign):
             match no.then or usually:
                 case Then.EXIT:
@@ -81,6 +84,12 @@ def _objection(turn: LeadsTurn, campaign: Campaign) -> Skip | Wait | Exit | None
                 case Then.SKIP | Then.LEAVE if turn.step is not None:
                     return Skip(reason, no.detail, turn.step.letter, turn.number)
     return None
+
+
+@lru_cache
+def _policies(known: tuple[bool, ...]) -> tuple[tuple[Reason, Then, LeadCheck], ...]:
+    """The policies that can object to a lead of whom so much is known: most leads have few of the RARE_FACTS."""
+    return asked_of_lead(set(compress(RARE_FACTS, known)))
 
 
 def _send(turn: LeadsTurn, campaign: Campaign) -> Send:
