@@ -16,14 +16,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from models import Address, Contact, Message, metadata
 from models import campaign as kept
 from models import message as messages
-from models.bulk_upsert import add_new
 from models.queries import request_steps as steps
 from models.queries import suppression
 from models.send_pause import resume_sending, send_pauses
@@ -124,14 +123,12 @@ def settle(town: Town) -> None:
     engine, now = database.engine_for(town.url), town.start
     metadata.create_all(engine)
     with database.writing(engine) as session:
-        add_new(session, Address, [{"address": f"p{i}@home.example"} for i in range(PEOPLE)])
-        add_new(session, Contact, [
+        session.execute(insert(Address), [{"address": f"p{i}@home.example"} for i in range(PEOPLE)])
+        session.execute(insert(Contact), [
             {"market": "b2c", "key": f"p{i}", "address": f"p{i}@home.example", "email": f"p{i}@home.example",
              "first_name": "Zoë", "last_name": "O'Brien", "country": "DE", "locale": "en", "consent": "granted",
              "stage": "aware", "traits": {}, "created_at": now, "updated_at": now} for i in range(PEOPLE)])  # fmt: skip
-        kept.publish(
-            session, {"slug": "test", "name": "Test", "market": "b2c"}, campaigns.digest(FILES), FILES, "me", now
-        )
+        kept.publish(session, kept.CampaignTerms("test", "Test", "b2c"), campaigns.digest(FILES), FILES, "me", now)
     engine.dispose()
 
 

@@ -56,7 +56,7 @@ def fill(url: str, people: int) -> None:
     metadata.create_all(engine)
     files = campaigns.files(ROOT / "templates", SLUG)
     with db.writing(engine) as session:
-        terms = {"slug": SLUG, "name": "Spring sale", "market": "b2c"}
+        terms = kept.CampaignTerms(SLUG, "Spring sale", "b2c")
         version, _ = kept.publish(session, terms, campaigns.digest(files), files, "benchmark", NOW)
     made = {"created_at": NOW, "updated_at": NOW, "traits": {}}
     due = {"campaign": SLUG, "version_id": version, "step": 0, "letter": LETTER, "state": "waiting", "tries": 0,

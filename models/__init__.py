@@ -7,7 +7,7 @@ from models.account_pause import AccountPause
 from models.activity import Activity
 from models.address import Address, SuppressedBy, Suppression
 from models.attempt import Attempt, AttemptItem
-from models.campaign import Campaign, CampaignVersion
+from models.campaign import CampaignVersion, PublishedCampaign
 from models.confirmation import Confirmation
 from models.contact import Consent, Contact, Market, Stage, Transition
 from models.delivery_states import AttemptState, State
@@ -36,7 +36,6 @@ __all__ = [
     "Attempt",
     "AttemptItem",
     "AttemptState",
-    "Campaign",
     "CampaignVersion",
     "Confirmation",
     "Consent",
@@ -57,6 +56,7 @@ __all__ = [
     "OpportunityStage",
     "Order",
     "PauseScope",
+    "PublishedCampaign",
     "RestoreGuard",
     "Role",
     "RoleChange",

@@ -3,9 +3,11 @@
 import dataclasses
 import json
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any, ClassVar, Protocol, cast
 
-from sqlalchemy import Boolean, ColumnElement, Dialect, Text, bindparam, func, inspect, select
+from pydantic import JsonValue
+from sqlalchemy import Boolean, ColumnElement, Dialect, Table, Text, bindparam, func, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
@@ -21,7 +23,6 @@ class NamedRow(Protocol):
 
     @property
     def _fields(self) -> tuple[str, ...]: ...
-    def _asdict(self) -> dict[str, Any]: ...
 
 
 class DataclassRow(Protocol):
@@ -31,7 +32,7 @@ class DataclassRow(Protocol):
 
 
 TypedRow = NamedRow | DataclassRow
-Row = dict[str, Any]  # retired: give bulk writes typed rows
+ColumnValue = JsonValue | datetime | date  # what a field of a typed row may hold
 
 
 def fields_of(row: TypedRow) -> tuple[str, ...]:
@@ -41,29 +42,29 @@ def fields_of(row: TypedRow) -> tuple[str, ...]:
     return row._fields
 
 
-def values_of(rows: Sequence[TypedRow]) -> Sequence[tuple[Any, ...]]:
+def values_of(rows: Sequence[TypedRow]) -> Sequence[tuple[ColumnValue, ...]]:
     """The values of typed rows of one type, in the order of `fields_of`: named tuples are their own values already."""
     if not dataclasses.is_dataclass(rows[0]):
-        return cast(Sequence[tuple[Any, ...]], rows)
+        return cast(Sequence[tuple[ColumnValue, ...]], rows)
     names = fields_of(rows[0])
     return [tuple([getattr(row, name) for name in names]) for row in rows]
 
 
-def parameters(rows: Sequence[TypedRow | Row]) -> list[Row]:
+def parameters(rows: Sequence[TypedRow]) -> list[dict[str, ColumnValue]]:
     """Typed rows of one type as SQLAlchemy wants them: a dict per row. For INSERT, or UPDATE with bindparam(field)."""
-    if not rows or isinstance(rows[0], dict):
-        return cast(list[Row], rows)
-    typed = cast(Sequence[TypedRow], rows)
-    names = fields_of(typed[0])
-    return [dict(zip(names, values, strict=True)) for values in values_of(typed)]
+    if not rows:
+        return []
+    names = fields_of(rows[0])
+    return [dict(zip(names, values, strict=True)) for values in values_of(rows)]
 
 
-def insert_into(session: Session, model: type[SQLModel]) -> Any:
+def insert_into(session: Session, model: type[SQLModel]) -> postgresql.Insert | sqlite.Insert:
     """The dialect's own INSERT, which knows ON CONFLICT."""
-    return (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(model.__table__)  # type: ignore[attr-defined]
+    table: Table = model.__table__  # type: ignore[attr-defined]
+    return postgresql.insert(table) if session.get_bind().dialect.name == "postgresql" else sqlite.insert(table)
 
 
-def add_new(session: Session, model: type[SQLModel], rows: Sequence[TypedRow | Row]) -> int:
+def add_new(session: Session, model: type[SQLModel], rows: Sequence[TypedRow]) -> int:
     """Insert rows, all of one type; one that is there already (by any unique key) changes nothing.
 
     Returns how many were new.
@@ -78,7 +79,7 @@ def add_new(session: Session, model: type[SQLModel], rows: Sequence[TypedRow | R
 def upsert(
     session: Session,
     model: type[SQLModel],
-    rows: Sequence[TypedRow | Row],
+    rows: Sequence[TypedRow],
     key: Sequence[str],
     keep: Sequence[str] = (),
 ) -> None:

@@ -1,7 +1,7 @@
 """Campaign: a folder of letters once published, and its versions."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import UniqueConstraint, func, select
 from sqlalchemy.orm import Session
@@ -11,7 +11,11 @@ from models.bulk_upsert import add_new, upsert
 from models.types import Id, Json, Moment
 
 
-class Campaign(SQLModel, table=True):
+class PublishedCampaign(SQLModel, table=True):
+    """A campaign that was published at least once."""
+
+    __tablename__ = "campaign"
+
     slug: str = Field(primary_key=True)
     name: str
     market: str
@@ -29,44 +33,59 @@ class CampaignVersion(SQLModel, table=True):
     campaign: str = Field(foreign_key="campaign.slug", index=True)
     number: int
     digest: str  # sha256 over the files
-    files: dict[str, Any] = Field(sa_type=Json)  # path below templates/ → text
+    files: dict[str, str] = Field(sa_type=Json)  # path below templates/ → text
     published_at: datetime = Field(sa_type=Moment)
     published_by: str
 
 
+class CampaignTerms(NamedTuple):
+    """What the table of campaigns keeps of a campaign's own terms."""
+
+    slug: str
+    name: str
+    market: str
+
+
+class _FirstTerms(NamedTuple):
+    slug: str
+    name: str
+    market: str
+    created_at: datetime
+
+
+class _TermsInForce(NamedTuple):
+    slug: str
+    name: str
+    market: str
+    created_at: datetime
+    version_id: int
+
+
+class _NewVersion(NamedTuple):
+    campaign: str
+    number: int
+    digest: str
+    files: dict[str, str]
+    published_at: datetime
+    published_by: str
+
+
 def publish(
-    session: Session, campaign: dict[str, Any], digest: str, files: dict[str, str], by: str, now: datetime
+    session: Session, campaign: CampaignTerms, digest: str, files: dict[str, str], by: str, now: datetime
 ) -> tuple[int, bool]:
     """Store the files as a version, unless this very content is one already. Returns (version id, was it new).
 
-    `campaign`: slug, name, market. New enrolments begin with this version; those under way keep theirs.
+    New enrolments begin with this version; those under way keep theirs.
     """
-    slug = campaign["slug"]
-    add_new(session, Campaign, [{**campaign, "created_at": now}])
-    last = session.execute(
-        select(func.max(CampaignVersion.number)).where(col(CampaignVersion.campaign) == slug)
-    ).scalar()
-    new = add_new(
-        session,
-        CampaignVersion,
-        [
-            {
-                "campaign": slug,
-                "number": (last or 0) + 1,
-                "digest": digest,
-                "files": files,
-                "published_at": now,
-                "published_by": by,
-            }
-        ],
-    )
-    found = session.execute(
-        select(col(CampaignVersion.id)).where(
-            col(CampaignVersion.campaign) == slug, col(CampaignVersion.digest) == digest
-        )
-    ).scalar_one()
-    upsert(session, Campaign, [{**campaign, "version_id": found, "created_at": now}], key=["slug"], keep=["created_at"])
-    return found or 0, bool(new)
+    slug, v = campaign.slug, CampaignVersion
+    add_new(session, PublishedCampaign, [_FirstTerms(*campaign, now)])
+    last = session.execute(select(func.max(v.number)).where(col(v.campaign) == slug)).scalar()
+    new = add_new(session, v, [_NewVersion(slug, (last or 0) + 1, digest, files, now, by)])
+    same = (col(v.campaign) == slug, col(v.digest) == digest)
+    found = session.execute(select(col(v.id)).where(*same)).scalar_one() or 0
+    in_force = _TermsInForce(*campaign, now, found)
+    upsert(session, PublishedCampaign, [in_force], key=["slug"], keep=["created_at"])
+    return found, bool(new)
 
 
 class PublishedVersion(NamedTuple):
@@ -78,7 +97,7 @@ class PublishedVersion(NamedTuple):
     files: dict[str, str]
 
 
-class PublishedCampaign(NamedTuple):
+class CampaignInForce(NamedTuple):
     """A campaign with the version that new enrolments begin with."""
 
     slug: str
@@ -95,20 +114,20 @@ def version(session: Session, version_id: int) -> PublishedVersion:
     return PublishedVersion._make(session.execute(select(*columns).where(col(CampaignVersion.id) == version_id)).one())
 
 
-def published(session: Session, market: str | None = None) -> list[PublishedCampaign]:
+def published(session: Session, market: str | None = None) -> list[CampaignInForce]:
     """Every campaign, or those of a market, with the version that new enrolments begin with, by folder name."""
     question = (
         select(
-            col(Campaign.slug),
-            col(Campaign.name),
-            col(Campaign.market),
-            col(Campaign.version_id),
+            col(PublishedCampaign.slug),
+            col(PublishedCampaign.name),
+            col(PublishedCampaign.market),
+            col(PublishedCampaign.version_id),
             col(CampaignVersion.number),
             col(CampaignVersion.published_at),
         )
-        .join(CampaignVersion, col(CampaignVersion.id) == Campaign.version_id)
-        .order_by(col(Campaign.slug))
+        .join(CampaignVersion, col(CampaignVersion.id) == PublishedCampaign.version_id)
+        .order_by(col(PublishedCampaign.slug))
     )
     if market:
-        question = question.where(col(Campaign.market) == market)
-    return [PublishedCampaign._make(row) for row in session.execute(question)]
+        question = question.where(col(PublishedCampaign.market) == market)
+    return [CampaignInForce._make(row) for row in session.execute(question)]

@@ -43,7 +43,7 @@ def write_sql_function(
     """Say how each database writes a function of ours: the SQL of its arguments in, its own SQL out."""
 
     def compiled(written: Callable[..., str]) -> Callable[..., str]:
-        def compile_(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
+        def compile_(element: FunctionElement[Any], compiler: SQLCompiler, **options: bool) -> str:
             return written(*(compiler.process(argument, **options) for argument in element.clauses))
 
         return compile_

@@ -29,7 +29,7 @@ def publish(engine: Engine, templates: Path, slug: str | None, by: str, now: dat
     with database.writing(engine) as session:
         for each in slugs:
             files, terms = campaigns.files(templates, each), campaigns.read(templates, each)
-            entry = {"slug": each, "name": terms.name, "market": terms.market}
+            entry = kept.CampaignTerms(each, terms.name, terms.market)
             version_id, new = kept.publish(session, entry, campaigns.digest(files), files, by, now)
             done.append((each, kept.version(session, version_id).number, new))
     return done

@@ -10,13 +10,13 @@ from sqlalchemy import Engine
 
 from flows.orchestration.artifacts import Cell
 from flows.orchestration.flow_factory import Trouble, add_counts, describe_error, run_shards
-from models.campaign import PublishedCampaign, published
+from models.campaign import CampaignInForce, published
 from nurture.runtime import database
 from tasks.planning.enrolments import Planned
 from tasks.task import Task
 
 
-def published_campaigns(engine: Engine, market: str, slug: str | None) -> Sequence[PublishedCampaign]:
+def published_campaigns(engine: Engine, market: str, slug: str | None) -> Sequence[CampaignInForce]:
     """The market's published campaigns, or the one that is asked for."""
     with database.reading(engine) as session:
         running = published(session, market)
@@ -50,7 +50,7 @@ class CampaignsPlanned(NamedTuple):
 
 
 def plan_campaigns(
-    engine: Engine, now: datetime, campaigns: Sequence[PublishedCampaign], shards: int,
+    engine: Engine, now: datetime, campaigns: Sequence[CampaignInForce], shards: int,
     enrol: Task[..., Planned], plan: Task[..., Planned],
 ) -> CampaignsPlanned:  # fmt: skip
     """Enrol the audience of each campaign, then plan every shard. One campaign's mistake does not stop the others."""

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from models.account import Account
 from models.activity import Activity, ContactActivity
 from models.address import Suppression
-from models.campaign import Campaign
+from models.campaign import PublishedCampaign
 from models.confirmation import Confirmation
 from models.contact import Contact
 from models.delivery_states import State
@@ -303,4 +303,4 @@ def confirmations(
 
 def campaign_names(session: Session) -> dict[str, str]:
     """Slug → name of every campaign."""
-    return dict(session.execute(select(col(Campaign.slug), col(Campaign.name))).tuples().all())
+    return dict(session.execute(select(col(PublishedCampaign.slug), col(PublishedCampaign.name))).tuples().all())

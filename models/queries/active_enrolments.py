@@ -1,10 +1,10 @@
 """Active enrolments: all that planning asks about the leads of a campaign, a few thousand at a time."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Row, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Result, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -113,7 +113,7 @@ def one(session: Session, enrolment_id: int) -> Candidate:
     return Candidate._make(session.execute(_candidate_columns().where(T.id == enrolment_id)).one())
 
 
-def _active(slug: str, version_id: int, *columns: Any) -> Select[Any]:
+def _active(slug: str, version_id: int, *columns: ColumnElement[Any]) -> Select[Any]:
     return select(*columns).where(T.campaign == slug, T.version_id == version_id, T.state == ACTIVE)
 
 
@@ -242,9 +242,9 @@ def begun(
     return found
 
 
-def _by_key(rows: Iterable[Row[tuple[K, str, datetime]]]) -> dict[K, dict[str, datetime]]:
+def _by_key(rows: Result[tuple[K, str, datetime]]) -> dict[K, dict[str, datetime]]:
     found: dict[K, dict[str, datetime]] = {}
-    for key, slug, at in rows:
+    for key, slug, at in rows.tuples():
         found.setdefault(key, {})[slug] = at
     return found
 

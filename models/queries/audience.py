@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Subquery, case, func, literal, or_, select
+from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from models.account import Account
@@ -25,7 +26,7 @@ def _count(kind: str, *more: str) -> ColumnElement[int]:
     return func.sum(case((col(Activity.kind).in_((kind, *more)), 1), else_=0))
 
 
-def _lately(by: Any, now: datetime) -> Subquery:
+def _lately(by: Mapped[int] | Mapped[int | None], now: datetime) -> Subquery:
     """What each contact (or account) did in the last 30 days. The planner walks `activity_at` over that month only."""
     return (
         select(

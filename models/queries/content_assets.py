@@ -73,7 +73,7 @@ def readers(session: Session, contact_ids: Sequence[int], now: datetime) -> dict
 
 def letters_had(session: Session, contact_ids: Sequence[int]) -> list[LetterWithContent]:
     """The letters these contacts have had, or may still get, in any campaign. By the index on the messages' contact."""
-    query: Select[tuple[int, str, int, str, dict[str, str] | None]] = select(
+    query: Select[tuple[int | None, str, int, str, dict[str, str] | None]] = select(
         col(Message.contact_id), col(Message.campaign), col(Message.version_id), col(Message.letter),
         col(Message.content_assets),
     ).where(

@@ -1,7 +1,7 @@
 """Deliverability: unknown requests, letters of a day, complaints and bounces of a week: for the circuit breaker."""
 
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
@@ -10,14 +10,14 @@ from models.attempt import STILL_OPEN
 from models.attempt import TABLE as ATTEMPT
 from models.delivery_states import MAYBE_SENT, TAKEN_STATES, AttemptState
 from models.event import EventKind
-from models.message import SALES, plain
+from models.message import SALES
 from models.message import TABLE as MESSAGE
 
 UNWELCOME = (EventKind.COMPLAINED, EventKind.BOUNCED)
 
 
 def taken_since_unknown(session: Session, channel: str, most: int) -> int | None:
-    """How many requests (at most `most`) the carrier took after the last one whose end nobody knows; None without one.
+    """How many requests (at most `most`) the channel took after the last one whose end nobody knows; None without one.
 
     Attempts' ids are in the order of time: two short walks, `attempt_open` and the primary key.
     """
@@ -47,7 +47,18 @@ def maybe_sent_since(session: Session, since: datetime) -> dict[str, int]:
     return {name: int(n) for name, n in rows}
 
 
-def reception(session: Session, since: datetime) -> list[dict[str, Any]]:
+class Reception(NamedTuple):
+    """How the letters of one campaign from one sending domain were received."""
+
+    campaign: str
+    domain: str
+    accepted: int
+    complained: int = 0
+    bounced: int = 0
+    newest: datetime | None = None  # when the newest complaint or bounce was heard of
+
+
+def reception(session: Session, since: datetime) -> list[Reception]:
     """Per campaign and sending domain: letters accepted since a moment, complaints and hard bounces among them, and the
     newest of those.
 
@@ -56,27 +67,22 @@ def reception(session: Session, since: datetime) -> list[dict[str, Any]]:
     """
     m, a = MESSAGE.c, ATTEMPT.c
     domain = func.coalesce(a.domain, "")
-    accepted = plain(
-        session.execute(
-            select(a.campaign, domain.label("domain"), func.sum(a.n).label("accepted"))
-            .where(a.state == AttemptState.ACCEPTED, a.ended_at >= since, a.campaign != SALES)
-            .group_by(a.campaign, domain)
+    accepted = session.execute(
+        select(a.campaign, domain, func.sum(a.n))
+        .where(a.state == AttemptState.ACCEPTED, a.ended_at >= since, a.campaign != SALES)
+        .group_by(a.campaign, domain)
+    ).all()
+    unwelcome = session.execute(
+        select(
+            m.campaign,
+            domain,
+            func.sum(case((m.outcome == EventKind.COMPLAINED, 1), else_=0)),
+            func.sum(case((m.outcome == EventKind.BOUNCED, 1), else_=0)),
+            func.max(m.outcome_at),
         )
+        .outerjoin(ATTEMPT, a.id == m.attempt_id)
+        .where(m.outcome.in_(UNWELCOME), m.accepted_at >= since, m.campaign != SALES)
+        .group_by(m.campaign, domain)
     )
-    unwelcome = plain(
-        session.execute(
-            select(
-                m.campaign,
-                domain.label("domain"),
-                func.sum(case((m.outcome == EventKind.COMPLAINED, 1), else_=0)).label("complained"),
-                func.sum(case((m.outcome == EventKind.BOUNCED, 1), else_=0)).label("bounced"),
-                func.max(m.outcome_at).label("newest"),
-            )
-            .outerjoin(ATTEMPT, a.id == m.attempt_id)
-            .where(m.outcome.in_(UNWELCOME), m.accepted_at >= since, m.campaign != SALES)
-            .group_by(m.campaign, domain)
-        )
-    )
-    told = {(row["campaign"], row["domain"]): row for row in unwelcome}
-    nothing = {"complained": 0, "bounced": 0, "newest": None}
-    return [{**nothing, **told.get((row["campaign"], row["domain"]), {}), **row} for row in accepted]
+    bad = {(slug, name): counts for slug, name, *counts in unwelcome}
+    return [Reception(slug, name, int(n), *bad.get((slug, name), ())) for slug, name, n in accepted]

@@ -96,8 +96,12 @@ def reasons_in_force(session: Session, addresses: Sequence[str]) -> dict[str, se
     return {address: {one.why for one in in_force(entries)} for address, entries in known.items()}
 
 
+class _NewAddress(NamedTuple):
+    address: str
+
+
 def _record(session: Session, entries: Mapping[str, set[SuppressionEntry]]) -> int:
-    add_new(session, Address, [{"address": address} for address in entries])
+    add_new(session, Address, [_NewAddress(address) for address in entries])
     since = _lock(session, list(entries))
     known = set(_entries(session, list(entries)))
     new = sorted(entry for said in entries.values() for entry in said - known)

@@ -177,9 +177,11 @@ def _reception(what: str, settings: Settings, engine: Engine) -> CheckResult:
     with database.reading(engine) as session:
         rows = reception(session, settings.clock() - circuit_breaker.WINDOW)
     said = []
-    for domain in sorted({row["domain"] for row in rows}):
-        mine = [row for row in rows if row["domain"] == domain]
-        how = circuit_breaker.health(*(sum(row[key] for row in mine) for key in ("accepted", "complained", "bounced")))
+    for domain in sorted({row.domain for row in rows}):
+        mine = [row for row in rows if row.domain == domain]
+        how = circuit_breaker.health(
+            sum(row.accepted for row in mine), sum(row.complained for row in mine), sum(row.bounced for row in mine)
+        )
         said += [f"{domain}: {how.sentence} ({how.level})"] if how.sentence else []
     if said:
         return CheckResult(what, "note", "; ".join(said), "look at the last letters and where these readers came from")

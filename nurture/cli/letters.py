@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from models.campaign import PublishedCampaign
+    from models.campaign import CampaignInForce
     from nurture.rendering.composer import Composer
     from nurture.rendering.template_set import RenderedLetter
     from nurture.rendering.values import Value
@@ -186,7 +186,7 @@ def send(
     raise typer.Exit(1 if done.stopped or done.unknown else 0)
 
 
-def _plan(engine: "Engine", now: "datetime", campaigns: "list[PublishedCampaign]") -> "dict[str, Planned]":
+def _plan(engine: "Engine", now: "datetime", campaigns: "list[CampaignInForce]") -> "dict[str, Planned]":
     """Enrol and plan each campaign; what came of it, by its folder's name."""
     from tasks.planning import promotions, sequences
 
@@ -209,7 +209,7 @@ def _show_delivered(done: "Delivered", channel: str) -> None:
 
 
 def _again(
-    engine: "Engine", now: "datetime", composer: "Composer", published: "list[PublishedCampaign]", letter: str
+    engine: "Engine", now: "datetime", composer: "Composer", published: "list[CampaignInForce]", letter: str
 ) -> int:
     """Plan a letter once more for those whose reason to be skipped is gone; never for who has it, or may have it."""
     from nurture.runtime import database

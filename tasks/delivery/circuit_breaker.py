@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
 
 from sqlalchemy import Engine
 
 from models.queries import deliverability
+from models.queries.deliverability import Reception
 from models.send_pause import EVERYTHING, PauseScope, pause_sending, send_pauses
 from nurture.channels.base import Channel
 from nurture.rules.delivery import circuit_breaker
@@ -31,18 +31,18 @@ class Allowance:
 
 
 def allowance(engine: Engine, now: datetime, channel: Channel, settings: Settings) -> Allowance:
-    """What doubts, the day's limit and the domains' plans leave. Asked before every claim: short walks of three
-    indexes, and of the day's attempts where there is any limit."""
+    """What unknown requests, the day's limit and the domains' plans leave. Asked before every claim: short walks of
+    three indexes, and of the day's attempts where there is any limit."""
     today = now.astimezone(UTC).date()
     plans = settings.warm_up or settings.domains
     with database.reading(engine) as session:
         taken = deliverability.taken_since_unknown(session, channel.name, len(circuit_breaker.AFTER_UNKNOWN))
-        doubtful = 0 if taken is None else deliverability.unknown_letters(session, channel.name)
+        unknown = 0 if taken is None else deliverability.unknown_letters(session, channel.name)
         limit = settings.daily_limit
         counts = limit is not None or bool(plans)
         sent = deliverability.maybe_sent_since(session, datetime.combine(today, time(0), UTC)) if counts else {}
-    if doubtful >= circuit_breaker.MOST_UNKNOWN:
-        why = f"of {doubtful:,} letters nobody knows whether they were sent: settle them, then go on"
+    if unknown >= circuit_breaker.MOST_UNKNOWN:
+        why = f"of {unknown:,} letters nobody knows whether they were sent: settle them, then go on"
         with database.writing(engine) as session:
             pause_sending(session, EVERYTHING, why, "the circuit breaker on unknown requests", now)
         log.write(log.SendPauseSet(str(EVERYTHING), "circuit breaker: too many unknown"))
@@ -63,16 +63,16 @@ def watch(engine: Engine, now: datetime) -> dict[PauseScope, str]:
     with database.reading(engine) as session:
         rows = deliverability.reception(session, now - circuit_breaker.WINDOW)
         already = send_pauses(session).why_of
-    found: dict[PauseScope, list[dict[str, Any]]] = defaultdict(list)
+    found: dict[PauseScope, list[Reception]] = defaultdict(list)
     for row in rows:
-        for scope in (PauseScope.campaign(row["campaign"]), PauseScope.domain(row["domain"])):
+        for scope in (PauseScope.campaign(row.campaign), PauseScope.domain(row.domain)):
             found[scope].append(row)
     paused: dict[PauseScope, str] = {}
     for scope, those in found.items():
         how = circuit_breaker.health(
-            *(int(sum(row[key] for row in those)) for key in ("accepted", "complained", "bounced"))
+            sum(row.accepted for row in those), sum(row.complained for row in those), sum(row.bounced for row in those)
         )
-        newest = max((row["newest"] for row in those if row["newest"]), default=None)
+        newest = max((row.newest for row in those if row.newest), default=None)
         if how.level in (Level.PAUSE, Level.STOP) and scope not in already and newest and now - newest < FRESH:
             paused[scope] = f"{how.level}: {how.sentence}"
     if paused:

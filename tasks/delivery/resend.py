@@ -30,7 +30,7 @@ class Replanned:
 def missing(engine: Engine, now: datetime, composer: Composer, version_id: int, step: int) -> Replanned:
     """Plan a step's letter again for those who were left out for a reason that no longer holds.
 
-    Whoever has an accepted message, one in doubt or one that waits keeps it: asking twice changes nothing.
+    Whoever has an accepted message, an unknown one or one that waits keeps it: asking twice changes nothing.
     """
     waiting = still_out = last = 0
     while True:
@@ -42,7 +42,7 @@ def missing(engine: Engine, now: datetime, composer: Composer, version_id: int, 
             campaign = composer.published_version(session, slug, version_id).campaign
             until = {row.message_id: may_leave_until(MessageFacts(*row), campaign, now) if campaign else None
                      for row in rows}  # fmt: skip
-            again = [{"id": i, "not_after": moment} for i, moment in until.items() if moment]
+            again = [messages.ResentMessage(i, moment) for i, moment in until.items() if moment]
             waiting += messages.wait_again(session, again, now)
             still_out += len(rows) - len(again)
             last = rows[-1].message_id

@@ -136,7 +136,7 @@ class History:
                       f"{slug}/{letter}/body.html": f"<p>{body}</p>"}  # fmt: skip
         terms = campaigns.read_files(files, slug)
         with database.writing(self.engine) as session:
-            entry = {"slug": slug, "name": terms.name, "market": terms.market}
+            entry = kept.CampaignTerms(slug, terms.name, terms.market)
             self.versions[slug] = kept.publish(session, entry, campaigns.digest(files), files, "me", self.now)[0]
 
     # --- what happens between two mornings

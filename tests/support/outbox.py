@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, select
-from sqlmodel import col
+from sqlmodel import Session, SQLModel, col
 
 from models import Account, Address, Contact, Message, State
 from models import campaign as kept
-from models.bulk_upsert import add_new
+from models.bulk_upsert import insert_into
 from nurture.channels.base import AddressKind, ChannelLimits, OutboundEmail, RequestBatch, ScheduledSend
 from nurture.channels.parts import EMAIL_PARTS
 from nurture.config import campaigns
@@ -88,21 +88,26 @@ def composer(tmp: Path) -> Composer:
     return Composer(Settings(var=tmp), Links(["a secret for tests only"], "http://127.0.0.1:1"))
 
 
+def add_missing(session: Session, model: type[SQLModel], rows: list[dict[str, Any]]) -> None:
+    """Insert rows; one that is there already stays as it is."""
+    session.execute(insert_into(session, model).on_conflict_do_nothing(), rows)
+
+
 def fill(engine: Engine, now: datetime, n: int, **change: Any) -> int:
     """`n` consumers with consent, one waiting message each; `change` is laid over each message. Returns the version."""
     with database.writing(engine) as session:
-        add_new(session, Address, [{"address": f"p{i}@home.example"} for i in range(n)])
-        add_new(session, Account, [{"key": "foo", "name": "Foo & Søns <GmbH>", "country": "DE", "traits": {},
+        add_missing(session, Address, [{"address": f"p{i}@home.example"} for i in range(n)])
+        add_missing(session, Account, [{"key": "foo", "name": "Foo & Søns <GmbH>", "country": "DE", "traits": {},
                                     "created_at": now, "updated_at": now}])  # fmt: skip
         person = {"market": "b2c", "first_name": "Zoë", "last_name": "O'Brien", "country": "DE", "locale": "en"}
         rest = {"consent": "granted", "stage": "aware", "traits": {}, "created_at": now, "updated_at": now}
         to = [{"key": f"p{i}", "address": f"p{i}@home.example", "email": f"p{i}@home.example"} for i in range(n)]
-        add_new(session, Contact, [{**person, **rest, **one} for one in to])
+        add_missing(session, Contact, [{**person, **rest, **one} for one in to])
         version, _ = kept.publish(
-            session, {"slug": "test", "name": "Test", "market": "b2c"}, campaigns.digest(FILES), FILES, "me", now
+            session, kept.CampaignTerms("test", "Test", "b2c"), campaigns.digest(FILES), FILES, "me", now
         )
         ids = dict(session.execute(select(col(Contact.address), col(Contact.id))).all())
-        add_new(session, Message, [
+        add_missing(session, Message, [
             {"campaign": "test", "version_id": version, "step": 0, "letter": "offer", "address": f"p{i}@home.example",
              "contact_id": ids[f"p{i}@home.example"], "state": State.WAITING, "planned_at": now, "not_before": now,
              "not_after": now + timedelta(days=7)} | change for i in range(n)])  # fmt: skip

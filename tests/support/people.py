@@ -12,12 +12,12 @@ from models import (
     Address,
     Attempt,
     AttemptItem,
-    Campaign,
     CampaignVersion,
     Contact,
     Enrolment,
     Handoff,
     Message,
+    PublishedCampaign,
 )
 from models.message import SALES
 from nurture.runtime import database
@@ -52,7 +52,11 @@ def settle_in(engine: Engine, now: datetime) -> None:
         name = {"first_name": first, "last_name": last, "title": title, "locale": locale, "phone": "+49 40 1234"}
         rest = {"market": "b2b", "consent": "granted", "stage": "lead", "traits": {}, "account_id": account}
         add(engine, Contact, {"id": id, "key": address, "address": address, "email": address, **name, **rest, **made})
-    add(engine, Campaign, {"slug": "pumps", "name": "Pumps", "market": "b2b", "version_id": 1, "created_at": now})
+    add(
+        engine,
+        PublishedCampaign,
+        {"slug": "pumps", "name": "Pumps", "market": "b2b", "version_id": 1, "created_at": now},
+    )
     version = {"number": 1, "digest": "d", "files": {}, "published_at": now, "published_by": "test"}
     add(engine, CampaignVersion, {"id": 1, "campaign": "pumps", **version})
     of = {"campaign": "pumps", "version_id": 1}

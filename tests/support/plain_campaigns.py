@@ -31,7 +31,7 @@ def publish(
     files = {f"{slug}/campaign.toml": toml} | {f"{slug}/{name}/body.txt": name for name in names}
     campaigns.read_files(files, slug)
     with database.writing(engine) as session:
-        entry = {"slug": slug, "name": slug.title(), "market": "b2b"}
+        entry = kept.CampaignTerms(slug, slug.title(), "b2b")
         return kept.publish(session, entry, campaigns.digest(files), files, "test", now)[0]
 
 

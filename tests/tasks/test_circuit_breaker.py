@@ -127,7 +127,7 @@ def two_domains(engine: Engine, now: datetime, n: int) -> None:
     """Half of the people are written to from news.example, by a second version; the others from our usual domain."""
     fill(engine, now, 2 * n)
     with database.writing(engine) as session:
-        of = {"slug": "other", "name": "Other", "market": "b2c"}
+        of = kept.CampaignTerms("other", "Other", "b2c")
         files = {path.replace("test/", "other/"): text for path, text in OTHER.items()}
         version, _ = kept.publish(session, of, "d", files, "me", now)
         half = [message(engine, i)["id"] for i in range(n)]

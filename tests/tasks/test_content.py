@@ -169,7 +169,7 @@ def a_town(engine: Engine) -> None:
 def goes_out(engine: Engine, texts: dict[str, str], tmp_path: Path, mornings: int) -> list[dict[str, str]]:
     """Publish, then plan and deliver morning after morning. What each reader was sent, a dict a morning."""
     with database.writing(engine) as session:
-        entry = {"slug": "cases", "name": "Cases", "market": "b2b"}
+        entry = kept.CampaignTerms("cases", "Cases", "b2b")
         version, _ = kept.publish(session, entry, campaigns.digest(texts), texts, "me", NOW)
     office, sent = composer(tmp_path), []
     for morning in range(mornings):

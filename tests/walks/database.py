@@ -9,13 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, select
+from sqlalchemy import Engine, create_engine, event, insert, select
 from sqlalchemy.pool import StaticPool
 from sqlmodel import col
 
 from models import Account, Address, Contact, metadata
 from models import campaign as kept
-from models.bulk_upsert import add_new
 from nurture.config import campaigns
 from nurture.rendering.composer import Composer
 from nurture.rendering.links import Links
@@ -123,18 +122,18 @@ def settle_town(engine: Engine, files: Mapping[str, Mapping[str, str]]) -> dict[
     person = {"first_name": "Zoë", "last_name": "O'Brien", "country": "DE", "locale": "en", "consent": "granted",
               "traits": {}, **at}  # fmt: skip
     with database.writing(engine) as session:
-        add_new(session, Address, [{"address": a} for a in {*shoppers, *(a for a, _ in colleagues)}])
-        add_new(session, Account, [{"key": k, "name": f"Foo & Søns {k}", "country": "DE", "traits": {}, **at}
+        session.execute(insert(Address), [{"address": a} for a in {*shoppers, *(a for a, _ in colleagues)}])
+        session.execute(insert(Account), [{"key": k, "name": f"Foo & Søns {k}", "country": "DE", "traits": {}, **at}
                                    for k in ("one", "two")])  # fmt: skip
         accounts = dict(session.execute(select(col(Account.key), col(Account.id))).all())
-        add_new(session, Contact, [
+        session.execute(insert(Contact), [
             {"market": "b2c", "key": a, "address": a, "email": a, "stage": "aware", "account_id": None, **person}
             for a in shoppers])  # fmt: skip
-        add_new(session, Contact, [
+        session.execute(insert(Contact), [
             {"market": "b2b", "key": a, "address": a, "email": a, "stage": "lead", "account_id": accounts[k], **person}
             for a, k in colleagues])  # fmt: skip
         return {
-            slug: kept.publish(session, {"slug": slug, "name": slug, "market": market}, campaigns.digest(files[slug]),
+            slug: kept.publish(session, kept.CampaignTerms(slug, slug, market), campaigns.digest(files[slug]),
                                files[slug], "me", START)[0]
             for slug, market in ((SHOP, "b2c"), (PUMPS, "b2b"))
         }  # fmt: skip
