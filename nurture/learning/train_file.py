@@ -16,6 +16,7 @@ from nurture.learning.fit.scorer import ColumnsMissing, Scorer
 from nurture.learning.fit.train import train
 from nurture.learning.fit.trained import NothingLearned, TrainedScorer
 from nurture.learning.judge.drift import find_drift
+from nurture.learning.judge.protected import protected_columns
 from nurture.learning.judge.report import headline, write_report
 from nurture.learning.leaks.finding import LeakFinding, SavedFinding
 from nurture.learning.metrics import Floats, figures
@@ -145,11 +146,11 @@ def _written(
     now_scores = holdout.scores if holdout and len(holdout.scores) else None
     report = write_report(trained, frame, calls=asked.calls, now_scores=now_scores)
     _write(out / REPORT, report.page)
-    warnings: list[str] = []
+    warnings = protected_columns(scorer.card)
     if holdout:
         _write(out / PREDICTIONS, predictions(scorer, holdout.frame, holdout.scores, version).write_csv())
         moved = [one.sentence for one in find_drift(scorer, holdout.frame, holdout.scores)]
-        warnings = holdout.warnings + moved[:MOST_WARNINGS]
+        warnings += holdout.warnings + moved[:MOST_WARNINGS]
     return replace(
         result,
         version=version,

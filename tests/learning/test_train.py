@@ -11,6 +11,7 @@ from nurture.learning.estimators.recipe import Recipe, fit_recipe
 from nurture.learning.features.columns import plan_features
 from nurture.learning.features.encoding import learn_encoding, make_key
 from nurture.learning.features.interactions import find_interactions
+from nurture.learning.fit.card import ModelCard
 from nurture.learning.fit.evaluate import LEAST
 from nurture.learning.fit.partial_effects import replaced
 from nurture.learning.fit.prepare import usable_rows
@@ -18,6 +19,7 @@ from nurture.learning.fit.scorer import ColumnsMissing
 from nurture.learning.fit.train import train
 from nurture.learning.fit.trained import NothingLearned, TrainedScorer
 from nurture.learning.judge.drift import find_drift
+from nurture.learning.judge.protected import protected_columns
 from nurture.learning.judge.report import headline, write_report
 from nurture.learning.leaks.find import find_leaks
 from nurture.learning.metrics import auc, average_precision, ece, figures
@@ -288,6 +290,26 @@ def test_reasons_read_as_a_salesperson_speaks():
     assert {"Source: Referral", "Occupation: Professional"} <= set(said)
     own = describe_reasons(scorer, table, find_reasons(scorer, table), {"Source": "came by {value}"})[0]
     assert "came by Referral" in [text for text, _ in own]
+
+
+def test_a_year_has_no_comma_and_that_nothing_happened_is_no_praise():
+    rng = np.random.default_rng(14)
+    founded, visits = rng.integers(1_950, 2_020, 1_500), rng.poisson(3, 1_500)
+    y = rng.random(1_500) < sigmoid((founded - 1_985) / 15 - 0.5 * (visits - 3))
+    frame = pl.DataFrame({"Founded": founded, "Visits": visits, "Age": rng.normal(45, 9, 1_500).round(), "won": y})
+    answer = train(frame, "won")
+    assert isinstance(answer, TrainedScorer)
+    table = answer.scorer.reader.read(frame)
+    said = [one for row in describe_reasons(answer.scorer, table, find_reasons(answer.scorer, table)) for one in row]
+    assert any(text.startswith("Founded: 20") for text, _ in said)
+    assert not any("Founded: 2," in text or "Founded: 1," in text for text, _ in said)
+    assert not any(text.startswith("Visits: 0 ") and points > 0 for text, points in said)
+    assert protected_columns(answer.scorer.card) == []  # it is there, and the score does not lean on it
+
+
+def test_a_score_that_leans_on_age_says_so():
+    card = ModelCard(importance={"Alter": 0.08, "age_band": 0.01, "Page views": 0.2, "Sex": 0.0001})
+    assert [one.split('"')[1] for one in protected_columns(card)] == ["Alter", "age_band"]
 
 
 def test_columns_that_move_together_are_one_reason():

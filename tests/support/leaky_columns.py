@@ -23,7 +23,7 @@ class CleanFile:
     days: npt.NDArray[np.int64]  # when each came in
 
 
-def clean_file(seed: int, n: int = 3_000) -> CleanFile:
+def clean_file(seed: int, n: int = 2_000) -> CleanFile:
     """Honest columns of every sort: strong and weak, with gaps that buyers have less often, bands, dates, free text."""
     rng = np.random.default_rng(seed)
     days = np.sort(rng.integers(0, 500, n))

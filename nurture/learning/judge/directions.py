@@ -9,7 +9,7 @@ import polars as pl
 from nurture.learning.features.columns import MISSING, RARE, FeatureTable
 from nurture.learning.fit.scorer import Scorer
 from nurture.learning.metrics import Bools, Floats, Ints
-from nurture.learning.reasons.contributions import plain
+from nurture.learning.reasons.contributions import plain, years_of
 
 SAMPLE = 1_000  # leads whose chance is asked with a column changed
 STEPS, LEVELS, WORDS = 5, 6, 4  # values shown of a number, a category, a text
@@ -57,6 +57,7 @@ class _Asked:
     def __init__(self, scorer: Scorer, table: FeatureTable, y: Floats, rng: np.random.Generator) -> None:
         self.scorer, self.table, self.y, self.rng = scorer, table, y, rng
         self.sample = table.take(rng.permutation(len(table))[:SAMPLE])
+        self.years = years_of(scorer)
         self.mean = float(scorer.score_table(self.sample).mean())
 
     def values(self, owner: str) -> tuple[ValueEffect, ...]:
@@ -90,7 +91,8 @@ class _Asked:
         this one are taken along from leads that have the value: no lead is asked to be what none is.
         """
         values, sampled = self.table.numbers[:, j], self.sample.numbers[:, j]
-        family = self._family(self.scorer.reader.numbers[j].owner)
+        owner = self.scorer.reader.numbers[j].owner
+        family, year = self._family(owner), owner in self.years
         known = values[~np.isnan(values)]
         middles = np.unique(known)
         if len(middles) > STEPS:
@@ -107,7 +109,9 @@ class _Asked:
             counts = np.array([np.sum((near == i) & ~gone) for i in range(len(middles))])
             heights += self.mean - float(heights @ counts / max(counts.sum(), 1))
             for i, middle in enumerate(middles):
-                yield from self._effect(plain(float(middle)), (near == i) & ~gone, float(np.clip(heights[i], 0, 1)))
+                yield from self._effect(
+                    plain(float(middle), year), (near == i) & ~gone, float(np.clip(heights[i], 0, 1))
+                )
         if np.isnan(values).any():
             unknown = self._mean(_with_number(self.sample, j, np.nan))
             yield from self._effect("unknown", np.isnan(values), unknown)

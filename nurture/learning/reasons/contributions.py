@@ -124,11 +124,18 @@ def _best(family: Ints, effects: Floats, most: int, against: int) -> tuple[Ints,
 def describe_reasons(
     scorer: Scorer, table: FeatureTable, found: Reasons, phrases: Phrases | None = None
 ) -> list[list[tuple[str, float]]]:
-    """Per lead: (what a salesperson reads, points of the score it gives or takes), in the order of `found`."""
+    """Per lead: (what a salesperson reads, points of the score it gives or takes), in the order of `found`.
+
+    That something did not happen is no praise: "Visits: 0 (typically 3)" is not said for a lead.
+    """
     say = _Speaker(scorer, phrases or {})
     pairs = zip(found.column.tolist(), found.effect.tolist(), strict=True)
     return [
-        [(say(column, table, i), effect) for column, effect in zip(*pair, strict=True) if column >= 0]
+        [
+            (say(column, table, i), effect)
+            for column, effect in zip(*pair, strict=True)
+            if column >= 0 and not (effect > 0 and say.nothing_happened(column, table, i))
+        ]
         for i, pair in enumerate(pairs)
     ]
 
@@ -138,6 +145,7 @@ class _Speaker:
 
     def __init__(self, scorer: Scorer, phrases: Phrases) -> None:
         self.reader, self.typical, self.phrases = scorer.reader, scorer.typical, phrases
+        self.years = years_of(scorer)
         self.fields = [self.reader.fields_of(owner) for owner in self.reader.owners]
         self.number, self.level = lru_cache(100_000)(self._number), lru_cache(100_000)(self._level)
 
@@ -149,6 +157,13 @@ class _Speaker:
             return self.level(levels[0], int(table.levels[row, levels[0]]))
         return self.number(numbers[0], float(table.numbers[row, numbers[0]]))
 
+    def nothing_happened(self, column: int, table: FeatureTable, row: int) -> bool:
+        """Is the column's one number 0 where others typically have more?"""
+        numbers, levels = self.fields[column]
+        if len(numbers) != 1 or levels:
+            return False
+        return bool(table.numbers[row, numbers[0]] == 0 and self.typical.numbers[numbers[0]] > 0)
+
     def _number(self, j: int, value: float) -> str:
         one, usual = self.reader.numbers[j], float(self.typical.numbers[j])
         if np.isnan(value):
@@ -158,7 +173,8 @@ class _Speaker:
         if one.how == "age":
             compared = "" if np.isnan(usual) else f" (typically {plain(round(usual))})"
             return f"{one.name}: {plain(round(value))} days ago{compared}"
-        return f"{one.name}: {plain(value)}" + ("" if np.isnan(usual) else f" (typically {plain(usual)})")
+        year = one.owner in self.years
+        return f"{one.name}: {plain(value, year)}" + ("" if np.isnan(usual) else f" (typically {plain(usual, year)})")
 
     def _level(self, j: int, code: int) -> str:
         one = self.reader.levels[j]
@@ -178,8 +194,20 @@ class _Speaker:
         return f"{owner} mentions " + ", ".join(f'"{word}"' for word in words[:4])
 
 
-def plain(value: float) -> str:
-    """A number as one says it: 1,532 · 3.5 · 0.042."""
+def years_of(scorer: Scorer) -> frozenset[str]:
+    """The raw columns that hold years, said without a comma: from the least to the greatest within 1900 to 2100."""
+    reader, effects = scorer.reader, scorer.partial_effects
+    found = set()
+    for owner, edges in zip(reader.owners, effects.edges, strict=True):
+        if len(edges) > 1 and 1_900 <= edges[0] == round(edges[0]) and round(edges[-1]) == edges[-1] <= 2_100:
+            found.add(owner)
+    return frozenset(found)
+
+
+def plain(value: float, year: bool = False) -> str:
+    """A number as one says it: 1,532 · 3.5 · 0.042; a year as 2012."""
+    if year:
+        return f"{value:.0f}"
     if value == round(value):
         return f"{value:,.0f}"
     return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.3g}"
