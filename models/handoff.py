@@ -9,7 +9,7 @@ from sqlmodel import Field, Session, SQLModel, col
 
 from models.account import Account
 from models.contact import Contact, Stage, StageMove, move_stages
-from models.score import AccountScore
+from models.score import AccountScore, StoredReason
 from models.segment import Segment
 from models.types import Id, Json, Moment
 
@@ -21,13 +21,6 @@ class Decision(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     RECYCLED = "recycled"  # back to nurture: not now
-
-
-class HandoffReason(TypedDict):
-    """One reason of a score, as it is kept in JSON."""
-
-    text: str
-    points: float
 
 
 class ContactCard(TypedDict):
@@ -105,7 +98,7 @@ class Handoff(SQLModel, table=True):
     score: float
     grade: str
     score_version: str
-    reasons: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)  # HandoffReasons
+    reasons: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)  # StoredReasons
     context: dict[str, Any] = Field(default_factory=dict, sa_type=Json)  # HandoffContext
     offered_at: datetime = Field(sa_type=Moment)
     due_at: datetime = Field(sa_type=Moment)
@@ -122,7 +115,7 @@ class HandoffLead(NamedTuple):
     score: float
     grade: str
     due_at: datetime
-    reasons: list[HandoffReason]
+    reasons: list[StoredReason]
     decided_at: datetime | None
     decided_why: str | None
     contact_id: int

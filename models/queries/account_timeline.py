@@ -15,10 +15,10 @@ from models.confirmation import Confirmation
 from models.contact import Contact
 from models.delivery_states import State
 from models.enrolment import Enrolment
-from models.handoff import Handoff, HandoffReason
+from models.handoff import Handoff
 from models.message import SALES, Message
 from models.opportunity import Opportunity
-from models.score import AccountScore, Score
+from models.score import AccountScore, Score, StoredReason
 from models.segment import Segment
 
 MOST_FOUND = 6
@@ -108,7 +108,7 @@ class TimelineHandoff(NamedTuple):
     state: str
     score: float
     grade: str
-    reasons: list[HandoffReason]
+    reasons: list[StoredReason]
     offered_at: datetime
     due_at: datetime
     decided_at: datetime | None

@@ -11,9 +11,9 @@ from models.account import Account
 from models.address import Address
 from models.bulk_upsert import add_new
 from models.contact import Contact, Market, Stage, Transition
-from models.handoff import Decision, Handoff, HandoffContext, HandoffReason
+from models.handoff import Decision, Handoff, HandoffContext
 from models.message import SALES, Message
-from models.score import AccountScore, Score
+from models.score import AccountScore, Score, StoredReason
 from models.segment import Segment
 
 CHUNK = 5_000  # elements of an IN-list
@@ -53,7 +53,7 @@ class LeadDetails(NamedTuple):
     email: str
     phone: str | None
     role: str | None
-    reasons: list[HandoffReason]
+    reasons: list[StoredReason]
     account: str | None
     industry: str | None
     employees: int | None
@@ -63,7 +63,7 @@ class LeadDetails(NamedTuple):
     completeness: float | None
     missing_role: str | None
     missing_why: str | None
-    account_reasons: list[HandoffReason] | None
+    account_reasons: list[StoredReason] | None
 
 
 class Colleague(NamedTuple):
@@ -89,7 +89,7 @@ class NewHandoff(NamedTuple):
     score: float
     grade: str
     score_version: str
-    reasons: list[HandoffReason]
+    reasons: list[StoredReason]
     context: HandoffContext
     offered_at: datetime
     due_at: datetime

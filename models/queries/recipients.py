@@ -11,9 +11,10 @@ from sqlmodel import col
 from models.account import Account
 from models.bulk_upsert import among
 from models.contact import Contact
-from models.handoff import Handoff, HandoffContext, HandoffReason
+from models.handoff import Handoff, HandoffContext
 from models.message import TABLE as MESSAGE
 from models.queries.eligibility import ROW, EligibilityRow, addresses_mailed_today, letters_lately, messages_with_facts
+from models.score import StoredReason
 from models.segment import Segment
 
 
@@ -82,7 +83,7 @@ class MailedHandoff(NamedTuple):
     id: int
     score: float
     grade: str
-    reasons: list[HandoffReason]
+    reasons: list[StoredReason]
     context: HandoffContext
     due_at: datetime
 

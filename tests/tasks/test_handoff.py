@@ -317,7 +317,7 @@ def test_the_terms_come_from_the_settings() -> None:
     from tasks.handoff import terms
 
     assert (terms().threshold, terms().sla, terms().per_owner) == (70, timedelta(hours=8), 20)
-    assert strongest_reasons([{"text": "x", "points": 0}]) == []
+    assert strongest_reasons([{"text": "x", "points": 0, "part": "fit"}]) == []
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from models.activity import ContactActivity
-from models.handoff import ActivityCard, HandoffContext, HandoffReason, MemberCard
+from models.handoff import ActivityCard, HandoffContext, MemberCard
 from models.queries.call_list import Colleague, LeadDetails
+from models.score import StoredReason
 from nurture.rules.handoff.qualification import HandoffTerms
 from nurture.rules.intake.names import full_name
 from nurture.rules.scoring.score_reasons import ago
@@ -45,7 +46,7 @@ def briefing(
     }  # fmt: skip
 
 
-def strongest_reasons(reasons: Iterable[HandoffReason]) -> list[HandoffReason]:
+def strongest_reasons(reasons: Iterable[StoredReason]) -> list[StoredReason]:
     """What a mail has room for: the reasons that weigh something, the strongest first."""
     return [reason for reason in reasons if reason["points"]][:MOST_REASONS]
 
