@@ -1,22 +1,17 @@
 """Enrolment: a lead's run through a campaign version, from entering to the last letter or an early exit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from sqlalchemy import (
-    ColumnElement,
     Index,
-    Subquery,
     Table,
     UniqueConstraint,
-    and_,
     bindparam,
     func,
     literal,
-    or_,
     select,
     text,
     update,
@@ -24,11 +19,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlmodel import Field, SQLModel, col
 
-from models.bulk_upsert import insert_into
 from models.campaign import CampaignVersion
 from models.delivery_states import State, Trigger, change_state
 from models.message import TABLE as MESSAGE
-from models.queries.audience import audience
 from models.types import Id, Moment
 
 
@@ -65,27 +58,6 @@ class Enrolment(SQLModel, table=True):
     run: int = Field(default=1, sa_column_kwargs={"server_default": "1"})  # how often this lead has entered
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Who may enter a campaign, and the version they begin with."""
-
-    slug: str
-    version_id: int
-    market: str
-    who: ColumnElement[bool]  # over the audience view: nurture.config.audience_predicate.condition
-    roles: tuple[str, ...] = ()  # that some step is meant for; none named: everybody
-
-
-class Newcomer(NamedTuple):
-    """Somebody who would enter a campaign."""
-
-    address: str
-    first_name: str | None
-    last_name: str | None
-    role: str | None
-    account_name: str | None
-
-
 class EnrolledCount(NamedTuple):
     """How many leads of a version (its number, 0: not known) are in a state."""
 
@@ -109,72 +81,6 @@ class EnrolmentEnd(NamedTuple):
     state: str  # EnrolmentState
     why: str
     at: datetime
-
-
-def enrol(session: Session, entry: Entry, now: datetime) -> int:
-    """Everybody of the audience who is not in this campaign yet enters it, in one statement. Returns how many."""
-    view = audience(now).subquery("audience")
-    entering = select(
-        literal(entry.slug),
-        literal(entry.version_id),
-        view.c.contact_id,
-        view.c.account_id,
-        view.c.address,
-        literal(EnrolmentState.ACTIVE.value),
-        literal(now, Moment),
-        literal(1),
-    ).where(*_qualifies(view, entry))
-    names = ["campaign", "version_id", "contact_id", "account_id", "address", "state", "entered_at", "run"]
-    done = session.execute(insert_into(session, Enrolment).from_select(names, entering).on_conflict_do_nothing())
-    return max(int(done.rowcount), 0)  # type: ignore[attr-defined]
-
-
-def _qualifies(view: Subquery, entry: Entry) -> list[ColumnElement[bool]]:
-    conditions = [entry.who, view.c.market == entry.market]
-    if entry.roles:
-        conditions.append(or_(view.c.role.in_(entry.roles), view.c.title_role.in_(entry.roles)))
-    return conditions
-
-
-def may_return(
-    slug: str, version_id: int, ended_before: datetime | None, on_version: bool
-) -> ColumnElement[bool] | None:
-    """Whose run has ended and who may begin again: those who left long enough ago, or with an older version."""
-    allowed = []
-    if ended_before is not None:
-        allowed.append(T.ended_at <= ended_before)
-    if on_version:
-        allowed.append(T.version_id != version_id)
-    return and_(T.campaign == slug, T.state != EnrolmentState.ACTIVE, or_(*allowed)) if allowed else None
-
-
-def enrol_again(session: Session, entry: Entry, whose: ColumnElement[bool], now: datetime) -> int:
-    """Of those who may return (`may_return`), everybody whom the audience wants begins a new run, with this version."""
-    view = audience(now).subquery("audience")
-    wanted = select(view.c.address).where(*_qualifies(view, entry))
-    done = session.execute(
-        update(TABLE)
-        .where(whose, T.address.in_(wanted))
-        .values(state=EnrolmentState.ACTIVE, version_id=entry.version_id, entered_at=now, ended_at=None, why=None,
-                run=T.run + 1)
-    )  # fmt: skip
-    return max(int(done.rowcount), 0)  # type: ignore[attr-defined]
-
-
-def newcomers(
-    session: Session, entry: Entry, again: ColumnElement[bool] | None, now: datetime, most: int
-) -> tuple[int, list[Newcomer]]:
-    """Who would enter now, or begin again: how many, and the first of them by address. Writes nothing."""
-    view = audience(now).subquery("audience")
-    known = select(T.address).where(T.campaign == entry.slug)
-    new: ColumnElement[bool] = view.c.address.not_in(known)
-    if again is not None:
-        new = or_(new, view.c.address.in_(select(T.address).where(again)))
-    those = (*_qualifies(view, entry), new)
-    found = session.execute(select(func.count()).select_from(view).where(*those)).scalar_one()
-    first = select(view.c.address, view.c.first_name, view.c.last_name, view.c.role, view.c.account_name)
-    rows = session.execute(first.where(*those).order_by(view.c.address).limit(most))
-    return found, list(map(Newcomer._make, rows))
 
 
 def versions(session: Session, slug: str) -> list[int]:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from models.enrolment import EnrolledCount, Newcomer
+    from models.enrolment import EnrolledCount
+    from models.queries.campaign_entry import Newcomer
     from nurture.config.toml_file import Problem
     from nurture.explain.timeline import Timeline
 
@@ -111,6 +112,7 @@ def foresee_campaign(engine: "Engine", now: "datetime", templates: "Path", slug:
     """Compare a campaign's files with its published version, and ask what the next run would do."""
     from models import campaign as kept
     from models import enrolment as enrolments
+    from models.queries import campaign_entry
     from nurture.config import campaigns
     from nurture.config.version_diff import changes
     from nurture.runtime import database
@@ -126,7 +128,7 @@ def foresee_campaign(engine: "Engine", now: "datetime", templates: "Path", slug:
             version = (runs.version_id if runs else 0) + (what.status == "changed") * 1_000_000_000  # not yet there
             again = may_return(terms, version, now)
             enter = WouldEnter(
-                *enrolments.newcomers(session, entry_of(session, terms, version), again, now, MOST_NAMED)
+                *campaign_entry.newcomers(session, entry_of(session, terms, version), again, now, MOST_NAMED)
             )
     return CampaignForecast(
         slug, what.status, runs.number if runs else None, what.steps, what.letters, what.terms, what.warnings,

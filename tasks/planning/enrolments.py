@@ -13,9 +13,11 @@ from models import enrolment as enrolments
 from models import message as messages
 from models.contact import Contact
 from models.delivery_states import State
-from models.enrolment import EnrolmentEnd, EnrolmentState, Entry, WithdrawnLetters
+from models.enrolment import EnrolmentEnd, EnrolmentState, WithdrawnLetters
 from models.message import PlannedMessage
+from models.queries import campaign_entry
 from models.queries.active_enrolments import WHOLE, Shard
+from models.queries.campaign_entry import CampaignEntry
 from nurture.config import audience_predicate
 from nurture.planning.content import TemplateSets
 from nurture.planning.load import batches, input_of_version, published_terms
@@ -67,22 +69,23 @@ def enter(engine: Engine, now: datetime, slug: str, version_id: int) -> Planned:
     with database.writing(engine) as session:
         entry = entry_of(session, campaign, version_id)
         whose = may_return(campaign, version_id, now)
-        again = 0 if whose is None else enrolments.enrol_again(session, entry, whose, now)
-        return Planned(entered=again + enrolments.enrol(session, entry, now))
+        again = 0 if whose is None else campaign_entry.enrol_again(session, entry, whose, now)
+        return Planned(entered=again + campaign_entry.enrol(session, entry, now))
 
 
-def entry_of(session: Session, campaign: Campaign, version_id: int) -> Entry:
+def entry_of(session: Session, campaign: Campaign, version_id: int) -> CampaignEntry:
     """Who may enter a campaign: its audience, in the roles that some step is meant for."""
     everybody = any(not step.roles for step in campaign.steps)
     roles = () if everybody else tuple(sorted({role for step in campaign.steps for role in step.roles}))
     who = audience_predicate.condition(campaign.audience, session)
-    return Entry(campaign.slug, version_id, campaign.market, who, roles)
+    return CampaignEntry(campaign.slug, version_id, campaign.market, who, roles)
 
 
 def may_return(campaign: Campaign, version_id: int, now: datetime) -> ColumnElement[bool] | None:
     """The campaign's re-entry policy as a condition on enrolments that have ended; None where nobody may."""
     after = campaign.reentry.after
-    return enrolments.may_return(campaign.slug, version_id, now - after if after else None, campaign.reentry.on_version)
+    ended_before = now - after if after else None
+    return campaign_entry.may_return(campaign.slug, version_id, ended_before, campaign.reentry.on_version)
 
 
 def decide_all(engine: Engine, now: datetime, slug: str, part: Shard = WHOLE) -> Planned:
