@@ -106,17 +106,6 @@ def plan(session: Session, rows: Sequence[PlannedMessage]) -> int:
     return add_new(session, Message, rows)
 
 
-def expire(session: Session, now: datetime) -> int:
-    """Waiting letters whose time is over are skipped, also after a long stop of ours.
-
-    Reads those that are due, in `message_due`: a letter does not expire before it may leave.
-    """
-    t = TABLE.c
-    expired = change_state(TABLE, Trigger.FORBID, State.WAITING).where(t.not_before <= now, t.not_after < now)
-    done = session.execute(expired.values(reason="expired"))
-    return int(done.rowcount)  # type: ignore[attr-defined]
-
-
 class ResentMessage(NamedTuple):
     """A skipped or refused message that waits again. `not_after`: until when it may leave now."""
 

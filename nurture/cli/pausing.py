@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from nurture.runtime.settings import Settings
+    from tasks.delivery.send_pauses import ResumeForecast
 
 
 def add_to(app: typer.Typer) -> None:
@@ -112,23 +113,48 @@ def resume(
     restored: Annotated[
         bool, typer.Option("--restored", help="The database was restored or copied: I know what was sent since.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would leave and what would be passed over.")
+    ] = False,
     by: Annotated[str, typer.Option(help="Who goes on. [default: you]", show_default=False)] = "",
     at: At = None,
 ) -> None:
-    """Go on sending what `pause`, or the provider, stopped."""
+    """Go on sending what `pause`, or the provider, stopped; says first what leaves and what is passed over.
+
+    What was due meanwhile lives as much longer as the pause lasted.
+    """
     import getpass
 
-    from models.send_pause import PauseScope, resume_sending
-    from nurture.runtime import database
+    from models.send_pause import PauseScope
+    from nurture.rendering.composer import Composer
+    from tasks.delivery import send_pauses
 
     settings, engine, now = here(at)
     if account is not None:
         return _resume_account(engine, now, account, by or getpass.getuser())
     if restored:
         return _after_restore(settings, engine, now, by)
-    with database.writing(engine) as session:
-        was = resume_sending(session, PauseScope.named(campaign))
+    scope, composer = PauseScope.named(campaign), Composer(settings)
+    _say_what_leaves(send_pauses.forecast(engine, scope, composer, now))
+    if dry_run:
+        return
+    was = send_pauses.resume(engine, scope, composer, now)
     out.print(f"{campaign or 'sending'} {'goes on' if was else 'was not paused'}")
+
+
+def _say_what_leaves(found: "ResumeForecast") -> None:
+    from nurture.rules.reporting.ledger import describe_reasons
+
+    if found.leave:
+        out.print(f"{found.leave.total():,} letters leave, at once or at their reader's hours:", markup=False)
+        for one, n in sorted(found.leave.items()):
+            out.print(f"  {n:,} × {one.campaign}/{one.letter}", markup=False)
+    if found.pass_over:
+        out.print(f"{found.pass_over.total():,} are passed over:", markup=False)
+        for late, n in sorted(found.pass_over.items()):
+            out.print(f"  {late.campaign}/{late.letter}: {describe_reasons({late.reason: n})}", markup=False)
+    if found.still_paused:
+        out.print(f"{found.still_paused:,} more wait for another pause to end", markup=False)
 
 
 def _resume_account(engine: "Engine", now: "datetime", key: str, by: str) -> None:

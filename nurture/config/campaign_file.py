@@ -12,6 +12,7 @@ from nurture.config.toml_file import ConfigFileError, Problem, TomlTable, durati
 from nurture.rules.delivery.scheduled_send import LONGEST, SHORTEST
 from nurture.rules.planning.campaign import (
     COLLEAGUES_DID,
+    IF_LATE,
     AccountPolicy,
     After,
     Campaign,
@@ -99,7 +100,7 @@ def _steps(table: TomlTable, letters: frozenset[str]) -> tuple[Step, ...]:
         table.wrong("steps", "a campaign has steps", mend)
     steps: list[Step] = []
     for one in tables:
-        one.expect_only(("letter", "roles", "wait", "when", "after", "patience"))
+        one.expect_only(("letter", "roles", "wait", "when", "after", "patience", "if_late"))
         letter = one.require("letter", str) or ""
         if letter and letter not in letters:
             meant = difflib.get_close_matches(letter, letters, n=1)
@@ -117,6 +118,7 @@ def _steps(table: TomlTable, letters: frozenset[str]) -> tuple[Step, ...]:
                 _predicate(one, "when"),
                 _plain_time(one, "patience", Step("").patience),
                 _after(one.table("after")) if "after" in one else None,
+                _if_late(one),
             )
         )
     return tuple(steps)
@@ -130,6 +132,12 @@ def _after(table: TomlTable) -> After:
     if not table.values.get("roles"):
         table.wrong(None, "after names no role", 'write after = { roles = ["specifier"], did = "clicked" }')
     return After(roles, did)
+
+
+def _if_late(table: TomlTable) -> str:
+    said = table.get("if_late", str, Step("").if_late)
+    table.choice(said, "if_late", IF_LATE, "what happens to a late letter,")
+    return said
 
 
 def _priority(table: TomlTable) -> int:

@@ -58,7 +58,7 @@ def _steps(before: Campaign, after: Campaign) -> tuple[list[str], list[str]]:
             told.append(f"{letter} moves from step {was[letter][0] + 1} to {number + 1}; nobody gets it again")
         told += [
             f"{letter}: {name} was {_value(getattr(was[letter][1], name))}, becomes {_value(getattr(step, name))}"
-            for name in ("roles", "wait", "when", "after", "patience")
+            for name in ("roles", "wait", "when", "after", "patience", "if_late")
             if getattr(was[letter][1], name) != getattr(step, name)
         ]
     told += [

@@ -64,10 +64,9 @@ def _of_lead(sentence: str, then: Then, check: LeadCheck, *facts: str, only_with
     return Policy(sentence, then, PLANNING, of_lead=check, facts=facts, only_with=only_with, follows=follows)
 
 
-def _of_message(sentence: str, then: Then, asked: Asked, check: MessageCheck, *facts: str, to_sales: bool = False) -> (
-    Policy
-):  # fmt: skip
-    return Policy(sentence, then, asked, of_message=check, facts=facts, to_sales=to_sales)
+def _of_message(sentence: str, then: Then, asked: Asked, check: MessageCheck, *facts: str, to_sales: bool = False,
+                follows: str = "") -> Policy:  # fmt: skip
+    return Policy(sentence, then, asked, of_message=check, facts=facts, to_sales=to_sales, follows=follows)
 
 
 def _afterwards(sentence: str, then: Then, follows: str = "") -> Policy:
@@ -116,9 +115,12 @@ class Reason(StrEnum):
     NO_CONSENT = "no_consent", _of_person(
         "has not agreed to be mailed", LEAVE, o.no_consent, "consent")
     # the letter can no longer leave
-    EXPIRED = "expired", Policy(
+    OFFER_OVER = "offer_over", Policy(
         "the offer was over before the letter could leave", LEAVE, PLANNING | CLAIM | ARMING, o.offer_is_over,
-        o.time_is_over, ("not_after", "country", "time_zone"), to_sales=True)
+        o.offer_has_ended, ("country", "time_zone"))
+    EXPIRED = "expired", _of_message(
+        "it could not leave in time", SKIP, CLAIM | ARMING, o.time_is_over, "not_after", "send_pause", to_sales=True,
+        follows="this letter is passed over, unless its step says `if_late = \"send\"`; the sequence goes on")
     HAD_ELSEWHERE = "had_elsewhere", _of_message(
         "has had this letter at another address of theirs", SKIP, CLAIM, o.had_elsewhere, "had_at")
     # not now

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine
 
-from models import message as messages
 from models.delivery_states import Trigger
 from models.queries import request_steps as steps
 from models.queries.request_evidence import unknown_attempts
@@ -138,10 +137,9 @@ def _next_flight(batches: Sequence[ClaimedBatch], most: int) -> list[ClaimedBatc
 
 
 def tidy(engine: Engine, now: datetime, channel: Channel) -> Delivered:
-    """Dead workers' leases, letters whose time is over, and unknown requests that the channel itself can settle."""
+    """Dead workers' leases, and unknown requests that the channel itself can settle."""
     with database.writing(engine) as session:
         reaped = steps.reap(session, now)
-        expired = messages.expire(session, now)
         for attempt_id, ids in unknown_attempts(session, channel.name).items():
             if (taken := channel.accepted(ids)) is not None:
                 sent, not_sent = Trigger.SETTLE_SENT, Trigger.SETTLE_NOT_SENT
@@ -149,4 +147,4 @@ def tidy(engine: Engine, now: datetime, channel: Channel) -> Delivered:
                 steps.record_answer(session, attempt_id, sent if taken else not_sent, results, now)
     if reaped.given_back:
         log.write(log.ClaimReturned(reaped.given_back, "lease over"))
-    return Delivered(released=reaped.given_back, unknown_requests=reaped.unknown, skipped=expired)
+    return Delivered(released=reaped.given_back, unknown_requests=reaped.unknown)

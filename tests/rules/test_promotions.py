@@ -28,7 +28,7 @@ def test_it_never_leaves_after_its_last_day_there() -> None:
     assert isinstance(last, Send)
     assert last.not_after == datetime(2026, 3, 20, 21, 59, 59, tzinfo=UTC)  # midnight in Bucharest
     late = next_letter(ANA, SALE, datetime(2026, 3, 20, 20, tzinfo=UTC))
-    assert late == Skip(Reason.EXPIRED, "the offer ended on 20 March", "offer", 0)
+    assert late == Skip(Reason.OFFER_OVER, "the offer ended on 20 March", "offer", 0)
 
 
 def test_the_holdout_is_the_same_people_every_time_and_about_its_share() -> None:

@@ -59,7 +59,7 @@ LEADS: list[tuple[Reason, dict[str, Any], Campaign]] = [  # what planning says t
     (Reason.ALREADY_CUSTOMER, {"stage": "customer"}, PUMPS),
     *((Reason(by.skip_reason), {"suppressed_why": by}, PUMPS) for by in SuppressedBy),
     (Reason.NO_CONSENT, {"consent": "unknown"}, PUMPS),
-    (Reason.EXPIRED, {}, OVER),
+    (Reason.OFFER_OVER, {}, OVER),
     (Reason.WITH_SALES, {"stage": "mql"}, PUMPS),
     (Reason.EARLIER_LETTER_OPEN, {"past": (PastLetter("why", State.UNKNOWN, NOW - DAY),)}, PUMPS),
     (Reason.FINISHED, {"past": (*HAD_WHY, PastLetter("roi", State.ACCEPTED, NOW - DAY))}, PUMPS),
@@ -77,6 +77,7 @@ MESSAGES: list[tuple[Reason, dict[str, Any], tuple[Asked, ...]]] = [  # what is 
     (Reason.ACCOUNT_STOPPED, {"account_stopped_why": "reply"}, BOTH),
     *((Reason(by.skip_reason), {"suppressed_why": by}, BOTH) for by in SuppressedBy),
     (Reason.NO_CONSENT, {"consent": "withdrawn"}, BOTH),
+    (Reason.OFFER_OVER, {}, BOTH),
     (Reason.EXPIRED, {"not_after": NOW - DAY}, BOTH),
     (Reason.HAD_ELSEWHERE, {"had_at": "zoe@home.example"}, CLAIM),
     (Reason.PAUSED, {"send_pause": "Mia said so"}, BOTH),
@@ -99,8 +100,9 @@ def test_planning_says_each_of_its_reasons(reason: Reason, change: dict[str, Any
 def test_claim_and_arming_say_each_of_their_reasons(
     reason: Reason, change: dict[str, Any], when: tuple[Asked, ...]
 ) -> None:
+    terms = OVER if reason is Reason.OFFER_OVER else PUMPS
     for moment in BOTH:
-        said = objection(MESSAGE._replace(**change), PUMPS, NOW, moment)
+        said = objection(MESSAGE._replace(**change), terms, NOW, moment)
         assert (said.reason if said else None) == (reason if moment in when else None)
 
 
@@ -197,12 +199,13 @@ def test_policies_of_each_time_stand_in_one_order() -> None:
 
 def test_the_sets_beside_the_table_follow_from_it() -> None:
     assert set(SUPPRESSED) == set(SuppressedBy) == set(letter_stops.REASON_OF)
-    assert {*SUPPRESSED.values(), Reason.HOLDOUT, Reason.REFUSED_BY_PROVIDER, Reason.EXPIRED} < ENDS_RUN
+    assert {*SUPPRESSED.values(), Reason.HOLDOUT, Reason.REFUSED_BY_PROVIDER, Reason.OFFER_OVER} < ENDS_RUN
+    assert Reason.EXPIRED not in ENDS_RUN
     assert Reason.CONDITION_NOT_MET not in ENDS_RUN
     assert Reason.NO_CONTENT_LEFT not in ENDS_RUN
     assert set(ASK_ANEW) == {
-        *SUPPRESSED.values(), Reason.NO_CONSENT, Reason.ACCOUNT_STOPPED, Reason.EXPIRED, Reason.NOT_RENDERED,
-        Reason.REFUSED_BY_PROVIDER, Reason.SANDBOX,
+        *SUPPRESSED.values(), Reason.NO_CONSENT, Reason.ACCOUNT_STOPPED, Reason.OFFER_OVER, Reason.EXPIRED,
+        Reason.NOT_RENDERED, Reason.REFUSED_BY_PROVIDER, Reason.SANDBOX,
     }  # fmt: skip
     assert {*account_pause.WAIT_REASONS, letter_stops.ACCOUNT_STOPPED, holdout_lift.HOLDOUT} <= set(Reason)
 

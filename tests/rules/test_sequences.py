@@ -11,7 +11,7 @@ from models.account_pause import AUTOMATIC, ActivePause
 from models.delivery_states import State
 from models.queries.active_enrolments import PastLetter
 from nurture.rules.eligibility.facts import EnrolledLead
-from nurture.rules.planning.campaign import AccountPolicy, Campaign, Span, Step
+from nurture.rules.planning.campaign import AccountPolicy, Campaign, Offer, Span, Step
 from nurture.rules.planning.sequences import next_letter, stagger
 from nurture.rules.reasons import Exit, Reason, Send, Skip, Wait
 
@@ -131,7 +131,7 @@ def test_a_pause_adds_to_the_steps_patience() -> None:
 
 
 def test_what_was_before_a_second_run_does_not_end_it() -> None:
-    before = PastLetter("next-step", State.SKIPPED, NOW - timedelta(days=9), "expired")
+    before = PastLetter("next-step", State.SKIPPED, NOW - timedelta(days=9), "unsubscribed")
     again = ZOE._replace(past=(before,))
     assert next_letter(again, PUMPS, NOW).letter == "why-now"
 
@@ -141,7 +141,7 @@ def test_an_account_that_stopped_for_something_the_campaign_does_not_mind_goes_o
     assert isinstance(next_letter(ZOE._replace(account_stopped_why="reply", open_opportunities=1), patient, NOW), Send)
 
 
-@pytest.mark.parametrize("reason", ["unsubscribed", "no_consent", "account_stopped", "holdout", "expired"])
+@pytest.mark.parametrize("reason", ["unsubscribed", "no_consent", "account_stopped", "holdout", "offer_over"])
 def test_after_a_goodbye_the_enrolment_ends(reason: str) -> None:
     gone = ZOE._replace(past=(PastLetter("why-now", State.SKIPPED, NOW, reason),))
     assert next_letter(gone, PUMPS, NOW) == Exit(Reason(reason))
@@ -190,3 +190,22 @@ def test_whatever_happened_no_letter_twice_none_out_of_order_none_to_the_suppres
         meant = [step.letter for step in PUMPS.steps if not step.roles or role in step.roles]
         assert all(letter in had for letter in meant[: meant.index(decision.letter)])
         assert decision.not_before >= now
+
+
+def test_a_letter_that_came_too_late_is_passed_over_and_the_sequence_goes_on() -> None:
+    late = ZOE._replace(past=(PastLetter("why-now", State.SKIPPED, NOW, "expired"),))
+    assert next_letter(late, PUMPS, NOW + timedelta(days=1)).reason is Reason.WAIT_NOT_OVER  # of the second letter
+    met = late._replace(conditions_met=frozenset({"roi-case"}))
+    assert next_letter(met, PUMPS, NOW + timedelta(days=4)).letter == "roi-case"
+
+
+def test_a_step_may_send_its_letter_late_but_never_after_the_offer() -> None:
+    late = replace(PUMPS, steps=(Step("why-now", if_late="send"),))
+    said = next_letter(ZOE, late, NOW)
+    assert isinstance(said, Send)
+    assert said.not_after > NOW + timedelta(days=3_000)
+    over = replace(late, offer=Offer("X", date(2026, 3, 20)))
+    assert next_letter(ZOE, over, NOW).not_after == datetime(2026, 3, 20, 22, 59, 59, tzinfo=UTC)
+    [(_, staggered)] = stagger([(ZOE, said)], {(7, date(2026, 3, 2)): 2}, late)
+    assert staggered.not_before.date() == date(2026, 3, 3)
+    assert staggered.not_after > NOW + timedelta(days=3_000)

@@ -1,4 +1,4 @@
-"""Campaigns that nobody reads: a campaign.toml and people, published and planned without letters to render."""
+"""Plain campaigns: a campaign.toml, people, and letters that say no more than their own name."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -28,7 +28,9 @@ def publish(
         f"{'' if 'goal ' in top else 'goal = ' + chr(34) + 'a word' + chr(34)}\n{top}\n[account]\n{account}\n{tables}"
     )
     names = [line.split('"')[1] for line in tables.splitlines() if line.startswith("letter")]
-    files = {f"{slug}/campaign.toml": toml} | {f"{slug}/{name}/body.txt": name for name in names}
+    files = {f"{slug}/campaign.toml": toml} | {
+        f"{slug}/{name}/{part}": name for name in names for part in ("subject.txt", "body.txt", "body.html")
+    }
     campaigns.read_files(files, slug)
     with database.writing(engine) as session:
         entry = kept.CampaignTerms(slug, slug.title(), "b2b")

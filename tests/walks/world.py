@@ -15,14 +15,14 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from models import event, message
 from models.queries import account_stop, suppression
-from models.send_pause import EVERYTHING, PauseScope, pause_sending, resume_sending
+from models.send_pause import EVERYTHING, PauseScope, pause_sending
 from nurture.channels.sendgrid.channel import SendGrid
 from nurture.channels.sendgrid.events import read_events
 from nurture.channels.sendgrid.provider_log import AROUND
 from nurture.rules.delivery.states import ARMED_LEASE
 from nurture.runtime import database
 from tasks import feedback
-from tasks.delivery import claims, concurrency, outbox, reconciliation
+from tasks.delivery import claims, concurrency, outbox, reconciliation, send_pauses
 from tasks.delivery.scheduled_send import CancelledSends, cancel_sends
 from tests.doubles.sendgrid.webhook import wire_form
 from tests.walks import resend
@@ -504,7 +504,7 @@ class World:
         rows = self.stage.raw.execute("SELECT scope FROM send_pause ORDER BY scope").fetchall()
         scopes = [PauseScope.parse(scope) for (scope,) in rows]
         for scope in scopes:  # ours, and those that a 401 has set
-            if self._write(lambda session, scope=scope: resume_sending(session, scope)):
+            if send_pauses.resume(self.engine, scope, self.stage.composer, self.now):
                 self.tell(f"{scope} goes on")
             self.witness.free(str(scope))
 

@@ -207,9 +207,20 @@ def no_content_left(turn: LeadsTurn, campaign: Campaign) -> Objection | None:
 # ── of the message: asked before sending ──
 
 
+def offer_has_ended(facts: MessageFacts, campaign: Campaign, now: datetime) -> Objection | None:
+    """The letter would leave after the offer's last day where its reader lives."""
+    if campaign.offer is None:
+        return None
+    last = offer_ends_at(campaign, facts.country, facts.time_zone)
+    if last is None or now + campaign.hold_for <= last:
+        return None
+    return Objection(f"the offer ended on {campaign.offer.ends_on:%-d %B}")
+
+
 def time_is_over(facts: MessageFacts, campaign: Campaign, now: datetime) -> Objection | None:
-    """The letter would leave after the last moment at which it may."""
-    return NO if now + campaign.hold_for > facts.not_after else None
+    """The letter would leave after the last moment at which it may. While sending is paused none is late: how much
+    longer the letters live is known when it goes on."""
+    return NO if not facts.send_pause and now + campaign.hold_for > facts.not_after else None
 
 
 def had_elsewhere(facts: MessageFacts, campaign: Campaign, now: datetime) -> Objection | None:

@@ -12,6 +12,7 @@ class Span:
     time: timedelta = timedelta(0)
 
 
+IF_LATE = ("skip", "send")  # what a step does with a letter that could not leave in time
 COLLEAGUES_DID = ("sent", "opened", "clicked", "replied")  # what a step may wait for; each means those before
 
 
@@ -45,6 +46,7 @@ class Step:
     when: str | None = None  # a predicate over the audience view
     patience: timedelta = timedelta(days=30)  # how long `when` and `after` may stay false before the step is skipped
     after: After | None = None
+    if_late: str = "skip"  # a letter that could not leave within `expires_after`: passed over, or sent late ("send")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,6 @@ class Campaign:
     holdout: float = 0.0  # share kept unmailed on purpose, 0–1
     max_per_person: int = 3  # letters per person, all campaigns together …
     per_days: int = 7  # … in this many days
-    expires_after: timedelta = timedelta(days=7)  # a planned letter that could not leave by then never leaves
+    expires_after: timedelta = timedelta(days=7)  # a planned letter that could not leave by then is late
     hold_for: timedelta = timedelta(0)  # so long before its time the provider has a letter, which can be cancelled
     extras: dict[str, str] = field(default_factory=dict)  # [words] of the file, for the letters

@@ -18,6 +18,7 @@ from nurture.rules.planning.promotions import offer_ends_at
 from nurture.rules.reasons import ENDS_RUN, RARE_FACTS, Decision, Exit, Reason, Send, Skip, Wait, asked_of_lead
 
 rare_facts = attrgetter(*RARE_FACTS)
+SENT_LATE = timedelta(days=3_650)  # how long a letter waits whose step sends it however late it is
 
 
 def next_letter(lead: EnrolledLead, campaign: Campaign, now: datetime) -> Decision:
@@ -54,9 +55,10 @@ def is_meant_for(step: Step, lead: EnrolledLead) -> bool:
     return not step.roles or lead.role in step.roles or lead.title_role in step.roles
 
 
-def last_moment(leaves: datetime, lead: EnrolledLead, campaign: Campaign) -> datetime:
-    """Until when a letter planned for a moment may leave: before it expires, and before the offer ends."""
-    until = leaves + campaign.expires_after
+def last_moment(leaves: datetime, lead: EnrolledLead, step: Step, campaign: Campaign) -> datetime:
+    """Until when a letter planned for a moment may leave: before it expires, unless the step sends late letters too,
+    and before the offer ends."""
+    until = leaves + (SENT_LATE if step.if_late == "send" else campaign.expires_after)
     return min(until, offer_ends_at(campaign, lead.country, lead.time_zone) or until)
 
 
@@ -96,7 +98,7 @@ def _send(turn: LeadsTurn, campaign: Campaign) -> Send:
     if turn.step is None or turn.number is None:
         raise ValueError("a letter without a step: Reason.FINISHED is no longer asked")
     leaves = leaves_at(turn, campaign)
-    until = last_moment(leaves, turn.lead, campaign)
+    until = last_moment(leaves, turn.lead, turn.step, campaign)
     return Send(turn.step.letter, turn.number, leaves, until, turn.lead.content.assets)
 
 
@@ -136,6 +138,7 @@ def stagger(
             tomorrow = at(day + timedelta(days=1), time(0), zone)
             moment = next_in_hours(tomorrow, campaign.hours, zone, calendar_of(lead.country, campaign))
         if moment != send.not_before:
-            send = replace(send, not_before=moment, not_after=last_moment(moment, lead, campaign))
+            until = last_moment(moment, lead, campaign.steps[send.step], campaign)
+            send = replace(send, not_before=moment, not_after=until)
         placed.append((lead, send))
     return placed
