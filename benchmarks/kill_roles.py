@@ -185,7 +185,8 @@ def sender(town: Town, chance: random.Random) -> None:
     transactions = (
         "open_attempts", "fence", "fence_all", "arm_messages", "record_answer", "record_taken", "split_attempt"
     )  # fmt: skip
-    for module, names in ((outbox, ("tidy",)), (claims, ("claim", "write")), (eligibility, ("look",)),
+    for module, names in ((outbox, ("tidy",)), (claims, ("claim", "write")),
+                          (eligibility, ("check_claim", "check_arming")),
                           (dispatch, ("arm_together", "record_together")), (steps, transactions)):  # fmt: skip
         for name in names:
             mortal(chance, module, name)

@@ -45,7 +45,7 @@ def pause(
     settings, engine, now = here(at)
     by = by or getpass.getuser()
     if account is not None:
-        _pause_account(engine, now, account, until or "", _day(until, now, settings.sales_zone), why, by)
+        _pause_account(engine, now, account, _day(until, now, settings.sales_zone), why, by)
         return _cancel_sends(settings, engine)
     if until is not None:
         raise typer.BadParameter("--until needs --account: all sending, or a campaign, goes on with nurture resume")
@@ -72,31 +72,30 @@ def _cancel_sends(settings: "Settings", engine: "Engine") -> None:
             err.print(f"[red]{back.missed:,} were not:[/] {escaped(back.trouble)}; the next run tries again")
 
 
-def _pause_account(engine: "Engine", now: "datetime", key: str, day: str, until: "datetime", why: str, by: str) -> None:
-    from datetime import date
-
+def _pause_account(engine: "Engine", now: "datetime", key: str, until: "datetime", why: str, by: str) -> None:
+    """`until`: the first moment of the day on which letters go on, in the zone of sales."""
     from models import account_pause as pauses
     from nurture.explain.timeline import account_named
     from nurture.runtime import database
 
     with database.writing(engine) as session:
-        held = pauses.pause_account(session, account_named(session, key).id, until, why, by, now)
-    waits = f"; {held} letters that wait now wait for it" if held else ""
+        letters = pauses.pause_account(session, account_named(session, key).id, until, why, by, now)
+    waits = f"; {letters} letters that wait now wait for it" if letters else ""
     out.print(
-        f"{key} is paused until {date.fromisoformat(day):%-d %B %Y}{waits}; earlier: nurture resume --account {key}",
+        f"{key} is paused until {until:%-d %B %Y}{waits}; earlier: nurture resume --account {key}",
         markup=False,
     )
 
 
 def _day(text: str | None, now: "datetime", zone: str) -> "datetime":
-    """The morning of a day, where sales work."""
+    """The first moment of a day where sales work, told in their zone."""
     from datetime import date, time
     from zoneinfo import ZoneInfo
 
     from nurture.rules.planning.hours import at
 
     try:
-        moment = at(date.fromisoformat(text or ""), time(0), ZoneInfo(zone))
+        moment = at(date.fromisoformat(text or ""), time(0), ZoneInfo(zone)).astimezone(ZoneInfo(zone))
     except ValueError:
         raise typer.BadParameter("--account needs --until with a day like 2026-04-01") from None
     if moment <= now:

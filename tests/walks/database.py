@@ -1,4 +1,4 @@
-"""Where walks take place: a SQLite database in memory with a small town in it, put back to its beginning each time."""
+"""Where walks take place: a SQLite database in memory with a few people in it, put back to its beginning each time."""
 
 import gc
 import sqlite3
@@ -68,11 +68,11 @@ def files(shop: str = "", pumps: str = "") -> dict[str, dict[str, str]]:
 
 
 AT_ONCE = files()
-HELD = files(LEAD.format(lead="PT30M"), LEAD.format(lead="PT20M"))  # at the provider, until their time
+SCHEDULED = files(LEAD.format(lead="PT30M"), LEAD.format(lead="PT20M"))  # at the provider, until their time
 SETTINGS = {"SENDGRID_API_KEY": "SG.walk", "SENDGRID_HOST": "http://127.0.0.1:1", "sendgrid_batch": 4}
 
 
-class Stage:
+class WalkDatabase:
     """One database for all walks of a process: statements are compiled once, and a new beginning costs a copy."""
 
     def __init__(
@@ -89,7 +89,7 @@ class Stage:
             create(self.raw)
         self.settings = Settings(var=Path(tempfile.gettempdir()), _env_file=None, **SETTINGS)  # type: ignore[arg-type,call-arg]
         self.composer = Composer(self.settings, Links(["a secret for tests only"], "http://127.0.0.1:1"))
-        self.versions = settle_town(self.engine, campaigns)
+        self.versions = settle(self.engine, campaigns)
         self.beginning = sqlite3.connect(":memory:", check_same_thread=False)
         self.raw.backup(self.beginning)
 
@@ -100,21 +100,21 @@ class Stage:
 
 
 @lru_cache(1)
-def stage() -> Stage:
-    made = Stage()
+def walk_database() -> WalkDatabase:
+    made = WalkDatabase()
     gc.freeze()  # else what is there already is looked through again and again: a fifth of a walk's time
     return made
 
 
 @lru_cache(1)
-def held() -> Stage:
-    """Where the provider holds every letter for a while."""
-    made = Stage(campaigns=HELD)
+def scheduling_database() -> WalkDatabase:
+    """Where the provider keeps every letter for a while."""
+    made = WalkDatabase(campaigns=SCHEDULED)
     gc.freeze()
     return made
 
 
-def settle_town(engine: Engine, files: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
+def settle(engine: Engine, files: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
     """Nine shoppers, five colleagues at two companies, one of them a shopper too; both campaigns published."""
     shoppers = [f"p{i}@home.example" for i in range(7)] + [NAMED, POISON]
     colleagues = [(f"c{i}@works.example", "one" if i < 3 else "two") for i in range(4)] + [("p0@home.example", "two")]

@@ -1,4 +1,4 @@
-"""The witness of a walk: compares what the database believes with what the provider knows, after every commit."""
+"""The invariants of a walk: compares what the database believes with what the provider knows, after every commit."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ class Violation(AssertionError):
         super().__init__("\n  ".join([f"{kind}: {what}. The last steps were:", *story]))
 
 
-class Witness:
+class Invariants:
     """`watch`: the kinds of violation that end the walk; what a mutant breaks on its way there is passed over."""
 
     def __init__(self, raw: Any, provider: Provider, watch: Collection[str] = KINDS, *, held: bool = False) -> None:
@@ -76,7 +76,7 @@ class Witness:
         self.back[what] = self.provider.clock().timestamp()
 
     def called_back(self, commit: int, at: datetime) -> None:
-        """A run that called back whatever may not leave has got all of it. `at`: its own clock, when it ended."""
+        """A run that cancelled whatever may not leave has got all of it. `at`: its own clock, when it ended."""
         self.calls.append((commit, at))
 
     def told(self, events: Sequence[Mapping[str, Any]]) -> None:
@@ -118,7 +118,7 @@ class Witness:
             if before and before != state and (before, state) not in ATTEMPT_STEPS:
                 self.broken("forbidden step", f"attempt {attempt} went from {before} to {state}", story)
         self._read_log(story)
-        for held in self.provider.holding.requests:
+        for held in self.provider.kept_sends.requests:
             for _, ids in held.letters:
                 if (state := messages[int(ids["nt_message"])][0]) not in POSSIBLY:
                     what = f"message {ids['nt_message']} is {state}, and {held.attempt} brings it at {held.send_at}"
@@ -146,7 +146,7 @@ class Witness:
 
     def _leaves_now(self, attempt: str) -> bool:
         """Its time has come by one of our clocks; whether it does leave is asked at the end."""
-        held = self.provider.holding.has(attempt)
+        held = self.provider.kept_sends.has(attempt)
         return held is not None and held.send_at - self.provider.clock() <= SKEW
 
     def _ruled_out(self, attempt: str) -> bool:
@@ -155,7 +155,7 @@ class Witness:
         [batch] = self.raw.execute("SELECT batch_id FROM attempt WHERE id = ?", [attempt]).fetchone()
         if batch is None:  # where letters are held, one without a name was not offered
             return self.all_held
-        return batch in self.provider.holding.cancelled and not self.provider.holding.has(attempt)
+        return batch in self.provider.kept_sends.cancelled and not self.provider.kept_sends.has(attempt)
 
     def _read_log(self, story: Iterable[str]) -> None:
         for taken in self.provider.log[self.read :]:
@@ -174,17 +174,17 @@ class Witness:
                     stop != account or campaign == "pumps"
                 ):
                     self.broken("after a stop", f"{taken.attempt} brought {letter} to {address}", story)
-                if self._was_called_back(taken, self.stops.get(stop)) and (stop != account or campaign == "pumps"):
+                if self._was_cancelled(taken, self.stops.get(stop)) and (stop != account or campaign == "pumps"):
                     self.broken("after a stop", f"{taken.attempt}, held, brought {letter} to {address}", story)
         self.read = len(self.provider.log)
 
-    def _was_called_back(self, taken: Taken, stop: int | None) -> bool:
-        """It was held and known to be when a call back began that got all it wanted, after the stop and in time."""
+    def _was_cancelled(self, taken: Taken, stop: int | None) -> bool:
+        """It was held and known to be when a cancellation began that got all it wanted, after the stop and in time."""
         known = self.scheduled.get(taken.attempt)
         if stop is None or known is None or taken.at == taken.handed:
             return False
         [batch] = self.raw.execute("SELECT batch_id FROM attempt WHERE id = ?", [taken.attempt]).fetchone()
-        if batch in self.provider.holding.taken_back:
+        if batch in self.provider.kept_sends.undone:
             return False
         return any(commit >= max(stop, known) and taken.at - at > LAST_CALL for commit, at in self.calls)
 
@@ -199,7 +199,7 @@ class Witness:
         return all(state in ENDS for state, _ in self.messages.values())
 
     def end(self, story: Iterable[str]) -> None:
-        """Everything has come to rest, and nobody is in doubt whom the provider told us of."""
+        """Everything has come to rest, and no letter is unknown that the provider told us of."""
         self.look(story)
         for i, (state, _) in self.messages.items():
             if state not in ENDS:

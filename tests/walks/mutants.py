@@ -31,10 +31,9 @@ from nurture.rules.reasons import SUPPRESSED, Asked
 from nurture.runtime import database
 from tasks.delivery import dispatch, eligibility
 from tasks.delivery import reconciliation as unknown
-from tasks.delivery import scheduled_send as recall
+from tasks.delivery import scheduled_send as cancelling
 from tests.walks import resend
-from tests.walks.database import Stage, stage
-from tests.walks.database import held as held_town
+from tests.walks.database import WalkDatabase, scheduling_database, walk_database
 
 Patch = pytest.MonkeyPatch
 
@@ -45,8 +44,8 @@ class Mutant:
     plant: Callable[[Patch], None]
     breaks: str = "twice"
     policy: str = "hold"
-    stage: Callable[[], Stage] = field(default=stage)
-    mood: Mapping[str, float] = field(default_factory=dict)  # in which a walk is likely to meet it
+    store: Callable[[], WalkDatabase] = field(default=walk_database)
+    scenario: Mapping[str, float] = field(default_factory=dict)  # in which a walk is likely to meet it
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -164,7 +163,7 @@ def never_looks_again(patch: Patch) -> None:
 
 
 def looks_only_at_the_state(patch: Patch) -> None:
-    """The last look does not mind how long ago it was armed: where all stood still, nobody has doubted it yet."""
+    """The last look does not mind how long ago it was armed: where all stood still, nobody calls it unknown yet."""
     real = steps.armed_until
 
     def armed_until(session: Any, attempt_id: str) -> datetime | None:
@@ -183,8 +182,8 @@ def no_positive_control(patch: Patch) -> None:
     patch.setattr(resend, "neighbours_were_told_of", lambda *_: True)
 
 
-def no_ear_control(patch: Patch) -> None:
-    patch.setattr(resend, "the_ear_was_open", lambda *_: True)
+def no_receiver_control(patch: Patch) -> None:
+    patch.setattr(resend, "receiver_was_open", lambda *_: True)
 
 
 def event_id_is_the_key(patch: Patch) -> None:
@@ -208,8 +207,8 @@ def untouched(patch: Patch) -> None:
     """Nothing is planted; the database itself lacks its key."""
 
 
-def failed_calls_count(patch: Patch) -> None:
-    """Whatever the provider says to a call back, the letters are believed to be thrown away."""
+def failed_cancellations_count(patch: Patch) -> None:
+    """Whatever the provider says to a cancellation, the letters are believed to be thrown away."""
     real = SendGridScheduledSends.cancel
 
     def cancel(batches: SendGridScheduledSends, name: str) -> tuple[Cancellation, str]:
@@ -220,28 +219,28 @@ def failed_calls_count(patch: Patch) -> None:
     patch.setattr(SendGridScheduledSends, "cancelled", lambda *_: True)
 
 
-def calls_too_late(patch: Patch) -> None:
+def cancels_too_late(patch: Patch) -> None:
     """Called back after the provider's last call, and its word for it is taken."""
-    patch.setattr(recall, "in_time", lambda *_: True)
+    patch.setattr(cancelling, "in_time", lambda *_: True)
 
 
-def calls_without_a_note(patch: Patch) -> None:
-    """A call back is written down when it is answered, not before it is made."""
+def cancels_without_a_note(patch: Patch) -> None:
+    """A cancellation is written down when it is answered, not before it is made."""
     patch.setattr(scheduled_send, "note_cancelling", lambda *_: None)
 
 
 @lru_cache(1)
-def keyless() -> Stage:
+def keyless() -> WalkDatabase:
     """A database that was made without the unique key of the outbox."""
 
     def without_key(raw: Any) -> None:
-        ddl = str(CreateTable(Message.__table__).compile(stage().engine))  # type: ignore[attr-defined]
+        ddl = str(CreateTable(Message.__table__).compile(walk_database().engine))  # type: ignore[attr-defined]
         unique = "UNIQUE (campaign, letter, address)"
         assert unique in ddl
         raw.execute("DROP TABLE message")
         raw.execute(ddl.replace(f"{unique}, ", "").replace(f",\n\t{unique}", ""))
 
-    return Stage(without_key)
+    return WalkDatabase(without_key)
 
 
 # What is likely while a mutant is hunted. The code does not know; with nothing planted such a walk must end unharmed.
@@ -252,45 +251,47 @@ PROXY = QUIET | {"takes it, a proxy says 500": 4, "takes it, a proxy says 503": 
 LOST = QUIET | {"takes it, the answer is lost": 8}
 DROWSY = QUIET | {"wake": 8, "minutes": 5}
 FICKLE = QUIET | {"leave": 3, "return": 4, "withdraw": 0.3, "answer": 0.2, "pause": 3, "go on": 6}
-RESEND = LOST | {"seconds": 5, "minutes": 0.3, "hours": 0, "look up": 0, "ask the log": 0, "shut the ear": 0,
+RESEND = LOST | {"seconds": 5, "minutes": 0.3, "hours": 0, "look up": 0, "ask the log": 0, "shut the receiver": 0,
                  "a day": 1, "a dark day": 0, "fall silent": 0, "resolve": 4}  # fmt: skip
-HELD = QUIET | {"minutes": 0, "hours": 0, "call back": 20, "a while": 2, "a half hour": 5, "pause": 4, "go on": 5,
-                "hear": 0.2, "apply": 0.2, "401": 0, "404": 0, "plan": 4, "seconds": 0.5, "look up": 0,
-                "ask the log": 0, "take back": 0, "leave": 0, "freeze": 0, "takes it": 30, "connecting": 0,
+SCHEDULED = QUIET | {"minutes": 0, "hours": 0, "cancel sends": 20, "a while": 2, "a half hour": 5, "pause": 4,
+                "go on": 5, "hear": 0.2, "apply": 0.2, "401": 0, "404": 0, "plan": 4, "seconds": 0.5, "look up": 0,
+                "ask the log": 0, "undo a cancellation": 0, "leave": 0, "freeze": 0, "takes it": 30, "connecting": 0,
                 "with letters claimed": 0, "with letters armed": 0, "the answer is on its way": 0}  # fmt: skip
 MUTANTS = [
-    Mutant("500 treated as not sent", server_errors_are_no, mood=PROXY),
-    Mutant("reaping armed attempts", reaps_armed, mood=DROWSY | {"the answer is on its way": 0.3}),
-    Mutant("arming without the fence", arms_without_fence, mood=DROWSY | {"with letters claimed": 0.2}),
+    Mutant("500 treated as not sent", server_errors_are_no, scenario=PROXY),
+    Mutant("reaping armed attempts", reaps_armed, scenario=DROWSY | {"the answer is on its way": 0.3}),
+    Mutant("arming without the fence", arms_without_fence, scenario=DROWSY | {"with letters claimed": 0.2}),
     Mutant("arming several requests without the fence", arms_several_without_fence,
-           mood=DROWSY | {"with letters claimed": 0.3, "hear": 0.5, "apply": 0.5, "leave": 0, "takes it": 30,
+           scenario=DROWSY | {"with letters claimed": 0.3, "hear": 0.5, "apply": 0.5, "leave": 0, "takes it": 30,
                          "requests at once": 8, "plan": 4}),
     Mutant("arming without the suppression check", arms_without_looking, "after a stop",
-           mood=FICKLE | {"with letters claimed": 0.2, "wake": 8}),
+           scenario=FICKLE | {"with letters claimed": 0.2, "wake": 8}),
     Mutant("a policy that is not asked at the arming", suppression_is_not_asked_at_the_arming, "after a stop",
-           mood=FICKLE | {"with letters claimed": 0.2, "wake": 8}),
+           scenario=FICKLE | {"with letters claimed": 0.2, "wake": 8}),
     Mutant("finish without the state condition", finishes_whatever_the_state, "accepted withdrawn",
-           mood=PROXY | {"takes it, a proxy says 500": 12, "the answer is on its way": 0.5, "wake": 4, "minutes": 4,
+           scenario=PROXY | {"takes it, a proxy says 500": 12, "the answer is on its way": 0.5, "wake": 4, "minutes": 4,
                          "hear": 10, "apply": 10}),
-    Mutant("resend without proof", resends_without_proof, mood=LOST),
+    Mutant("resend without proof", resends_without_proof, scenario=LOST),
     Mutant("skipping “still armed?”", never_looks_again,
-           mood=DROWSY | {"connecting": 0.3, "look up": 12, "ask the log": 4}),
+           scenario=DROWSY | {"connecting": 0.3, "look up": 12, "ask the log": 4}),
     Mutant("a last look without the lease", looks_only_at_the_state, "too late",
-           mood=DROWSY | {"connecting": 0.4, "hours": 4}),
+           scenario=DROWSY | {"connecting": 0.4, "hours": 4}),
     Mutant("the log's silence without a control", silence_of_the_log_is_proof,
-           mood=LOST | {"hear": 0.5, "look up": 0, "ask the log": 8}),
-    Mutant("no positive control", no_positive_control, policy="resend", mood=RESEND | {"fall silent": 3, "a day": 2}),
-    Mutant("no ear control", no_ear_control, policy="resend",
-           mood=RESEND | {"takes it, the answer is lost": 20, "seconds": 8, "hear": 0, "a day": 0.2, "a dark day": 3}),
+           scenario=LOST | {"hear": 0.5, "look up": 0, "ask the log": 8}),
+    Mutant("no positive control", no_positive_control, policy="resend",
+           scenario=RESEND | {"fall silent": 3, "a day": 2}),
+    Mutant("no receiver control", no_receiver_control, policy="resend",
+           scenario=RESEND | {"takes it, the answer is lost": 20, "seconds": 8, "hear": 0, "a day": 0.2,
+                              "a dark day": 3}),
     Mutant("sg_event_id as the only key", event_id_is_the_key, "evidence lost",
-           mood=LOST | {"hear": 8, "apply": 8, "an event id comes again": 0.5}),
-    Mutant("planning without the unique key", untouched, stage=keyless, mood=QUIET | {"plan": 4}),
-    Mutant("suppressing only waiting rows", suppresses_only_waiting, "after a stop", mood=FICKLE),
-    Mutant("a failed call taken for a call back", failed_calls_count, "lost", policy="recall", stage=held_town,
-           mood=HELD | {"a call back fails": 0.8}),
-    Mutant("calling back too late", calls_too_late, "lost", policy="recall", stage=held_town,
-           mood=HELD | {"a while": 14, "a half hour": 3, "call back": 12}),
-    Mutant("no note of a call back", calls_without_a_note, "lost", policy="recall", stage=held_town,
-           mood=HELD | {"a call back comes about, a proxy says 504": 0.9, "call back": 8,
+           scenario=LOST | {"hear": 8, "apply": 8, "an event id comes again": 0.5}),
+    Mutant("planning without the unique key", untouched, store=keyless, scenario=QUIET | {"plan": 4}),
+    Mutant("suppressing only waiting rows", suppresses_only_waiting, "after a stop", scenario=FICKLE),
+    Mutant("a failed cancellation taken for done", failed_cancellations_count, "lost", "cancel", scheduling_database,
+           scenario=SCHEDULED | {"a cancellation fails": 0.8}),
+    Mutant("cancelling too late", cancels_too_late, "lost", "cancel", scheduling_database,
+           scenario=SCHEDULED | {"a while": 14, "a half hour": 3, "cancel sends": 12}),
+    Mutant("no note of a cancellation", cancels_without_a_note, "lost", "cancel", scheduling_database,
+           scenario=SCHEDULED | {"a cancellation comes about, a proxy says 504": 0.9, "cancel sends": 8,
                         "a half hour": 8, "go on": 8}),
 ]  # fmt: skip

@@ -14,7 +14,7 @@ import orjson
 
 from nurture.channels.sendgrid.wire import NotSent, Reply, Wire
 from tests.doubles.sendgrid.webhook import wire_form
-from tests.walks.scheduled_sends import Holding, Letters
+from tests.walks.scheduled_sends import KeptSends, Letters
 
 ANSWERS: dict[str, tuple[bool, int | None]] = {  # what the provider may do: (does it take the letters?, its answer)
     "takes it": (True, 202),
@@ -59,13 +59,13 @@ class Provider:
     absent: set[str] = field(default_factory=set)  # attempts that its log was asked for and did not show
     silent: bool = False  # it takes letters but loses what it should tell of them
     repeats: float = 0.15  # how likely an event has an id that another one had
-    fails: float = 0.1  # how likely it is to do nothing about a call back
+    fails: float = 0.1  # how likely it is to do nothing about a cancellation
     loses: float = 0.1  # ... or does it and says something else
     requests: int = 0
-    holding: Holding = field(init=False)
+    kept_sends: KeptSends = field(init=False)
 
     def __post_init__(self) -> None:
-        self.holding = Holding(self.chance, self.clock, places=10)
+        self.kept_sends = KeptSends(self.chance, self.clock, places=10)
 
     def draw(self) -> str:
         return self.chance.choices(list(self.weights), list(self.weights.values()))[0]
@@ -82,7 +82,7 @@ class Provider:
             if any(address == POISON for address, _ in people):
                 return reply(400, errors=[{"message": "something here is wrong", "field": None}])
         if takes and "send_at" in mail:
-            self.holding.take(mail, people)
+            self.kept_sends.take(mail, people)
         elif takes:
             self._carry(people, self.clock(), self.clock())
         return self._says(status)
@@ -94,8 +94,8 @@ class Provider:
                 self.tell(address, ids, at)
 
     def let_go(self) -> None:
-        """Held letters whose time has come leave."""
-        for held in self.holding.leaving():
+        """KeptRequest letters whose time has come leave."""
+        for held in self.kept_sends.leaving():
             self._carry(held.letters, held.send_at, held.handed)
 
     def about_batches(self, method: str, path: str, body: bytes, what: str) -> Reply:
@@ -112,14 +112,14 @@ class Provider:
 
     def _do(self, method: str, name: str, given: dict[str, Any]) -> Reply:
         if name == "batch":
-            return reply(201, {"batch_id": self.holding.new()})
+            return reply(201, {"batch_id": self.kept_sends.new()})
         if method == "POST":
-            wrong = self.holding.cancel(given["batch_id"])
+            wrong = self.kept_sends.cancel(given["batch_id"])
             return reply(400, errors=[{"message": wrong, "field": None}]) if wrong else reply(201, given)
         if method == "GET":
-            noted = [{"batch_id": name, "status": "cancel"}] if name in self.holding.cancelled else []
+            noted = [{"batch_id": name, "status": "cancel"}] if name in self.kept_sends.cancelled else []
             return reply(200, noted)
-        return reply(204 if self.holding.cancelled.pop(name, None) else 404)
+        return reply(204 if self.kept_sends.cancelled.pop(name, None) else 404)
 
     def _says(self, status: int | None) -> Reply:
         if status is None:

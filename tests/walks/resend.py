@@ -23,14 +23,14 @@ OPEN_SLOTS = 26  # of the 52 in a quarantine
 
 
 @dataclass
-class Ear:
+class EventReceiver:
     """When canaries were sent and which of them we heard of, and when."""
 
     sent: list[datetime] = field(default_factory=list)
     heard: dict[datetime, datetime] = field(default_factory=dict)
 
 
-def resolve(session: Any, ear: Ear, now: datetime) -> list[str]:
+def resolve(session: Any, receiver: EventReceiver, now: datetime) -> list[str]:
     """Send again what was surely not sent, as far as silence can say so. Returns the attempts."""
     over = session.execute(
         select(col(Attempt.id), col(Attempt.armed_at)).where(
@@ -41,22 +41,22 @@ def resolve(session: Any, ear: Ear, now: datetime) -> list[str]:
         attempt
         for attempt, armed in over
         if not session.execute(select(col(Event.id)).where(col(Event.attempt_id) == attempt).limit(1)).first()
-        and neighbours_were_told_of(ear, armed)
-        and the_ear_was_open(ear, armed)
+        and neighbours_were_told_of(receiver, armed)
+        and receiver_was_open(receiver, armed)
     ]
     give_back(session, silent, now)
     return silent
 
 
-def neighbours_were_told_of(ear: Ear, armed: datetime) -> bool:
+def neighbours_were_told_of(receiver: EventReceiver, armed: datetime) -> bool:
     """The positive control: letters taken just before and just after this one were told of."""
-    before = any(armed - NEAR <= at < armed for at in ear.heard)
-    return before and any(armed < at <= armed + NEAR for at in ear.heard)
+    before = any(armed - NEAR <= at < armed for at in receiver.heard)
+    return before and any(armed < at <= armed + NEAR for at in receiver.heard)
 
 
-def the_ear_was_open(ear: Ear, armed: datetime) -> bool:
+def receiver_was_open(receiver: EventReceiver, armed: datetime) -> bool:
     """The control of the channel: through half of the quarantine at least, events got through to us."""
-    slots = {(at - armed) // SLOT for at in ear.heard.values() if armed < at <= armed + QUARANTINE}
+    slots = {(at - armed) // SLOT for at in receiver.heard.values() if armed < at <= armed + QUARANTINE}
     return len(slots) >= OPEN_SLOTS
 
 

@@ -14,7 +14,7 @@ Letters = list[tuple[str, dict[str, str]]]  # address, our ids
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class KeptRequest:
     """One request in the provider's hands. `handed`: when it came there."""
 
     handed: datetime
@@ -28,15 +28,15 @@ class Held:
 
 
 @dataclass(slots=True)
-class Holding:
+class KeptSends:
     """`places`: batches that may be cancelled at a time."""
 
     chance: Random
     clock: Callable[[], datetime]
     places: int
-    requests: list[Held] = field(default_factory=list)
+    requests: list[KeptRequest] = field(default_factory=list)
     cancelled: dict[str, datetime] = field(default_factory=dict)  # name → since when
-    taken_back: set[str] = field(default_factory=set)  # names whose cancellation somebody has undone
+    undone: set[str] = field(default_factory=set)  # names whose cancellation somebody has undone
     names: int = 0
 
     def new(self) -> str:
@@ -45,7 +45,7 @@ class Holding:
 
     def take(self, mail: dict[str, Any], letters: Letters) -> None:
         send_at = datetime.fromtimestamp(mail["send_at"], self.clock().tzinfo)
-        self.requests.append(Held(self.clock(), send_at, mail["batch_id"], letters))
+        self.requests.append(KeptRequest(self.clock(), send_at, mail["batch_id"], letters))
 
     def cancel(self, name: str) -> str:
         """What is wrong with it, if anything is."""
@@ -56,19 +56,19 @@ class Holding:
         self.cancelled[name] = self.clock()
         return ""
 
-    def leaving(self) -> list[Held]:
+    def leaving(self) -> list[KeptRequest]:
         """Those whose time has come, but for what is thrown away."""
         due = [held for held in self.requests if held.send_at <= self.clock()]
         self.requests = [held for held in self.requests if held.send_at > self.clock()]
         return sorted((held for held in due if not self._counts(held)), key=lambda held: held.send_at)
 
-    def _counts(self, held: Held) -> bool:
+    def _counts(self, held: KeptRequest) -> bool:
         since = self.cancelled.get(held.batch)
         return since is not None and (held.send_at - since >= LAST_CALL or self.chance.random() < 0.5)
 
-    def take_back(self, name: str) -> None:
+    def undo_cancellation(self, name: str) -> None:
         del self.cancelled[name]
-        self.taken_back.add(name)
+        self.undone.add(name)
 
-    def has(self, attempt: str) -> Held | None:
+    def has(self, attempt: str) -> KeptRequest | None:
         return next((held for held in self.requests if held.attempt == attempt), None)

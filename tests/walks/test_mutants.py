@@ -1,6 +1,6 @@
 """The test of the tests: the mistakes one makes when sending mail, planted into the code and found by walking.
 
-Each is hunted in a mood of its own (tests/walks/mutants.py), in which a third of all walks or more meet it (a
+Each is hunted in a scenario of its own (tests/walks/mutants.py), in which a third of all walks or more meet it (a
 quarter, where several requests are armed at once). FOUND says
 with which seed to begin; a change of the code shifts the story of a seed, and then one of the next walks finds it.
 The two controls belong to a policy that nurture does not have (tests/walks/resend.py).
@@ -24,13 +24,13 @@ FOUND = {  # the seed of the walk
     "a last look without the lease": 0,
     "the log's silence without a control": 2,
     "no positive control": 1,
-    "no ear control": 3,
+    "no receiver control": 3,
     "sg_event_id as the only key": 0,
     "planning without the unique key": 1,
     "suppressing only waiting rows": 1,
-    "a failed call taken for a call back": 0,
-    "calling back too late": 0,
-    "no note of a call back": 0,
+    "a failed cancellation taken for done": 0,
+    "cancelling too late": 0,
+    "no note of a cancellation": 0,
 }
 WALKS = 60  # from that seed on: a quarter of them finds it, so 60 miss it once in 10^7 changes of the code
 
@@ -39,7 +39,9 @@ WALKS = 60  # from that seed on: a quarter of them finds it, so 60 miss it once 
 def test_a_walk_finds_the_mistake(mutant) -> None:
     caught = hunt(mutant, FOUND[mutant.name], WALKS)
     assert caught, f"{WALKS} walks from seed {FOUND[mutant.name]} on did not see “{mutant.breaks}”"
-    walk(caught.seed, caught.step, mutant.policy, mood=mutant.mood, settle=False)  # unharmed with nothing planted
+    walk(
+        caught.seed, caught.step, mutant.policy, scenario=mutant.scenario, settle=False
+    )  # unharmed with nothing planted
 
 
 def test_every_mistake_has_its_seed() -> None:

@@ -10,12 +10,12 @@ import pytest
 
 from models.delivery_states import ATTEMPT_NEXT, MESSAGE_NEXT, AttemptState, Trigger
 from tests.walks.walk import Walk, walk
-from tests.walks.world import RECALL_MOODS
+from tests.walks.world import CANCEL_WEIGHTS
 
 TOGETHER = True  # one worker: what the file makes once is costly
 
-SEEDS = [(seed, "hold") for seed in range(10)] + [(seed, "recall") for seed in range(6)]
-MORE = [(seed, policy) for seed in range(10, 72) for policy in ("recall", "hold")]  # walked only until everything was
+SEEDS = [(seed, "hold") for seed in range(10)] + [(seed, "cancel") for seed in range(6)]
+MORE = [(seed, policy) for seed in range(10, 72) for policy in ("cancel", "hold")]  # walked only until everything was
 # seen, for a change of the code shifts the story of every seed
 
 
@@ -34,7 +34,7 @@ def test_a_walk_goes_everywhere(walks: list[Walk]) -> None:
     """What a walk never does it cannot find fault with: all of the table is walked, but for what our provider takes no
     part in (a sandbox's look, an event for a request that it had refused, a step sent again by a person) and what no
     commit shows: a state that stays, a request armed and void in one transaction."""
-    missing: set[tuple[str, ...]] = {("move", name) for name in RECALL_MOODS}
+    missing: set[tuple[str, ...]] = {("move", name) for name in CANCEL_WEIGHTS}
     for name, table in (("message", MESSAGE_NEXT), ("attempt", ATTEMPT_NEXT)):
         missing |= {
             (name, before, after)

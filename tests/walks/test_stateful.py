@@ -19,8 +19,8 @@ class Outbox(RuleBasedStateMachine):
     @initialize(chance=st.randoms(use_true_random=False), workers=st.integers(1, 3))
     def begin(self, chance: Random, workers: int) -> None:
         self.world = World(chance, workers=workers)
-        self.stage = self.world.playing()
-        self.stage.__enter__()
+        self.playing = self.world.playing()
+        self.playing.__enter__()
 
     @rule(steps=st.integers(1, 12))
     def work(self, steps: int) -> None:
@@ -45,11 +45,11 @@ class Outbox(RuleBasedStateMachine):
         self.world.move(move)
 
     def teardown(self) -> None:
-        if hasattr(self, "stage"):
+        if hasattr(self, "playing"):
             try:
                 self.world.settle()
             finally:
-                self.stage.__exit__(None, None, None)
+                self.playing.__exit__(None, None, None)
 
 
 TestOutbox = Outbox.TestCase

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from tests.walks.database import Stage
+from tests.walks.database import WalkDatabase
 from tests.walks.invariants import KINDS, Violation
 from tests.walks.mutants import MUTANTS, Mutant
 from tests.walks.provider import Taken
@@ -25,11 +25,17 @@ class Walk:
 
 
 def walk(
-    seed: int, steps: int = STEPS, policy: str = "hold", stage: Stage | None = None, watch: Collection[str] = KINDS,
-    *, mood: Mapping[str, float] | None = None, settle: bool = True,
+    seed: int, steps: int = STEPS, policy: str = "hold", store: WalkDatabase | None = None,
+    watch: Collection[str] = KINDS, *, scenario: Mapping[str, float] | None = None, settle: bool = True,
 ) -> Walk:  # fmt: skip
     """Raises Violation, with a note that says how to see it again."""
-    world = World(Random(seed), policy=policy, watch=watch, mood=mood or {}, **({"stage": stage} if stage else {}))
+    world = World(
+        Random(seed),
+        policy=policy,
+        watch=watch,
+        scenario=scenario or {},
+        **({"store": store} if store else {}),
+    )
     moves: Counter[str] = Counter()
     try:
         with world.playing():
@@ -39,14 +45,16 @@ def walk(
                 world.settle()
     except Violation as violation:
         violation.step = moves.total() + 1
-        violation.add_note(f"again: python -m tests.walks --seed {seed} --walks 1 --steps {steps} {_how(mood, policy)}")
+        violation.add_note(
+            f"again: python -m tests.walks --seed {seed} --walks 1 --steps {steps} {_how(scenario, policy)}"
+        )
         raise
-    return Walk(moves, world.witness.commits, frozenset(world.witness.seen), tuple(world.provider.log))
+    return Walk(moves, world.invariants.commits, frozenset(world.invariants.seen), tuple(world.provider.log))
 
 
-def _how(mood: Mapping[str, float] | None, policy: str) -> str:
-    whose = next((mutant.name for mutant in MUTANTS if mutant.mood is mood), None)
-    return f'--mood "{whose}"' if whose else f"--policy {policy}"
+def _how(scenario: Mapping[str, float] | None, policy: str) -> str:
+    whose = next((mutant.name for mutant in MUTANTS if mutant.scenario is scenario), None)
+    return f'--scenario "{whose}"' if whose else f"--policy {policy}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,15 @@ def hunt(mutant: Mutant, seed: int, walks: int, steps: int = 300) -> Caught | No
     for n in range(walks):
         try:
             with mutant.planted():
-                walk(seed + n, steps, mutant.policy, mutant.stage(), {mutant.breaks}, mood=mutant.mood, settle=False)
+                walk(
+                    seed + n,
+                    steps,
+                    mutant.policy,
+                    mutant.store(),
+                    {mutant.breaks},
+                    scenario=mutant.scenario,
+                    settle=False,
+                )
         except Violation as violation:
             said, _, _ = str(violation).partition(". The last")
             return Caught(seed + n, violation.step, n * steps + violation.step, said)

@@ -26,31 +26,41 @@ from tasks.delivery import claims, concurrency, outbox, reconciliation, send_pau
 from tasks.delivery.scheduled_send import CancelledSends, cancel_sends
 from tests.doubles.sendgrid.webhook import wire_form
 from tests.walks import resend
-from tests.walks.database import LETTERS, PUMPS, SHOP, START, Stage, held, rows_to_plan, stage
-from tests.walks.invariants import KINDS, Witness
+from tests.walks.database import (
+    LETTERS,
+    PUMPS,
+    SHOP,
+    START,
+    WalkDatabase,
+    rows_to_plan,
+    scheduling_database,
+    walk_database,
+)
+from tests.walks.invariants import KINDS, Invariants
 from tests.walks.provider import ANSWERS, UNREACHABLE, ModelWire, Provider
 
-MOODS = {  # how likely each move is in a mean walk; each walk has its own mood, some things often, some never
+WEIGHTS = {  # how likely each move is in a mean walk; each walk has its own scenario, some things often, some never
     "work": 60.0, "freeze": 4.0, "wake": 3.5, "crash": 1.0, "seconds": 6.0, "minutes": 2.5, "hours": 0.4, "days": 0.05,
     "hear": 4.0, "apply": 3.0, "leave": 1.0, "return": 0.1, "withdraw": 0.2, "answer": 0.2, "pause": 0.3, "go on": 1.0,
     "plan": 1.0, "database fails": 0.4, "look up": 0.7, "ask the log": 2.0,
 }  # fmt: skip
-RESEND_MOODS = MOODS | {  # another policy is tried out: days pass, the provider falls silent, our ear is shut
+RESEND_WEIGHTS = WEIGHTS | {  # another policy is tried out: days pass, the provider falls silent, our receiver is shut
     "minutes": 1.0, "hours": 1.5, "days": 0.0, "a day": 1.5, "a dark day": 0.3, "resolve": 3.0, "fall silent": 1.0,
-    "shut the ear": 1.0, "hear": 8.0, "look up": 0.0, "ask the log": 0.0, "pause": 0.0, "crash": 2.0, "plan": 2.0,
+    "shut the receiver": 1.0, "hear": 8.0, "look up": 0.0, "ask the log": 0.0, "pause": 0.0, "crash": 2.0, "plan": 2.0,
 }  # fmt: skip
-RECALL_MOODS = MOODS | {  # letters are held: there is time, and somebody uses it
-    "call back": 9.0, "a while": 1.5, "a half hour": 1.5, "pause": 1.5, "go on": 5.0, "leave": 1.5, "take back": 0.4,
-    "hours": 0.1, "minutes": 0.5, "seconds": 2.0, "freeze": 1.0, "wake": 2.0, "crash": 0.5, "plan": 2.0,
+CANCEL_WEIGHTS = WEIGHTS | {  # letters are held: there is time, and somebody uses it
+    "cancel sends": 9.0, "a while": 1.5, "a half hour": 1.5, "pause": 1.5, "go on": 5.0, "leave": 1.5,
+    "undo a cancellation": 0.4, "hours": 0.1, "minutes": 0.5, "seconds": 2.0, "freeze": 1.0, "wake": 2.0, "crash": 0.5,
+    "plan": 2.0,
 }  # fmt: skip
-USUAL = {"hold": MOODS, "resend": RESEND_MOODS, "recall": RECALL_MOODS}
+USUAL = {"hold": WEIGHTS, "resend": RESEND_WEIGHTS, "cancel": CANCEL_WEIGHTS}
 IDLE = dict.fromkeys(USUAL, ("plan", "minutes", "hear", "apply", "go on"))  # when nobody would find anything to do
-IDLE |= {"recall": ("plan", "a while", "call back", "call back", "call back", "go on")}
-AGAIN, FAILS, LOSES = "an event id comes again", "a call back fails", "a call back comes about, a proxy says 504"
+IDLE |= {"cancel": ("plan", "a while", "cancel sends", "cancel sends", "cancel sends", "go on")}
+AGAIN, FAILS, LOSES = "an event id comes again", "a cancellation fails", "a cancellation comes about, a proxy says 504"
 AT_ONCE = "requests at once"  # how many a worker makes, instead of one, three or six
 PLACES = ("with letters claimed", "with letters armed", "connecting", "the answer is on its way")
 DROWSY = {"wake": 4.0, "minutes": 8.0}  # who stands still wakes when others have gone on
-TEMPERS: tuple[dict[str, float], ...] = (  # what is rare in most walks is common in some
+SCENARIOS: tuple[dict[str, float], ...] = (  # what is rare in most walks is common in some
     {},
     {"leave": 4.0, "return": 3.0, "withdraw": 0.5, "answer": 0.5},  # people change their minds all day
     DROWSY | {"with letters claimed": 0.15},
@@ -73,45 +83,45 @@ class Worker:
 
 @dataclass
 class World:
-    """`chance` decides everything; `mood` lays down how likely some of it is: the weights of moves (MOODS) and of the
-    provider's answers (ANSWERS), the probability that a worker freezes at a place (PLACES), those of AGAIN, FAILS
+    """`chance` decides everything; `scenario` lays down how likely some of it is: the weights of moves (WEIGHTS) and of
+    the provider's answers (ANSWERS), the probability that a worker freezes at a place (PLACES), those of AGAIN, FAILS
     and LOSES, and how many requests a worker makes at once (AT_ONCE)."""
 
     chance: Random
-    stage: Stage | None = None
+    store: WalkDatabase | None = None
     workers: int = 0  # 0: one to three, as chance has it
-    policy: str = "hold"  # or "resend": tests.walks.resend; or "recall": the provider holds letters until their time
-    mood: Mapping[str, float] = field(default_factory=dict)
+    policy: str = "hold"  # or "resend": tests.walks.resend; or "cancel": the provider holds letters until their time
+    scenario: Mapping[str, float] = field(default_factory=dict)
     watch: Collection[str] = KINDS
 
     def __post_init__(self) -> None:
-        self.stage = self.stage or (held() if self.policy == "recall" else stage())
-        self.stage.reset()
-        self.engine, self.now, self.over = self.stage.engine, START, False
+        self.store = self.store or (scheduling_database() if self.policy == "cancel" else walk_database())
+        self.store.reset()
+        self.engine, self.now, self.over = self.store.engine, START, False
         self.story: deque[str] = deque(maxlen=60)
         self.active: list[Worker] = []
         self.frozen: list[Worker] = []
         self.provider = Provider(self.chance, lambda: self.now, self._answers())
-        self.channel = SendGrid(self.stage.settings)
+        self.channel = SendGrid(self.store.settings)
         self.channel.api.wire = ModelWire(self.provider, self.pause)
-        self.witness = Witness(self.stage.raw, self.provider, self.watch, held=self.policy == "recall")
-        self.ear = resend.Ear() if self.policy == "resend" else None
-        self.ear_is_shut = False
+        self.invariants = Invariants(self.store.raw, self.provider, self.watch, held=self.policy == "cancel")
+        self.receiver = resend.EventReceiver() if self.policy == "resend" else None
+        self.receiver_is_shut = False
         self.workers = self.workers or self.chance.choice([1, 2, 3])
         # from four on, small requests are armed several at a time
         self.channel.limits = replace(self.channel.limits, at_once=self.chance.choice([1, 3, 6]))
         self.names = self.attempts = 0
         self.committed = False
-        self._fall_into(self.mood)
+        self._set_up(self.scenario)
         self.hub = getcurrent()
         for _ in range(3):
             self.move_plan()
 
-    def _fall_into(self, mood: Mapping[str, float]) -> None:
+    def _set_up(self, scenario: Mapping[str, float]) -> None:
         usual = USUAL[self.policy]
         own = {move: weight * self.chance.choice([0.2, 1, 1, 3]) for move, weight in usual.items()}
-        own |= {} if self.ear else self.chance.choice(TEMPERS)
-        own |= mood
+        own |= {} if self.receiver else self.chance.choice(SCENARIOS)
+        own |= scenario
         self.places = {place: own.pop(place, 0.0) for place in PLACES}
         if at_once := own.pop(AT_ONCE, 0):
             self.channel.limits = replace(self.channel.limits, at_once=int(at_once))
@@ -119,7 +129,7 @@ class World:
         self.provider.fails = own.pop(FAILS, self.provider.fails)
         self.provider.loses = own.pop(LOSES, self.provider.loses)
         self.provider.weights |= {answer: own.pop(answer) for answer in list(own) if answer in self.provider.weights}
-        self.mood = {move: own.pop(move, 0.0) for move in MOODS | RESEND_MOODS | RECALL_MOODS}
+        self.scenario = {move: own.pop(move, 0.0) for move in WEIGHTS | RESEND_WEIGHTS | CANCEL_WEIGHTS}
         assert not own, f"no such thing can happen: {', '.join(own)}"
 
     def _answers(self) -> dict[str, float]:
@@ -127,7 +137,7 @@ class World:
         weights = dict.fromkeys([*ANSWERS, UNREACHABLE], 0.3) | {"takes it": 8.0, "401": 0.1, "404": 0.1}
         for fault in self.chance.sample(sorted(weights), 3):
             weights[fault] += 2
-        if self.policy == "recall":
+        if self.policy == "cancel":
             weights["takes it"] *= 4  # for each request is two: first it gets a name
         return weights
 
@@ -207,15 +217,15 @@ class World:
         return worker
 
     def _deliver(self, worker: Worker) -> None:
-        outbox.deliver(self.engine, lambda: self.now + worker.skew, self.channel, self.stage.composer, most=50)
+        outbox.deliver(self.engine, lambda: self.now + worker.skew, self.channel, self.store.composer, most=50)
 
     def _cancel_sends(self, worker: Worker) -> None:
-        began = self.witness.commits
-        done = cancel_sends(self.engine, lambda: self.now + worker.skew, self.channel, self.stage.composer)
+        began = self.invariants.commits
+        done = cancel_sends(self.engine, lambda: self.now + worker.skew, self.channel, self.store.composer)
         if done != CancelledSends():
             self.tell(f"{worker.name}: {done}")
         if not done.missed:
-            self.witness.called_back(began, self.now + worker.skew)
+            self.invariants.called_back(began, self.now + worker.skew)
 
     def _run(self, work: Callable[[Worker], Any], worker: Worker) -> None:
         try:
@@ -223,14 +233,14 @@ class World:
         except OperationalError:
             self.tell(f"{worker.name} gives up")  # the next run finds in the database what is to be done
         except IntegrityError as error:  # the last net held, but nobody may ever fall into it
-            self.witness.broken("caught by the net", str(error.orig), self.story)
+            self.invariants.broken("caught by the net", str(error.orig), self.story)
 
     def _due(self) -> bool:
         """Would a new run of the outbox find anything to do? Asked only so as not to spend the walk on idle runs."""
         due = """SELECT 1 FROM message WHERE state = 'waiting' AND not_before <= :now AND NOT EXISTS (
                      SELECT 1 FROM send_pause WHERE scope IN ('everything', 'campaign:' || campaign))
                  UNION SELECT 1 FROM attempt WHERE state IN ('claimed', 'armed') AND lease_until < :now LIMIT 1"""
-        return bool(self.stage.raw.execute(due, {"now": f"{self.now:%Y-%m-%d %H:%M:%S.%f}"}).fetchone())
+        return bool(self.store.raw.execute(due, {"now": f"{self.now:%Y-%m-%d %H:%M:%S.%f}"}).fetchone())
 
     def _step(self, worker: Worker) -> None:
         thread = self.chance.choice(worker.threads)
@@ -245,7 +255,7 @@ class World:
     def _holds(self, worker: Worker) -> str:
         """As a place: what it has in its hands."""
         held = "SELECT state FROM attempt WHERE owner = ? AND state IN ('claimed', 'armed') ORDER BY state"
-        [state] = self.stage.raw.execute(held, [worker.name]).fetchone() or [None]
+        [state] = self.store.raw.execute(held, [worker.name]).fetchone() or [None]
         return f"with letters {state}"
 
     # --- the moves
@@ -255,12 +265,12 @@ class World:
         self._look()
 
     def _look(self) -> None:
-        if self.committed or self.witness.unread:
+        if self.committed or self.invariants.unread:
             self.committed = False
-            self.witness.look(self.story)
+            self.invariants.look(self.story)
 
     def any_move(self) -> str:
-        name = self.chance.choices(list(self.mood), list(self.mood.values()))[0]
+        name = self.chance.choices(list(self.scenario), list(self.scenario.values()))[0]
         self.move(name)
         return name
 
@@ -324,7 +334,7 @@ class World:
 
     def pass_time(self, span: timedelta) -> None:
         until = self.now + span
-        while self.ear and self.now < until:  # the webhook does not wait for our next move
+        while self.receiver and self.now < until:  # the webhook does not wait for our next move
             slot = min(self.now + resend.SLOT, until)
             self._send_canaries(slot)
             self.now = slot
@@ -351,20 +361,20 @@ class World:
     def move_a_half_hour(self) -> None:
         self.pass_time(timedelta(minutes=self.chance.randint(20, 40)))
 
-    def move_call_back(self) -> None:
-        """What may not leave is called back, and what was is settled: a process of its own, that may stop anywhere."""
-        if self.stage.raw.execute("SELECT 1 FROM attempt WHERE batch_id IS NOT NULL LIMIT 1").fetchone():
+    def move_cancel_sends(self) -> None:
+        """What may not leave is cancelled, and what was is settled: a process of its own, that may stop anywhere."""
+        if self.store.raw.execute("SELECT 1 FROM attempt WHERE batch_id IS NOT NULL LIMIT 1").fetchone():
             worker = self._hire(self._cancel_sends)
             self.tell(f"{worker.name} calls back")
             self._go_on(worker, self.chance.choice([1, 4, 16, 64, 64]))
 
-    def move_take_back(self) -> None:
+    def move_undo_a_cancellation(self) -> None:
         """Somebody takes a cancellation back at the provider while there are letters that may leave thereby."""
-        holding = self.provider.holding
-        if names := [held.batch for held in holding.requests if held.batch in holding.cancelled]:
+        kept_sends = self.provider.kept_sends
+        if names := [held.batch for held in kept_sends.requests if held.batch in kept_sends.cancelled]:
             name = self.chance.choice(names)
             self.tell(f"somebody takes the cancellation of {name} back")
-            self.provider.holding.take_back(name)
+            self.provider.kept_sends.undo_cancellation(name)
 
     def _send_canaries(self, until: datetime) -> None:
         """Three a minute around what is sent, one a half hour while time passes."""
@@ -377,31 +387,31 @@ class World:
             at += timedelta(seconds=20) if near else min(resend.SLOT, until - at - timedelta(minutes=1))
 
     def move_hear(self) -> None:
-        if self.ear_is_shut:  # the provider tries for a day, then gives up
+        if self.receiver_is_shut:  # the provider tries for a day, then gives up
             young = self.now - timedelta(hours=24)
             self.provider.events = [pair for pair in self.provider.events if pair[0] > young]
             return
-        deaf = self.mood["hear"] < 1  # in some walks hardly anything gets through to us
-        self.keep(*self.provider.hear(lost=0.0 if self.ear else 0.9 if deaf else 0.05))
+        deaf = self.scenario["hear"] < 1  # in some walks hardly anything gets through to us
+        self.keep(*self.provider.hear(lost=0.0 if self.receiver else 0.9 if deaf else 0.05))
 
     def keep(self, body: bytes, events: list[dict[str, Any]]) -> None:
-        if self.ear:
+        if self.receiver:
             for canary in [e["canary"] for e in events if "canary" in e]:
-                self.ear.heard.setdefault(canary, self.now)
+                self.receiver.heard.setdefault(canary, self.now)
             events = [e for e in events if "canary" not in e]
             body = wire_form(events)
         if events:
             self.tell("told: " + ", ".join(f"{e['event']} {e.get('nt_attempt')} {e['email']}" for e in events))
             self._write(lambda session: event.keep(session, read_events(body, self.now)))
-            self.witness.told(events)
+            self.invariants.told(events)
 
     def move_apply(self) -> None:
-        if not self.witness.heard:
+        if not self.invariants.heard:
             return
         done = feedback.apply(self.engine, self.now)
         if done.events:
             self.tell(f"{done.events} events are applied")
-        self.witness.applied(self.story)
+        self.invariants.applied(self.story)
 
     def _write(self, what: Callable[[Any], Any]) -> Any:
         with database.writing(self.engine) as session:
@@ -409,8 +419,8 @@ class World:
 
     def _somebody(self) -> str:
         """Often one whose letter is in a worker's hands at this moment."""
-        people = self.witness.people
-        return self.chance.choice(self.chance.choice([people, self.witness.in_hand or people]))
+        people = self.invariants.people
+        return self.chance.choice(self.chance.choice([people, self.invariants.in_hand or people]))
 
     def move_leave(self) -> None:
         """Somebody unsubscribes on our page, or one of us does it for them."""
@@ -421,21 +431,21 @@ class World:
                 session, suppression.SuppressionEntry(address, self.now, why, "the walk")
             )
         )
-        self.witness.stopped(address)
+        self.invariants.stopped(address)
 
     def move_return(self) -> None:
-        address = self.chance.choice(self.witness.people)
+        address = self.chance.choice(self.invariants.people)
         if self._write(lambda session: suppression.resubscribe(session, address, "the walk", self.now)):
             self.tell(f"{address} is back")
-            self.witness.free(address)
+            self.invariants.free(address)
 
     def move_withdraw(self) -> None:
         """Consent is taken back in the file that comes from the customer's own system."""
         address = self._somebody()
         self.tell(f"{address} withdraws consent")
-        self.stage.raw.execute("UPDATE contact SET consent = 'withdrawn' WHERE address = ?", [address])
+        self.store.raw.execute("UPDATE contact SET consent = 'withdrawn' WHERE address = ?", [address])
         self.committed = True
-        self.witness.stopped(address)
+        self.invariants.stopped(address)
 
     def move_answer(self) -> None:
         """A colleague replies: the whole account is left alone."""
@@ -444,22 +454,22 @@ class World:
         self._write(
             lambda session: account_stop.stop_accounts(session, {account: account_stop.AccountStop(self.now, "reply")})
         )
-        self.witness.stopped(account)
+        self.invariants.stopped(account)
 
     def move_a_day(self) -> None:
         self.pass_time(timedelta(hours=26))
 
     def move_a_dark_day(self) -> None:
-        """Our ear is shut for longer than the provider tries."""
-        self.ear_is_shut = True
-        self.tell("our ear is shut for a day")
+        """Our receiver is shut for longer than the provider tries."""
+        self.receiver_is_shut = True
+        self.tell("our receiver is shut for a day")
         self.pass_time(timedelta(hours=30))
-        self.ear_is_shut = False
+        self.receiver_is_shut = False
 
     def move_resolve(self) -> None:
         """Not ours: see tests/walks/resend.py."""
-        given_back = self._write(lambda session: resend.resolve(session, self.ear, self.now))
-        self.witness.settled |= set(given_back)
+        given_back = self._write(lambda session: resend.resolve(session, self.receiver, self.now))
+        self.invariants.settled |= set(given_back)
         if given_back:
             self.tell(f"silence is taken for proof: {', '.join(given_back)}")
 
@@ -467,27 +477,27 @@ class World:
         self.provider.silent = not self.provider.silent
         self.tell("the provider falls silent" if self.provider.silent else "the provider speaks again")
 
-    def move_shut_the_ear(self) -> None:
-        self.ear_is_shut = not self.ear_is_shut
-        self.tell("our ear is shut" if self.ear_is_shut else "our ear is open again")
+    def move_shut_the_receiver(self) -> None:
+        self.receiver_is_shut = not self.receiver_is_shut
+        self.tell("our receiver is shut" if self.receiver_is_shut else "our receiver is open again")
 
     def move_look_up(self) -> None:
-        """A person looks at the provider's own list for a request in doubt, and says what they saw."""
-        doubtful = self.stage.raw.execute("SELECT id FROM attempt WHERE state = 'unknown' ORDER BY id").fetchall()
-        if doubtful:
-            [attempt] = self.chance.choice(doubtful)
+        """A person looks at the provider's own list for an unknown request, and says what they saw."""
+        unknown = self.store.raw.execute("SELECT id FROM attempt WHERE state = 'unknown' ORDER BY id").fetchall()
+        if unknown:
+            [attempt] = self.chance.choice(unknown)
             sent = any(taken.attempt == attempt for taken in self.provider.log)
             self.tell(f"somebody looks {attempt} up: {'sent' if sent else 'not sent'}")
-            settled = self.witness.settled | ({attempt} if not sent else set())
-            before, self.witness.settled = self.witness.settled, settled
+            settled = self.invariants.settled | ({attempt} if not sent else set())
+            before, self.invariants.settled = self.invariants.settled, settled
             try:
                 reconciliation.settle(self.engine, self.now, attempt, sent, "the walk")
             except reconciliation.MayStillLeave:  # that it has not been sent says nothing before its time
-                self.witness.settled = before
+                self.invariants.settled = before
 
     def move_ask_the_log(self) -> None:
-        """The provider's own log is asked about everything in doubt; a process of its own, that may stop anywhere."""
-        if not self.stage.raw.execute("SELECT 1 FROM attempt WHERE state = 'unknown' LIMIT 1").fetchone():
+        """The provider's own log is asked about everything unknown; a process of its own, that may stop anywhere."""
+        if not self.store.raw.execute("SELECT 1 FROM attempt WHERE state = 'unknown' LIMIT 1").fetchone():
             return
         self.pass_time(self.chance.choice([timedelta(minutes=5), timedelta(minutes=40)]))
         blind = self.chance.random() < 0.3  # it answers, and finds nothing of anybody
@@ -498,25 +508,25 @@ class World:
         scope = self.chance.choice([EVERYTHING, PauseScope.campaign(SHOP), PauseScope.campaign(PUMPS)])
         self.tell(f"{scope} is paused")
         self._write(lambda session: pause_sending(session, scope, "the walk", "the walk", self.now))
-        self.witness.stopped(str(scope))
+        self.invariants.stopped(str(scope))
 
     def move_go_on(self) -> None:
-        rows = self.stage.raw.execute("SELECT scope FROM send_pause ORDER BY scope").fetchall()
+        rows = self.store.raw.execute("SELECT scope FROM send_pause ORDER BY scope").fetchall()
         scopes = [PauseScope.parse(scope) for (scope,) in rows]
         for scope in scopes:  # ours, and those that a 401 has set
             if send_pauses.resume(self.engine, scope, self.stage.composer, self.now):
                 self.tell(f"{scope} goes on")
-            self.witness.free(str(scope))
+            self.invariants.free(str(scope))
 
     def move_plan(self) -> None:
         slug = self.chance.choice(sorted(LETTERS))
         letter = self.chance.choice(LETTERS[slug])
-        version = self.stage.versions[slug]
-        rows = rows_to_plan(self.stage.raw, slug, letter, version, self.now, 90 if self.ear else 7)
+        version = self.store.versions[slug]
+        rows = rows_to_plan(self.store.raw, slug, letter, version, self.now, 90 if self.receiver else 7)
         some = self.chance.sample(rows, self.chance.randint(1, len(rows)))
         self.tell(f"{letter} is planned for {len(some)}")
         self._write(lambda session: message.plan(session, [message.PlannedMessage(**row) for row in some]))
-        self.witness.planned(some)
+        self.invariants.planned(some)
 
     # --- the end
 
@@ -524,7 +534,7 @@ class World:
         """The storm is over: the provider is well, all that it still has to tell arrives, nobody is frozen any more."""
         for worker in self.active + self.frozen:
             self._forget(worker)
-        self.provider.weights, self.provider.silent, self.ear_is_shut = {"takes it": 1.0}, False, False
+        self.provider.weights, self.provider.silent, self.receiver_is_shut = {"takes it": 1.0}, False, False
         self.places = {}
         for _ in range(12):  # within eight days every letter has left or its time is over
             self.move("go on")
@@ -532,16 +542,16 @@ class World:
             while self.provider.ready():
                 self.keep(*self.provider.hear())
             self.move("apply")
-            self.move("call back")
+            self.move("cancel sends")
             while self.active:
                 self.move("work")
             if self._due():
                 self._hire()
                 while self.active:
                     self.move("work")
-            if self.witness.at_rest and not self.provider.events:
+            if self.invariants.at_rest and not self.provider.events:
                 break
-        self.witness.end(self.story)
+        self.invariants.end(self.story)
 
 
 @dataclass
