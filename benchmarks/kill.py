@@ -97,8 +97,8 @@ def told(url: str, what: str, **given: Any) -> Any:
 class Crew:
     """The processes, forked from this one: it holds no connection and no thread."""
 
-    def __init__(self, town: roles.Town, chance: random.Random, toll: Toll) -> None:
-        self.town, self.chance, self.toll = town, chance, toll
+    def __init__(self, setup: roles.KillSetup, chance: random.Random, toll: Toll) -> None:
+        self.setup, self.chance, self.toll = setup, chance, toll
         self.alive: dict[int, str] = {}
         self.frozen: dict[int, float] = {}  # pid → when it may go on
 
@@ -107,7 +107,7 @@ class Crew:
             for _ in range(missing):
                 seed = self.chance.randrange(2**32)
                 if (pid := os.fork()) == 0:
-                    roles.play(role, self.town, seed)
+                    roles.play(role, self.setup, seed)
                 self.alive[pid] = role
 
     def bury(self) -> None:
@@ -122,7 +122,7 @@ class Crew:
                 self.toll.kills += 1
             else:
                 self.toll.failures += 1
-                said = (self.town.folder / f"{role}.log").read_text()[-600:]
+                said = (self.setup.folder / f"{role}.log").read_text()[-600:]
                 self.toll.details.append(f"a {role} ended by itself: {said}")
         for pid, until in list(self.frozen.items()):
             if time.monotonic() > until:
@@ -156,15 +156,15 @@ def run(url: str, kills: int, seed: int) -> Toll:
         folder = Path(name)
         port = roles.free_port()
         with double(folder, port, seed) as provider:
-            town = roles.Town(
+            setup = roles.KillSetup(
                 folder,
                 url or f"sqlite:///{folder / 'nurture.db'}",
                 port,
                 provider["url"],
                 provider["public_key"],
             )
-            in_a_child(lambda: roles.settle(town))
-            crew = Crew(town, chance, toll)
+            in_a_child(lambda: roles.settle(setup))
+            crew = Crew(setup, chance, toll)
             try:
                 crew.man(CREW)
                 wait_for(lambda: os.path.getsize(folder / "journal") > 0, "the first letter")
@@ -183,11 +183,11 @@ def run(url: str, kills: int, seed: int) -> Toll:
                 while crew.frozen:
                     crew.bury()
                     time.sleep(0.05)
-                rest(crew, town)
+                rest(crew, setup)
             finally:
                 crew.end()
             toll.requests = told(provider["url"], "state")["accepted"]
-        judge(town, toll)
+        judge(setup, toll)
     toll.seconds = round(time.monotonic() - began, 1)
     return toll
 
@@ -211,9 +211,9 @@ def told_when_back(url: str) -> None:
     raise RuntimeError("the double did not come back")
 
 
-def rest(crew: Crew, town: roles.Town) -> None:
+def rest(crew: Crew, setup: roles.KillSetup) -> None:
     """Until nothing waits any more, and no event has settled anything for two seconds."""
-    engine = create_engine(town.url)
+    engine = create_engine(setup.url)
     quiet, before, end = 0, None, time.monotonic() + 90
     while quiet < 5 and time.monotonic() < end:
         crew.man(["sender", "sender", "web", "feedback", "planner"])
@@ -226,19 +226,19 @@ def rest(crew: Crew, town: roles.Town) -> None:
     engine.dispose()
 
 
-def judge(town: roles.Town, toll: Toll) -> None:
+def judge(setup: roles.KillSetup, toll: Toll) -> None:
     """The database held against the provider's journal."""
-    engine = create_engine(town.url)
+    engine = create_engine(setup.url)
     with engine.connect() as connection:
         rows = connection.execute(text("SELECT id, letter, address, state FROM message")).all()
     engine.dispose()
     messages = {row.id: row for row in rows}
-    journal = read_journal(town.folder / "journal")
+    journal = read_journal(setup.folder / "journal")
     taken = Counter((messages[int(line["custom_args"]["nt_message"])].letter, line["to"]) for line in journal)
     has = {int(line["custom_args"]["nt_message"]) for line in journal}
-    armed = {line["attempt"]: line["at"] for line in roles.lines(town.folder / "armed")}
+    armed = {line["attempt"]: line["at"] for line in roles.lines(setup.folder / "armed")}
     stopped: dict[str, int] = {}
-    for line in roles.lines(town.folder / "stopped"):
+    for line in roles.lines(setup.folder / "stopped"):
         stopped.setdefault(line["address"], line["at"])
 
     def note(what: str) -> None:
@@ -259,7 +259,7 @@ def judge(town: roles.Town, toll: Toll) -> None:
         if (row.id in has) > believed or (row.state == "accepted" and row.id not in has) or row.state in roles.OPEN:
             toll.lost += 1
             note(f"message {row.id} is {row.state}; the provider {'has' if row.id in has else 'never had'} it")
-    errors = Counter(line["error"].partition("\n")[0][:120] for line in roles.lines(town.folder / "errors"))
+    errors = Counter(line["error"].partition("\n")[0][:120] for line in roles.lines(setup.folder / "errors"))
     toll.survived = errors.total()
     toll.details += [f"survived {n} times: {error}" for error, n in errors.most_common(5)]
     toll.unknown = sum(row.state == "unknown" for row in rows)
@@ -277,7 +277,7 @@ def in_a_child(work: Any) -> None:
             os._exit(1)
         os._exit(0)
     if os.waitpid(pid, 0)[1]:
-        raise RuntimeError("the town could not be settled")
+        raise RuntimeError("the setup could not be settled")
 
 
 @contextmanager

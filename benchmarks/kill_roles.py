@@ -68,7 +68,9 @@ FILES = {"test/campaign.toml": TERMS} | {
 
 
 @dataclass
-class Town:
+class KillSetup:
+    """One run of the kill test: its folder, database, web port, and the provider that is killed with it."""
+
     folder: Path
     url: str
     port: int
@@ -118,9 +120,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def settle(town: Town) -> None:
+def settle(setup: KillSetup) -> None:
     """Tables, people with consent, a published campaign."""
-    engine, now = database.engine_for(town.url), town.start
+    engine, now = database.engine_for(setup.url), setup.start
     metadata.create_all(engine)
     with database.writing(engine) as session:
         session.execute(insert(Address), [{"address": f"p{i}@home.example"} for i in range(PEOPLE)])
@@ -132,14 +134,14 @@ def settle(town: Town) -> None:
     engine.dispose()
 
 
-def play(role: str, town: Town, seed: int) -> None:
+def play(role: str, setup: KillSetup, seed: int) -> None:
     """In a forked child: do it until somebody kills us."""
     try:
-        out = os.open(town.folder / f"{role}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        out = os.open(setup.folder / f"{role}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.dup2(out, 1)
         os.dup2(out, 2)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        ROLES[role](town, random.Random(seed))
+        ROLES[role](setup, random.Random(seed))
     except BaseException:
         last_words()
     os._exit(1)
@@ -150,18 +152,18 @@ def last_words() -> None:
     sys.stderr.flush()
 
 
-def until_killed(town: Town, work: Callable[[Engine], Any], pause: float) -> None:
+def until_killed(setup: KillSetup, work: Callable[[Engine], Any], pause: float) -> None:
     """A database that is busy, or chose us in a deadlock, is tried again, as the next scheduled run would."""
-    engine = database.engine_for(town.url)
+    engine = database.engine_for(setup.url)
     while True:
         try:
             work(engine)
         except SQLAlchemyError as error:
-            town.log("errors", error=str(error)[:300])
+            setup.log("errors", error=str(error)[:300])
         time.sleep(pause)
 
 
-def sender(town: Town, chance: random.Random) -> None:
+def sender(setup: KillSetup, chance: random.Random) -> None:
     real, real_all = steps.fence, steps.fence_all
 
     def fence(*given: Any, **named: Any) -> bool:
@@ -169,18 +171,18 @@ def sender(town: Town, chance: random.Random) -> None:
         before this moment may be missed."""
         done = real(*given, **named)
         if done:
-            town.log("armed", attempt=given[1])
+            setup.log("armed", attempt=given[1])
         return done
 
     def fence_all(*given: Any, **named: Any) -> set[str]:
         ours = real_all(*given, **named)
         for attempt_id in ours:
-            town.log("armed", attempt=attempt_id)
+            setup.log("armed", attempt=attempt_id)
         return ours
 
     steps.fence, steps.fence_all = fence, fence_all
-    channel = SendGrid(town.settings, deadline=DEADLINE)
-    composer = Composer(town.settings, town.links)
+    channel = SendGrid(setup.settings, deadline=DEADLINE)
+    composer = Composer(setup.settings, setup.links)
     mortal(chance, channel, "send")
     transactions = (
         "open_attempts", "fence", "fence_all", "arm_messages", "record_answer", "record_taken", "split_attempt"
@@ -190,7 +192,7 @@ def sender(town: Town, chance: random.Random) -> None:
                           (dispatch, ("arm_together", "record_together")), (steps, transactions)):  # fmt: skip
         for name in names:
             mortal(chance, module, name)
-    until_killed(town, lambda engine: outbox.deliver(engine, town.clock, channel, composer), 0.02)
+    until_killed(setup, lambda engine: outbox.deliver(engine, setup.clock, channel, composer), 0.02)
 
 
 def mortal(chance: random.Random, where: Any, name: str) -> None:
@@ -208,23 +210,23 @@ def mortal(chance: random.Random, where: Any, name: str) -> None:
     setattr(where, name, step)
 
 
-def web(town: Town, chance: random.Random) -> None:
-    serve(town.settings)
+def web(setup: KillSetup, chance: random.Random) -> None:
+    serve(setup.settings)
 
 
-def feed_back(town: Town, chance: random.Random) -> None:
-    until_killed(town, lambda engine: feedback.apply(engine, town.clock()), 0.05)
+def feed_back(setup: KillSetup, chance: random.Random) -> None:
+    until_killed(setup, lambda engine: feedback.apply(engine, setup.clock()), 0.05)
 
 
-def planner(town: Town, chance: random.Random) -> None:
+def planner(setup: KillSetup, chance: random.Random) -> None:
     """Plans some more, and much again; and is the person who ends the send pause that a 401 has set."""
 
     def plan(engine: Engine) -> None:
-        now = town.clock()
+        now = setup.clock()
         with database.writing(engine) as session:
             for scope in send_pauses(session).why_of:
                 resume_sending(session, scope)
-            if town.peace:
+            if setup.peace:
                 return
             contacts = session.execute(select(col(Contact.id), col(Contact.address)).order_by(col(Contact.id))).all()
             done = session.execute(select(Message.id)).all()
@@ -236,14 +238,14 @@ def planner(town: Town, chance: random.Random) -> None:
                                         planned_at=now, not_before=now, not_after=now + timedelta(days=7))
                 for i in sorted({*again, *new}) for step, letter in enumerate(LETTERS)])  # fmt: skip
 
-    until_killed(town, plan, 0.1)
+    until_killed(setup, plan, 0.1)
 
 
-def leaver(town: Town, chance: random.Random) -> None:
+def leaver(setup: KillSetup, chance: random.Random) -> None:
     """People unsubscribe, on the page or by the hand of one of us. What is written down here had been committed."""
 
     def leave(engine: Engine) -> None:
-        if town.peace:
+        if setup.peace:
             return
         with database.reading(engine) as session:
             newest = session.execute(
@@ -253,7 +255,7 @@ def leaver(town: Town, chance: random.Random) -> None:
             return
         message_id, address = chance.choice(newest)
         if chance.random() < 0.5:
-            page = f"{town.settings.web_url}/u/{town.links.token(UNSUBSCRIBE, message_id)}"
+            page = f"{setup.settings.web_url}/u/{setup.links.token(UNSUBSCRIBE, message_id)}"
             try:
                 with urllib.request.urlopen(urllib.request.Request(page, b"", method="POST"), timeout=5) as answer:  # noqa: S310
                     if b"We will not write to you again" not in answer.read():
@@ -263,13 +265,13 @@ def leaver(town: Town, chance: random.Random) -> None:
         else:
             with database.writing(engine) as session:
                 suppression.record_once(
-                    session, suppression.SuppressionEntry(address, town.clock(), "person", "benchmark")
+                    session, suppression.SuppressionEntry(address, setup.clock(), "person", "benchmark")
                 )
-        town.log("stopped", address=address)
+        setup.log("stopped", address=address)
 
-    until_killed(town, leave, 0.04)
+    until_killed(setup, leave, 0.04)
 
 
-ROLES: dict[str, Callable[[Town, random.Random], None]] = {
+ROLES: dict[str, Callable[[KillSetup, random.Random], None]] = {
     "sender": sender, "web": web, "feedback": feed_back, "planner": planner, "leaver": leaver,
 }  # fmt: skip

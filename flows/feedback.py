@@ -50,7 +50,7 @@ def feedback(most_late: Minutes = 60, at: At = None) -> State[None]:
 
 
 def _look_up(engine: Engine, at: datetime | None) -> Reconciled | None:
-    """What the provider's log says of requests in doubt. None: nothing is, or there is no log that could be asked."""
+    """What the provider's log says of unknown requests. None: nothing is, or there is no log that could be asked."""
     ours = settings()
     if not unknown_requests(engine) or (log := registry.provider_log(ours)) is None:
         return None
@@ -63,6 +63,6 @@ def _words(settled: Reconciled | None) -> str:
     if settled.trouble:
         return "" if settled.said_before else f"the log was not to be asked: {settled.trouble}"
     return (
-        f"of {settled.asked:,} requests in doubt the log shows {settled.sent:,}, surely not {settled.not_sent:,}, "
+        f"of {settled.asked:,} unknown requests the log shows {settled.sent:,}, surely not {settled.not_sent:,}, "
         f"leaves {settled.held:,}"
     )

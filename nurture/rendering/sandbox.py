@@ -171,7 +171,7 @@ def _refuse(tree: nodes.Template, name: str | None, filename: str | None) -> Non
     def no(node: nodes.Node, what: str) -> NoReturn:
         raise TemplateSyntaxError(what, node.lineno, name, filename)
 
-    def look(node: nodes.Node, depth: int) -> None:
+    def visit(node: nodes.Node, depth: int) -> None:
         if not isinstance(node, ALLOWED):
             mend = next(
                 (text for kind, text in MEND.items() if isinstance(node, kind)), "write it with plain placeholders"
@@ -186,9 +186,9 @@ def _refuse(tree: nodes.Template, name: str | None, filename: str | None) -> Non
         if depth > DEEPEST_LOOP or (isinstance(node, nodes.For) and node.recursive):
             no(node, "loops within loops within loops are not for letters")
         for child in node.iter_child_nodes():
-            look(child, depth)
+            visit(child, depth)
 
-    look(tree, 0)
+    visit(tree, 0)
 
 
 def _mark_html(value: Given) -> str:

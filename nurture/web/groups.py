@@ -114,11 +114,11 @@ def routes(web: Dependencies) -> APIRouter:
     router = APIRouter()
 
     @router.api_route("/g/{token}", methods=["GET", "HEAD"])
-    def look(token: str, solution: str = "") -> Response:
+    def show_group(token: str, solution: str = "") -> Response:
         return _show(web, GroupLink("g", token), solution)
 
     @router.api_route("/h/{token}/group", methods=["GET", "HEAD"])
-    def look_from_lead(token: str, solution: str = "") -> Response:
+    def show_group_of_lead(token: str, solution: str = "") -> Response:
         return _show(web, GroupLink("h", token), solution)
 
     @router.post("/g/{token}")

@@ -45,7 +45,7 @@ def routes(web: Dependencies) -> APIRouter:
     router = APIRouter()
 
     @router.api_route("/content", methods=["GET", "HEAD"])
-    def look(request: Request, stage: str = "") -> Response:
+    def show_library(request: Request, stage: str = "") -> Response:
         if not is_local(request):
             raise HTTPException(403, "This page can only be read on the machine it is on, at http://127.0.0.1.")
         return web.pages.page("content.html", library_page(content_coverage.shared(web.settings.templates), stage))

@@ -112,7 +112,7 @@ def _list(web: Dependencies, folder: Path, wanted: MailboxFilter, number: int) -
         rows, total = accepted_letters(session, wanted, (number - 1) * A_PAGE, A_PAGE)
         campaigns = campaigns_in_mailbox(session)
     return MailboxPage(
-        letters=[ShownLetter(row, _head(path(folder, row.id))) for row in rows],
+        letters=[ShownLetter(row, _letter_head(path(folder, row.id))) for row in rows],
         total=total,
         wanted=wanted,
         campaigns=campaigns,
@@ -129,7 +129,7 @@ def _file_of(folder: Path, message_id: str) -> Path:
     return file
 
 
-def _head(file: Path) -> LetterHead:
+def _letter_head(file: Path) -> LetterHead:
     try:
         with file.open("rb") as lines:
             mail = BytesHeaderParser(policy=default).parse(lines)

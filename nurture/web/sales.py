@@ -114,7 +114,7 @@ def routes(web: Dependencies) -> APIRouter:
     router = APIRouter()
 
     @router.api_route("/h/{token}", methods=["GET", "HEAD"])
-    def look(token: str, choice: str = "") -> Response:
+    def show_lead(token: str, choice: str = "") -> Response:
         """Links in the mail bring their answer along as `choice`: it is preselected, never decided."""
         handoff_id = web.links.read(HANDOFF, token, web.now())
         return _show(web, handoff_id, token, CHOICES.get(choice, "")) if handoff_id else _gone(web)

@@ -259,7 +259,7 @@ class History:
         """Everybody's."""
         return [f"p{n}@x.example" for n in range(1, PEOPLE + 1)]
 
-    def standing(self, slug: str) -> dict[str, Standing]:
+    def where_leads_stand(self, slug: str) -> dict[str, Standing]:
         """Where each lead stands in a campaign, by address."""
         e, m = Enrolment.__table__.c, Message.__table__.c  # type: ignore[attr-defined]
         with database.reading(self.engine) as session:

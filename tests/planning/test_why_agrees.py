@@ -18,9 +18,9 @@ def live(engine: Engine, seed: int, mornings: int = MORNINGS) -> Iterator[str | 
     history = History(engine, seed)
     for _ in range(mornings):
         for slug in TERMS:
-            said, before = history.foretell(slug), history.standing(slug)
+            said, before = history.foretell(slug), history.where_leads_stand(slug)
             history.run(slug)
-            after = history.standing(slug)
+            after = history.where_leads_stand(slug)
             for address in history.addresses:
                 wrong = disagreement(said[address], before.get(address, NOBODY), after.get(address, NOBODY))
                 assert wrong is None, f"seed {seed}, {history.now:%d %B}, {slug}, {address}: {wrong}"

@@ -90,7 +90,7 @@ def test_ten_thousand_deals_are_no_more_than_a_clearer_answer() -> None:
     assert effect.least > 2.2
 
 
-def test_a_kept_lesson_follows_the_files_roles() -> None:
+def test_a_kept_parameter_follows_the_files_roles() -> None:
     learned = learn_roles(deals(300), NEEDED)
     assert read_roles(learned.as_body(), NEEDED) == NeededRoles(learned.order, learned.effects)
     today = read_roles(learned.as_body(), ("gatekeeper", "finance"))

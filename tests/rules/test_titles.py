@@ -253,7 +253,7 @@ def small_tables(folder: Path, english: str, roles: str = 'name = "user"', perso
 
 
 @pytest.mark.parametrize(
-    ("table", "lesson"),
+    ("table", "mend"),
     [
         ({"english": '[functions.Selling]\njob = ["x"]'}, "'Selling' is no function; write one of Legal, Sales"),
         ({"english": '[seniority]\nBoss = ["x"]'}, "'Boss' is no seniority; write one of Director"),
@@ -263,9 +263,9 @@ def small_tables(folder: Path, english: str, roles: str = 'name = "user"', perso
         ({"english": "", "persona": 'name = "a"\nfunctions = ["Selling"]'}, "in functions; write"),
     ],
 )
-def test_a_wrong_table_says_what_to_write_instead(tmp_path: Path, table: dict[str, str], lesson: str) -> None:
+def test_a_wrong_table_says_what_to_write_instead(tmp_path: Path, table: dict[str, str], mend: str) -> None:
     small_tables(tmp_path, **table)
-    with pytest.raises(ValueError, match=lesson):
+    with pytest.raises(ValueError, match=mend):
         load_tables(tmp_path, tmp_path / "personas.toml")
 
 

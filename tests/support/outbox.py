@@ -1,4 +1,4 @@
-"""A small outbox for tests: people, a published campaign, messages due now, and a carrier that answers as told."""
+"""A small outbox for tests: people, a published campaign, messages due now, and a channel that answers as told."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

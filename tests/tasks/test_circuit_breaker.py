@@ -55,45 +55,45 @@ def test_without_plan_and_limit_there_is_none() -> None:
     assert allowed_on(date(2026, 3, 2), None, (), None) is None
 
 
-def run(engine: Engine, now: datetime, carrier: Told, folder: Path, **ours) -> outbox.Delivered:
+def run(engine: Engine, now: datetime, channel: Told, folder: Path, **ours) -> outbox.Delivered:
     office = composer(folder)
     office.settings = Settings(var=folder, **ours)
-    return outbox.deliver(engine, lambda: now, carrier, office)
+    return outbox.deliver(engine, lambda: now, channel, office)
 
 
 def test_the_requests_after_a_doubt_are_small(engine: Engine, now: datetime, tmp_path: Path) -> None:
     fill(engine, now, 250)
-    carrier = Told([DOUBT], most=60)
-    run(engine, now, carrier, tmp_path)
-    assert [len(request) for request in carrier.offered] == [60, 1, 10, 60, 60, 59]
+    channel = Told([DOUBT], most=60)
+    run(engine, now, channel, tmp_path)
+    assert [len(request) for request in channel.offered] == [60, 1, 10, 60, 60, 59]
     assert states(engine) == {"unknown": 60, "accepted": 190}
 
 
 def test_a_storm_costs_a_handful_not_the_outbox(engine: Engine, now: datetime, tmp_path: Path) -> None:
     fill(engine, now, 250)
-    carrier = Told([DOUBT] * 8, most=60)
-    run(engine, now, carrier, tmp_path)
+    channel = Told([DOUBT] * 8, most=60)
+    run(engine, now, channel, tmp_path)
     assert states(engine)["unknown"] == 67
 
 
 def test_too_much_in_doubt_calls_a_person(engine: Engine, now: datetime, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(circuit_breaker, "MOST_UNKNOWN", 50)
     fill(engine, now, 250)
-    carrier = Told([DOUBT], most=50)
-    done = run(engine, now, carrier, tmp_path)
+    channel = Told([DOUBT], most=50)
+    done = run(engine, now, channel, tmp_path)
     assert "nobody knows" in done.stopped
     assert states(engine) == {"unknown": 50, "waiting": 200}
     with database.writing(engine) as session:
         assert resume_sending(session, EVERYTHING)
-    assert run(engine, now, carrier, tmp_path).requests == 0  # nothing was settled: it stops again
+    assert run(engine, now, channel, tmp_path).requests == 0  # nothing was settled: it stops again
 
 
 def test_a_daily_limit_leaves_the_rest_for_tomorrow(engine: Engine, now: datetime, tmp_path: Path) -> None:
     fill(engine, now, 250)
-    carrier = Told(most=60)
-    assert run(engine, now, carrier, tmp_path, daily_limit=100).accepted == 100
-    assert run(engine, now + timedelta(hours=8), carrier, tmp_path, daily_limit=100).accepted == 0
-    assert run(engine, now + timedelta(days=1), carrier, tmp_path, daily_limit=100).accepted == 100
+    channel = Told(most=60)
+    assert run(engine, now, channel, tmp_path, daily_limit=100).accepted == 100
+    assert run(engine, now + timedelta(hours=8), channel, tmp_path, daily_limit=100).accepted == 0
+    assert run(engine, now + timedelta(days=1), channel, tmp_path, daily_limit=100).accepted == 100
 
 
 def test_the_warm_up_plan_counts_what_may_have_been_sent(engine: Engine, now: datetime, tmp_path: Path) -> None:
@@ -107,13 +107,13 @@ def test_the_warm_up_plan_counts_what_may_have_been_sent(engine: Engine, now: da
 def test_complaints_pause_the_campaign_and_say_so(engine: Engine, now: datetime, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(circuit_breaker, "ENOUGH", 100)
     fill(engine, now, 250)
-    carrier = Told(most=60)
-    assert outbox.deliver(engine, lambda: now, carrier, composer(tmp_path), 120).accepted == 120
+    channel = Told(most=60)
+    assert outbox.deliver(engine, lambda: now, channel, composer(tmp_path), 120).accepted == 120
     with database.writing(engine) as session:
         heard = {"outcome": "complained", "outcome_at": now}
         angry = [message(engine, i)["id"] for i in (3, 4, 5)]
         session.execute(update(Message).where(col(Message.id).in_(angry)).values(**heard))
-    assert run(engine, now, carrier, tmp_path).requests == 0
+    assert run(engine, now, channel, tmp_path).requests == 0
     with database.reading(engine) as session:
         found = send_pauses(session).why_of
     scopes = [PauseScope.campaign("test"), PauseScope.domain("mail.brunnhold.example")]
@@ -135,30 +135,30 @@ def two_domains(engine: Engine, now: datetime, n: int) -> None:
         session.execute(update(Message).where(col(Message.id).in_(half)).values(**there))
 
 
-def accepted_from(carrier: Told) -> dict[str, int]:
-    return Counter(e.from_email.rpartition("@")[2].lower() for request in carrier.offered for e in request)
+def accepted_from(channel: Told) -> dict[str, int]:
+    return Counter(e.from_email.rpartition("@")[2].lower() for request in channel.offered for e in request)
 
 
 def test_each_sending_domain_has_its_own_plan(engine: Engine, now: datetime, tmp_path: Path) -> None:
     two_domains(engine, now, 60)
     young = {"domains": {"news.example": {"warm_up": [20, 30], "warm_up_began": now.date(), "daily_limit": 40}}}
-    carrier = Told(most=50)
-    assert run(engine, now, carrier, tmp_path, **young).accepted == 80
-    assert accepted_from(carrier) == {"news.example": 20, "mail.brunnhold.example": 60}
-    assert run(engine, now, carrier, tmp_path, **young).requests == 0
-    assert run(engine, now + timedelta(days=1), carrier, tmp_path, **young).accepted == 30
-    assert run(engine, now + timedelta(days=2), carrier, tmp_path, **young).accepted == 10
+    channel = Told(most=50)
+    assert run(engine, now, channel, tmp_path, **young).accepted == 80
+    assert accepted_from(channel) == {"news.example": 20, "mail.brunnhold.example": 60}
+    assert run(engine, now, channel, tmp_path, **young).requests == 0
+    assert run(engine, now + timedelta(days=1), channel, tmp_path, **young).accepted == 30
+    assert run(engine, now + timedelta(days=2), channel, tmp_path, **young).accepted == 10
 
 
 def test_a_pause_of_its_domain_stops_what_is_claimed_already(engine: Engine, now: datetime, tmp_path: Path) -> None:
     fill(engine, now, 3)
-    office, carrier = composer(tmp_path), Told()
-    claimed = claims.claim(DeliveryWorker(engine, lambda: now, carrier, office, "worker"))
+    office, channel = composer(tmp_path), Told()
+    claimed = claims.claim(DeliveryWorker(engine, lambda: now, channel, office, "worker"))
     assert claimed is not None
     with database.writing(engine) as session:
         pause_sending(session, PauseScope.domain("mail.brunnhold.example"), "angry readers", "Mia", now)
-    assert dispatch.send(DeliveryWorker(engine, lambda: now, carrier, office, "worker"), claimed).put_off == 3
-    assert (carrier.offered, message(engine, 0)["detail"]) == ([], "sending is paused: angry readers")
+    assert dispatch.send(DeliveryWorker(engine, lambda: now, channel, office, "worker"), claimed).put_off == 3
+    assert (channel.offered, message(engine, 0)["detail"]) == ([], "sending is paused: angry readers")
 
 
 def test_a_domain_that_readers_complain_of_is_paused_and_the_other_goes_on(
@@ -173,13 +173,13 @@ def test_a_domain_that_readers_complain_of_is_paused_and_the_other_goes_on(
         angry = session.execute(theirs.limit(3)).scalars().all()
         heard = {"outcome": "complained", "outcome_at": now}
         session.execute(update(Message).where(col(Message.id).in_(angry)).values(**heard))
-    carrier = Told()
-    assert run(engine, now, carrier, tmp_path).accepted == 30
-    assert accepted_from(carrier) == {"mail.brunnhold.example": 30}
+    channel = Told()
+    assert run(engine, now, channel, tmp_path).accepted == 30
+    assert accepted_from(channel) == {"mail.brunnhold.example": 30}
     later = now + timedelta(hours=2)  # nobody has complained since
     with database.writing(engine) as session:
         assert resume_sending(session, PauseScope.campaign("other"))
-    assert run(engine, later, carrier, tmp_path).requests == 0  # its domain is still paused
+    assert run(engine, later, channel, tmp_path).requests == 0  # its domain is still paused
     with database.writing(engine) as session:
         assert resume_sending(session, PauseScope.domain("news.example"))
-    assert run(engine, later, carrier, tmp_path).accepted == 30
+    assert run(engine, later, channel, tmp_path).accepted == 30

@@ -155,7 +155,7 @@ def files(**bodies: str) -> dict[str, str]:
     return found
 
 
-def a_town(engine: Engine) -> None:
+def a_company(engine: Engine) -> None:
     """Zoë (contact 1) and Ruth (2) of one account, Ivan (3) for himself."""
     made = {"traits": {}, "created_at": NOW - DAY, "updated_at": NOW - DAY}
     add(engine, Account, {"id": 1, "key": "foo", "name": "Foo & Søns <GmbH>", "country": "DE", **made})
@@ -173,16 +173,16 @@ def goes_out(engine: Engine, texts: dict[str, str], tmp_path: Path, mornings: in
         version, _ = kept.publish(session, entry, campaigns.digest(texts), texts, "me", NOW)
     office, sent = composer(tmp_path), []
     for morning in range(mornings):
-        now, carrier = NOW + morning * DAY, Told()
+        now, channel = NOW + morning * DAY, Told()
         sequences.enrol(engine, now, "cases", version)
         sequences.plan(engine, now, "cases")
-        outbox.deliver(engine, lambda now=now: now, carrier, office)
-        sent.append({e.to_email: e.text.partition("\n")[0] for request in carrier.offered for e in request})
+        outbox.deliver(engine, lambda now=now: now, channel, office)
+        sent.append({e.to_email: e.text.partition("\n")[0] for request in channel.offered for e in request})
     return sent
 
 
 def test_nobody_gets_a_piece_twice_and_who_has_had_all_is_told_why(engine: Engine, tmp_path: Path) -> None:
-    a_town(engine)
+    a_company(engine)
     with database.writing(engine) as session:
         session.execute(update(Contact).where(Contact.id == 3).values(market="b2c"))
     add(engine, Activity, {"dedupe": 1, "contact_id": 2, "kind": "email_click", "at": NOW - 3 * DAY,
@@ -206,7 +206,7 @@ def test_nobody_gets_a_piece_twice_and_who_has_had_all_is_told_why(engine: Engin
 def test_a_letter_with_words_for_it_leaves_without_a_piece_and_in_the_readers_language(
     engine: Engine, tmp_path: Path
 ) -> None:
-    a_town(engine)
+    a_company(engine)
     with database.writing(engine) as session:
         session.execute(update(Contact).where(Contact.id > 1).values(market="b2c"))
     german = {f"cases/{letter}/{part}": text for letter in ("one", "two", "three") for part, text in (
@@ -292,7 +292,7 @@ def test_a_misspelt_kind_is_found_in_every_branch() -> None:
 
 
 def test_pieces_do_not_cross_from_one_hat_to_the_other(engine: Engine, tmp_path: Path) -> None:
-    a_town(engine)
+    a_company(engine)
     with database.writing(engine) as session:
         session.execute(update(Contact).where(Contact.id > 1).values(market="b2c"))
     add(engine, Segment, {"contact_id": 1, "role": "finance", "segmented_at": NOW})

@@ -33,7 +33,7 @@ TAKEN = Answer(Verdict.TAKEN, 202, "id")
 
 @dataclass
 class Office:
-    """An outbox with 25 letters, a carrier for ten at a time, and a provider that tells what it took."""
+    """An outbox with 25 letters, a channel for ten at a time, and a provider that tells what it took."""
 
     engine: Engine
     now: datetime
@@ -41,25 +41,25 @@ class Office:
 
     def __post_init__(self) -> None:
         fill(self.engine, self.now, PEOPLE)
-        self.carrier, self.composer = Told(most=10), composer(self.folder)
+        self.channel, self.composer = Told(most=10), composer(self.folder)
 
     def send(self, later: timedelta = timedelta(0)) -> outbox.Delivered:
-        return outbox.deliver(self.engine, lambda: self.now + later, self.carrier, self.composer)
+        return outbox.deliver(self.engine, lambda: self.now + later, self.channel, self.composer)
 
     def goes_on_by_itself(self) -> None:
         """The next scheduled runs, the events of what was taken, and a person who looks up what is in doubt then:
         a request that was armed and never made. In the end everybody has one letter."""
         later = ARMED_LEASE + timedelta(seconds=1)
         self.send(later)
-        offered = {email.attempt_id for request in self.carrier.offered for email in request}
+        offered = {email.attempt_id for request in self.channel.offered for email in request}
         with database.writing(self.engine) as session:
             request_evidence.prove_accepted(session, offered, self.now + later)
-            doubtful = request_evidence.unknown_attempts(session, self.carrier.name)
+            doubtful = request_evidence.unknown_attempts(session, self.channel.name)
             assert not offered & set(doubtful)
             give_back(session, list(doubtful), self.now + later)
         self.send(later * 2)
         assert states(self.engine) == {"accepted": PEOPLE}
-        assert sorted(self.carrier.people) == sorted({f"p{i}@home.example" for i in range(PEOPLE)})
+        assert sorted(self.channel.people) == sorted({f"p{i}@home.example" for i in range(PEOPLE)})
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_full_disk(office: Office) -> None:
             connection.exec_driver_sql(refuse)
     with pytest.raises(OperationalError, match=r"full|No space left"):
         send_until_full(office)
-    taken = len(office.carrier.people)
+    taken = len(office.channel.people)
     with office.engine.begin() as connection:
         connection.exec_driver_sql(allow)
     office.goes_on_by_itself()
@@ -150,7 +150,7 @@ def test_a_read_only_database(office: Office) -> None:
     with read_only(office.engine):
         with pytest.raises(DBAPIError, match=r"read-?only"):
             office.send()
-        assert office.carrier.offered == []
+        assert office.channel.offered == []
     office.goes_on_by_itself()
 
 
@@ -162,7 +162,7 @@ def test_a_database_that_turns_read_only_during_a_request(office: Office) -> Non
         closed.__enter__()
         return TAKEN
 
-    office.carrier.answers = [answers]
+    office.channel.answers = [answers]
     with pytest.raises(DBAPIError, match=r"read-?only"):
         office.send()
     closed.__exit__(None, None, None)
@@ -210,7 +210,7 @@ def test_postgresql_is_restarted_during_a_request(postgres: str, now: datetime, 
             time.sleep(0.02)
         return TAKEN
 
-    office.carrier.answers = [TAKEN, answers]
+    office.channel.answers = [TAKEN, answers]
     try:
         with pytest.raises(OperationalError):
             office.send()

@@ -1,4 +1,4 @@
-"""The outbox leaves, once: what the carrier answers, what workers that die leave behind, what forbids a letter."""
+"""The outbox leaves, once: what the channel answers, what workers that die leave behind, what forbids a letter."""
 
 import threading
 from collections.abc import Sequence
@@ -27,25 +27,25 @@ TAKEN = Answer(Verdict.TAKEN, 202, "id")
 
 @pytest.fixture
 def send(engine: Engine, now: datetime, tmp_path: Path):
-    """send(carrier, later) runs the outbox at now + later."""
+    """send(channel, later) runs the outbox at now + later."""
     office = composer(tmp_path)
-    return lambda carrier, later=timedelta(0): delivery.deliver(engine, lambda: now + later, carrier, office)
+    return lambda channel, later=timedelta(0): delivery.deliver(engine, lambda: now + later, channel, office)
 
 
 def test_every_message_leaves_once_however_often_the_outbox_runs(engine: Engine, now: datetime, send) -> None:
     fill(engine, now, 250)
-    carrier = Told()
-    assert (send(carrier).accepted, send(carrier).accepted) == (250, 0)
-    assert len(carrier.people) == len(set(carrier.people)) == 250
-    assert [len(request) for request in carrier.offered] == [100, 100, 50]
+    channel = Told()
+    assert (send(channel).accepted, send(channel).accepted) == (250, 0)
+    assert len(channel.people) == len(set(channel.people)) == 250
+    assert [len(request) for request in channel.offered] == [100, 100, 50]
     assert states(engine) == {"accepted": 250}
 
 
 def test_a_letter_has_its_reader_its_ids_and_the_one_click_headers(engine: Engine, now: datetime, send) -> None:
     fill(engine, now, 1)
-    carrier = Told()
-    send(carrier)
-    [[email]] = carrier.offered
+    channel = Told()
+    send(channel)
+    [[email]] = channel.offered
     assert (email.subject, email.to_name) == ("For Zoë O'Brien", "Zoë O'Brien")
     assert email.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert email.headers["List-Unsubscribe"].startswith("<http://127.0.0.1:1/u/")
@@ -54,36 +54,36 @@ def test_a_letter_has_its_reader_its_ids_and_the_one_click_headers(engine: Engin
 
 def test_what_nobody_knows_is_held_and_never_sent_again_by_a_timer(engine: Engine, now: datetime, send) -> None:
     fill(engine, now, 3)
-    carrier = Told([Answer(Verdict.UNKNOWN, 500, detail="500 from the provider")])
-    assert send(carrier).unknown == 3
+    channel = Told([Answer(Verdict.UNKNOWN, 500, detail="500 from the provider")])
+    assert send(channel).unknown == 3
     for days in (1, 2, 6, 30):
-        assert send(carrier, timedelta(days=days)).accepted == 0
+        assert send(channel, timedelta(days=days)).accepted == 0
     assert states(engine) == {"unknown": 3}
-    assert len(carrier.offered) == 1
+    assert len(channel.offered) == 1
 
 
 def test_an_event_proves_the_whole_request_accepted(engine: Engine, now: datetime, send) -> None:
     fill(engine, now, 3)
-    carrier = Told([Answer(Verdict.UNKNOWN, 504)])
-    send(carrier)
+    channel = Told([Answer(Verdict.UNKNOWN, 504)])
+    send(channel)
     with database.writing(engine) as session:
-        assert request_evidence.prove_accepted(session, [carrier.offered[0][0].attempt_id], now) == (1, 0)
+        assert request_evidence.prove_accepted(session, [channel.offered[0][0].attempt_id], now) == (1, 0)
     assert states(engine) == {"accepted": 3}
 
 
 def test_busy_means_later_and_counts_as_no_try(engine: Engine, now: datetime, send) -> None:
     fill(engine, now, 5)
-    carrier = Told([Answer(Verdict.BUSY, 429, retry_at=now + timedelta(minutes=5), detail="429")])
-    assert send(carrier).put_off == 5
-    assert send(carrier, timedelta(minutes=4)).accepted == 0
-    assert send(carrier, timedelta(minutes=6)).accepted == 5
+    channel = Told([Answer(Verdict.BUSY, 429, retry_at=now + timedelta(minutes=5), detail="429")])
+    assert send(channel).put_off == 5
+    assert send(channel, timedelta(minutes=4)).accepted == 0
+    assert send(channel, timedelta(minutes=6)).accepted == 5
     assert message(engine, 0)["tries"] == 0
 
 
 def test_whoever_the_provider_names_is_refused_alone(engine: Engine, now: datetime, send) -> None:
     fill(engine, now, 4)
-    carrier = Told([Answer(Verdict.REFUSED, 400, refused={2: "not an address"})])
-    done = send(carrier)
+    channel = Told([Answer(Verdict.REFUSED, 400, refused={2: "not an address"})])
+    done = send(channel)
     assert (done.refused, done.accepted) == (1, 3)
     assert message(engine, 2)["detail"] == "not an address"
     assert states(engine) == {"refused": 1, "accepted": 3}
@@ -97,23 +97,23 @@ def test_a_poison_message_that_nobody_names_isolates_itself(engine: Engine, now:
             return Answer(Verdict.REFUSED, 400, detail="something in this request is wrong")
         return TAKEN
 
-    carrier = Told([refuses_p7] * 100)
-    done = send(carrier)
+    channel = Told([refuses_p7] * 100)
+    done = send(channel)
     assert (done.accepted, done.refused) == (63, 1)
     assert message(engine, 7)["state"] == "refused"
-    assert len(carrier.people) - carrier.people.count("p7@home.example") < 64 * 7  # halves, not one by one
+    assert len(channel.people) - channel.people.count("p7@home.example") < 64 * 7  # halves, not one by one
 
 
 def test_a_bad_key_stops_everything_and_says_what_to_do(engine: Engine, now: datetime, send) -> None:
     fill(engine, now, 250)
-    carrier = Told([Answer(Verdict.STOP, 401, detail="401: check SENDGRID_API_KEY")])
-    done = send(carrier)
+    channel = Told([Answer(Verdict.STOP, 401, detail="401: check SENDGRID_API_KEY")])
+    done = send(channel)
     assert done.stopped == "401: check SENDGRID_API_KEY"
-    assert send(carrier, timedelta(hours=1)).requests == 0
+    assert send(channel, timedelta(hours=1)).requests == 0
     assert states(engine) == {"waiting": 250}
     with database.writing(engine) as session:
         assert resume_sending(session, EVERYTHING)
-    assert send(carrier, timedelta(hours=2)).accepted == 250
+    assert send(channel, timedelta(hours=2)).accepted == 250
 
 
 @pytest.mark.parametrize("scope", [EVERYTHING, PauseScope.campaign("test")], ids=str)
@@ -131,8 +131,8 @@ def test_a_pause_takes_effect_within_one_claim(engine: Engine, now: datetime, se
 
 def test_an_unsubscribe_between_claim_and_arm_is_heard(engine: Engine, now: datetime, tmp_path: Path) -> None:
     fill(engine, now, 2)
-    office, carrier = composer(tmp_path), Told()
-    claimed = claims.claim(DeliveryWorker(engine, lambda: now, carrier, office, "worker"))
+    office, channel = composer(tmp_path), Told()
+    claimed = claims.claim(DeliveryWorker(engine, lambda: now, channel, office, "worker"))
     assert claimed is not None
     with database.writing(engine) as session:
         session.execute(
@@ -140,8 +140,8 @@ def test_an_unsubscribe_between_claim_and_arm_is_heard(engine: Engine, now: date
             .where(col(Address.address) == "p0@home.example")
             .values(suppressed_at=now, suppressed_why="unsubscribe")
         )
-    done = dispatch.send(DeliveryWorker(engine, lambda: now, carrier, office, "worker"), claimed)
-    assert (done.accepted, done.skipped, carrier.people) == (1, 1, ["p1@home.example"])
+    done = dispatch.send(DeliveryWorker(engine, lambda: now, channel, office, "worker"), claimed)
+    assert (done.accepted, done.skipped, channel.people) == (1, 1, ["p1@home.example"])
     assert message(engine, 0)["reason"] == "unsubscribed"
 
 
@@ -149,16 +149,16 @@ def test_a_worker_that_died_before_arming_gives_its_messages_back(
     engine: Engine, now: datetime, tmp_path: Path, send
 ) -> None:
     fill(engine, now, 2)
-    office, carrier = composer(tmp_path), Told()
-    claimed = claims.claim(DeliveryWorker(engine, lambda: now, carrier, office, "dead"))
+    office, channel = composer(tmp_path), Told()
+    claimed = claims.claim(DeliveryWorker(engine, lambda: now, channel, office, "dead"))
     assert claimed is not None
-    assert send(carrier).accepted == 0  # its lease holds
+    assert send(channel).accepted == 0  # its lease holds
     later = CLAIM_LEASE + timedelta(seconds=1)
-    assert send(carrier, later).accepted == 2
+    assert send(channel, later).accepted == 2
     zombie = dispatch.send(
-        DeliveryWorker(engine, lambda: now + later, carrier, office, "dead"), claimed
+        DeliveryWorker(engine, lambda: now + later, channel, office, "dead"), claimed
     )  # it wakes: the fence is shut
-    assert (zombie.accepted, len(carrier.people)) == (0, 2)
+    assert (zombie.accepted, len(channel.people)) == (0, 2)
 
 
 def test_a_worker_that_died_after_arming_leaves_unknowns_never_waiting(
@@ -171,9 +171,9 @@ def test_a_worker_that_died_after_arming_leaves_unknowns_never_waiting(
 
     with pytest.raises(SystemExit):
         send(Told([dies]))
-    carrier = Told()
-    assert send(carrier, ARMED_LEASE + timedelta(seconds=1)).unknown_requests == 1
-    assert (states(engine), carrier.offered) == ({"unknown": 2}, [])
+    channel = Told()
+    assert send(channel, ARMED_LEASE + timedelta(seconds=1)).unknown_requests == 1
+    assert (states(engine), channel.offered) == ({"unknown": 2}, [])
 
 
 def test_a_late_answer_never_takes_back_what_an_event_proved(engine: Engine, now: datetime, send) -> None:
@@ -190,19 +190,19 @@ def test_a_late_answer_never_takes_back_what_an_event_proved(engine: Engine, now
 
 def test_an_event_for_a_request_ruled_out_stops_the_second_copy(engine: Engine, now: datetime, send) -> None:
     fill(engine, now, 2)
-    carrier = Told([Answer(Verdict.BUSY, 429, retry_at=now + timedelta(minutes=5))])
-    send(carrier)
+    channel = Told([Answer(Verdict.BUSY, 429, retry_at=now + timedelta(minutes=5))])
+    send(channel)
     with database.writing(engine) as session:
-        assert request_evidence.prove_accepted(session, [carrier.offered[0][0].attempt_id], now) == (0, 1)
-    assert send(carrier, timedelta(hours=1)).accepted == 0
+        assert request_evidence.prove_accepted(session, [channel.offered[0][0].attempt_id], now) == (0, 1)
+    assert send(channel, timedelta(hours=1)).accepted == 0
     assert states(engine) == {"accepted": 2}
 
 
 def test_an_expired_letter_never_leaves(engine: Engine, now: datetime, send) -> None:
     fill(engine, now, 2)
-    carrier = Told()
-    assert send(carrier, timedelta(days=8)).skipped == 2
-    assert (carrier.offered, message(engine, 0)["reason"]) == ([], "expired")
+    channel = Told()
+    assert send(channel, timedelta(days=8)).skipped == 2
+    assert (channel.offered, message(engine, 0)["reason"]) == ([], "expired")
 
 
 @pytest.mark.parametrize(
@@ -263,16 +263,16 @@ def test_a_letter_that_cannot_be_written_is_put_aside_with_file_and_line(
 
 def test_two_workers_never_offer_one_person_twice(engine: Engine, now: datetime, tmp_path: Path) -> None:
     fill(engine, now, 400)
-    carriers = [Told(most=20), Told(most=20), Told(most=20)]
+    channels = [Told(most=20), Told(most=20), Told(most=20)]
     threads = [
-        threading.Thread(target=delivery.deliver.function, args=(engine, lambda: now, carrier, composer(tmp_path)))
-        for carrier in carriers
+        threading.Thread(target=delivery.deliver.function, args=(engine, lambda: now, channel, composer(tmp_path)))
+        for channel in channels
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    people = [person for carrier in carriers for person in carrier.people]
+    people = [person for channel in channels for person in channel.people]
     assert len(people) == len(set(people)) == 400
     assert states(engine) == {"accepted": 400}
 
@@ -340,8 +340,8 @@ def test_colleagues_beyond_the_cap_wait_for_tomorrow(engine: Engine, now: dateti
         session.execute(update(CampaignVersion).values(files=outbox.FILES | {"test/campaign.toml": terms}))
         account = session.execute(select(col(Account.id))).scalar()
         session.execute(update(Message).values(account_id=account))
-    office, carrier = composer(tmp_path), Told(most=1)
-    assert delivery.deliver(engine, lambda: now, carrier, office).accepted == 2
-    assert delivery.deliver(engine, lambda: now + timedelta(hours=2), carrier, office).accepted == 0
-    assert delivery.deliver(engine, lambda: now + timedelta(days=1, hours=1), carrier, office).accepted == 2
+    office, channel = composer(tmp_path), Told(most=1)
+    assert delivery.deliver(engine, lambda: now, channel, office).accepted == 2
+    assert delivery.deliver(engine, lambda: now + timedelta(hours=2), channel, office).accepted == 0
+    assert delivery.deliver(engine, lambda: now + timedelta(days=1, hours=1), channel, office).accepted == 2
     assert states(engine) == {State.ACCEPTED: 4, State.WAITING: 1}

@@ -45,9 +45,9 @@ def test_the_unsubscribe_and_the_claim_both_succeed(
         return hold(*given, **named)
 
     monkeypatch.setattr(outbox_queries, "lock_addresses_to_claim", hold_while_somebody_leaves)
-    carrier = Told()
-    outbox.deliver(engine, lambda: now, carrier, composer(tmp_path))
+    channel = Told()
+    outbox.deliver(engine, lambda: now, channel, composer(tmp_path))
     leaving.join(30)
     assert failures == []
-    assert sorted(carrier.people) == ["p1@home.example", "p2@home.example"]
+    assert sorted(channel.people) == ["p1@home.example", "p2@home.example"]
     assert (states(engine), message(engine, 0)["reason"]) == ({"accepted": 2, "skipped": 1}, "unsubscribed")

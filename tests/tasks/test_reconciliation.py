@@ -55,15 +55,15 @@ def sg(clock: Time) -> Iterator[SendGridDouble]:
 
 
 @pytest.fixture
-def carrier(sg: SendGridDouble) -> SendGrid:
+def channel(sg: SendGridDouble) -> SendGrid:
     ours = Settings(SENDGRID_API_KEY=sg.api_key, SENDGRID_HOST=sg.url, sendgrid_batch=10, sendgrid_requests=1)
     return SendGrid(ours, deadline=1)
 
 
 @pytest.fixture
-def send(engine: Engine, clock: Time, carrier: SendGrid, tmp_path: Path) -> Callable[..., outbox.Delivered]:
+def send(engine: Engine, clock: Time, channel: SendGrid, tmp_path: Path) -> Callable[..., outbox.Delivered]:
     office = composer(tmp_path)
-    return lambda most=10: outbox.deliver(engine, clock, carrier, office, most)
+    return lambda most=10: outbox.deliver(engine, clock, channel, office, most)
 
 
 def in_a_row(sg: SendGridDouble, clock: Time, send, fault: str, *, before: bool = True, after: bool = True) -> None:
@@ -77,12 +77,12 @@ def in_a_row(sg: SendGridDouble, clock: Time, send, fault: str, *, before: bool 
 
 
 @pytest.mark.parametrize(("fault", "finds"), [("accept_then_cut", "accepted"), ("read_then_cut", "waiting")])
-def test_the_providers_log_settles_a_lost_answer(engine, now, sg, clock, carrier, send, fault, finds) -> None:
+def test_the_providers_log_settles_a_lost_answer(engine, now, sg, clock, channel, send, fault, finds) -> None:
     fill(engine, now, 40)
     in_a_row(sg, clock, send, fault)
     before = states(engine)
     assert before["unknown"] == 10
-    done = reconcile(engine, clock, "sendgrid", carrier.provider_log)
+    done = reconcile(engine, clock, "sendgrid", channel.provider_log)
     assert (done.asked, done.sent, done.not_sent, done.held) == (
         1,
         int(finds == "accepted"),
@@ -98,51 +98,51 @@ def test_the_providers_log_settles_a_lost_answer(engine, now, sg, clock, carrier
 
 
 @pytest.mark.parametrize("lacking", ["before", "after"])
-def test_without_a_control_the_letters_stay_held(engine, now, sg, clock, carrier, send, lacking) -> None:
+def test_without_a_control_the_letters_stay_held(engine, now, sg, clock, channel, send, lacking) -> None:
     fill(engine, now, 40)
     in_a_row(sg, clock, send, "read_then_cut", **{lacking: False})
-    assert reconcile(engine, clock, "sendgrid", carrier.provider_log).held == 1
+    assert reconcile(engine, clock, "sendgrid", channel.provider_log).held == 1
     assert states(engine)["unknown"] == 10
     assert f"no letter taken shortly {lacking} it" in reconciliation.unknown_requests(engine)[0].evidence
 
 
-def test_a_log_that_has_forgotten_everything_proves_nothing(engine, now, sg, clock, carrier, send) -> None:
+def test_a_log_that_has_forgotten_everything_proves_nothing(engine, now, sg, clock, channel, send) -> None:
     fill(engine, now, 40)
     in_a_row(sg, clock, send, "accept_then_cut")
     sg.accepted.clear()  # an outage of the log: also the letters that were surely taken are not in it
-    assert reconcile(engine, clock, "sendgrid", carrier.provider_log).held == 1
+    assert reconcile(engine, clock, "sendgrid", channel.provider_log).held == 1
     assert states(engine)["unknown"] == 10
 
 
-def test_a_log_that_cannot_be_asked_says_why(engine, now, sg, clock, carrier, send) -> None:
+def test_a_log_that_cannot_be_asked_says_why(engine, now, sg, clock, channel, send) -> None:
     fill(engine, now, 40)
     in_a_row(sg, clock, send, "accept_then_cut")
     sg.faults.script(["401"], "/v3/logs")
-    done = reconcile(engine, clock, "sendgrid", carrier.provider_log)
+    done = reconcile(engine, clock, "sendgrid", channel.provider_log)
     assert (done.sent, "Email Activity" in done.trouble, states(engine)["unknown"]) == (0, True, 10)
     assert (done.said_before, reconciliation.unknown_requests(engine)[0].evidence) == (False, done.trouble)
-    assert reconcile(engine, clock, "sendgrid", carrier.provider_log).asked == 0  # not every five minutes
+    assert reconcile(engine, clock, "sendgrid", channel.provider_log).asked == 0  # not every five minutes
     clock.now += AGAIN
     sg.faults.script(["401"], "/v3/logs")
-    assert reconcile(engine, clock, "sendgrid", carrier.provider_log).said_before
+    assert reconcile(engine, clock, "sendgrid", channel.provider_log).said_before
     sg.stop_listening()
     with pytest.raises(LogUnavailable, match="no connection"):
-        carrier.provider_log.has("p1@home.example", "a", now)
+        channel.provider_log.has("p1@home.example", "a", now)
 
 
-def test_a_young_doubt_is_not_asked_about(engine, now, sg, clock, carrier, send) -> None:
+def test_a_young_doubt_is_not_asked_about(engine, now, sg, clock, channel, send) -> None:
     fill(engine, now, 10)
     sg.faults.script(["accept_then_cut"])
     send()
-    assert reconcile(engine, clock, "sendgrid", carrier.provider_log).asked == 0
+    assert reconcile(engine, clock, "sendgrid", channel.provider_log).asked == 0
 
 
 @pytest.mark.parametrize(("sent", "then"), [(True, "accepted"), (False, "waiting")])
 def test_a_person_settles_it(engine: Engine, now: datetime, tmp_path: Path, sent: bool, then: str) -> None:
     fill(engine, now, 3)
-    carrier = Told(["lost"])  # type: ignore[list-item]
-    carrier.answers = [Answer(Verdict.UNKNOWN, 504, detail="504")]
-    outbox.deliver(engine, lambda: now, carrier, composer(tmp_path))
+    channel = Told(["lost"])  # type: ignore[list-item]
+    channel.answers = [Answer(Verdict.UNKNOWN, 504, detail="504")]
+    outbox.deliver(engine, lambda: now, channel, composer(tmp_path))
     [doubt] = reconciliation.unknown_requests(engine)
     assert (doubt.n, doubt.status, doubt.detail, doubt.armed_at) == (3, 504, "504", now)
     assert settle(engine, now, doubt.id, sent, "Mia") == 3
@@ -155,4 +155,4 @@ def test_a_person_settles_it(engine: Engine, now: datetime, tmp_path: Path, sent
         assert session.get(Attempt, doubt.id).detail == f"504; Mia: it was {'sent' if sent else 'not sent'}"
     if not sent:
         assert message(engine, 0)["detail"] == "Mia: it was not sent"
-        assert outbox.deliver(engine, lambda: now, carrier, composer(tmp_path)).accepted == 3
+        assert outbox.deliver(engine, lambda: now, channel, composer(tmp_path)).accepted == 3

@@ -29,14 +29,14 @@ def test_whoever_was_left_out_for_a_reason_that_is_gone_gets_it_once(
 ) -> None:
     version = fill(engine, now, 10)
     leave_out(engine, OUT)
-    office, carrier = composer(tmp_path), Told()
+    office, channel = composer(tmp_path), Told()
     with database.writing(engine) as session:
         session.execute(update(Contact).where(col(Contact.address) == "p1@home.example").values(consent="unknown"))
-    assert outbox.deliver(engine, lambda: now, carrier, office).accepted == 4
+    assert outbox.deliver(engine, lambda: now, channel, office).accepted == 4
     assert missing(engine, now, office, version, 0) == Replanned(waiting=4, still_out=1)
     assert missing(engine, now, office, version, 0) == Replanned(waiting=0, still_out=1)
-    assert outbox.deliver(engine, lambda: now, carrier, office).accepted == 4
-    assert sorted(carrier.people) == sorted(f"p{i}@home.example" for i in range(10) if i not in (1, 4))
+    assert outbox.deliver(engine, lambda: now, channel, office).accepted == 4
+    assert sorted(channel.people) == sorted(f"p{i}@home.example" for i in range(10) if i not in (1, 4))
     assert (message(engine, 1)["reason"], message(engine, 4)["reason"]) == ("no_consent", "holdout")
 
 

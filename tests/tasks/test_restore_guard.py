@@ -44,8 +44,8 @@ def mark(tmp_path: Path) -> RestoreMarkFile:
 
 @pytest.fixture
 def send(engine: Engine, now: datetime, mark: RestoreMarkFile, tmp_path: Path) -> Callable[..., outbox.Delivered]:
-    def send(carrier: Told, most: int = 100, at: datetime = now) -> outbox.Delivered:
-        return outbox.deliver(engine, lambda: at, carrier, composer(tmp_path), most, mark)
+    def send(channel: Told, most: int = 100, at: datetime = now) -> outbox.Delivered:
+        return outbox.deliver(engine, lambda: at, channel, composer(tmp_path), most, mark)
 
     return send
 
@@ -69,17 +69,17 @@ def restore(engine: Engine, kept: dict[Any, list[dict[str, Any]]]) -> None:
 
 def test_a_restored_database_sends_nothing_until_somebody_confirms(engine, now, send, mark) -> None:
     fill(engine, now, 20)
-    carrier = Told(most=5)
-    assert send(carrier, 10).accepted == 10
+    channel = Told(most=5)
+    assert send(channel, 10).accepted == 10
     kept = backup(engine)
-    assert send(carrier, 5).accepted == 5
+    assert send(channel, 5).accepted == 5
     restore(engine, kept)
-    done = send(carrier)
-    assert (done.requests, len(carrier.people)) == (0, 15)
+    done = send(channel)
+    assert (done.requests, len(channel.people)) == (0, 15)
     assert "restored" in done.stopped
     assert "nurture resume --restored" in done.stopped
     confirm_restore(engine, mark, "Mia", claims.new_id(), now)
-    assert send(carrier).accepted == 10
+    assert send(channel).accepted == 10
     with database.reading(engine) as session:
         said = restore_guard.guard_state(session)
     assert said is not None
@@ -89,10 +89,10 @@ def test_a_restored_database_sends_nothing_until_somebody_confirms(engine, now, 
 def test_a_backup_from_the_middle_of_a_run_is_noticed_too(engine, now, send) -> None:
     fill(engine, now, 20)
     kept = []
-    carrier = Told([lambda _: kept.append(backup(engine)) or Answer(Verdict.TAKEN, 202, "x")], most=5)
-    send(carrier)
+    channel = Told([lambda _: kept.append(backup(engine)) or Answer(Verdict.TAKEN, 202, "x")], most=5)
+    send(channel)
     restore(engine, kept[0])
-    assert "restored" in send(carrier).stopped
+    assert "restored" in send(channel).stopped
 
 
 def test_a_copy_on_another_machine_sends_nothing(engine, now, send, mark) -> None:
@@ -183,11 +183,11 @@ def test_events_about_forgotten_requests_stop_sending_and_tell_who_has_a_letter(
     fill(engine, now, 4)
     send(Told(), 1)
     kept = backup(engine)
-    carrier = Told()
-    send(carrier, 2)
+    channel = Told()
+    send(channel, 2)
     restore(engine, kept)
     mark.write(RestoreMark(mark.read().name, 0))
-    [email, other] = carrier.offered[0]
+    [email, other] = channel.offered[0]
     assert email.custom_args["nt_epoch"] == mark.read().name
     strange = told(other.attempt_id, email.message_id, "somebody@else.example", email.database_name, now)
     sent = told(email.attempt_id, email.message_id, email.to_email, email.database_name, now)

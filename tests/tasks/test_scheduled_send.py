@@ -56,21 +56,21 @@ def sg(clock: Time) -> Iterator[SendGridDouble]:
 
 
 @pytest.fixture
-def carrier(sg: SendGridDouble) -> SendGrid:
+def channel(sg: SendGridDouble) -> SendGrid:
     ours = Settings(SENDGRID_API_KEY=sg.api_key, SENDGRID_HOST=sg.url, sendgrid_batch=10, sendgrid_requests=1)
     return SendGrid(ours, deadline=1)
 
 
 @pytest.fixture
-def send(engine: Engine, clock: Time, carrier: SendGrid, tmp_path: Path) -> Callable[..., delivery.Delivered]:
+def send(engine: Engine, clock: Time, channel: SendGrid, tmp_path: Path) -> Callable[..., delivery.Delivered]:
     office = composer(tmp_path)
-    return lambda most=100: delivery.deliver(engine, clock, carrier, office, most)
+    return lambda most=100: delivery.deliver(engine, clock, channel, office, most)
 
 
 @pytest.fixture
-def call(engine: Engine, clock: Time, carrier: SendGrid, tmp_path: Path) -> Callable[[], CancelledSends]:
+def call(engine: Engine, clock: Time, channel: SendGrid, tmp_path: Path) -> Callable[[], CancelledSends]:
     office = composer(tmp_path)
-    return lambda: cancel_sends(engine, clock, carrier, office)
+    return lambda: cancel_sends(engine, clock, channel, office)
 
 
 def pass_time(clock: Time, sg: SendGridDouble, span: timedelta) -> None:
@@ -153,19 +153,19 @@ def test_a_call_that_fails_or_comes_too_late_leaves_it_unknown(engine, now, sg, 
 
 
 def test_a_call_that_is_answered_too_late_proves_nothing(
-    engine, now, sg, clock, carrier, send, call, monkeypatch
+    engine, now, sg, clock, channel, send, call, monkeypatch
 ) -> None:
     fill(engine, now, 10)
     sg.faults.script(["accept_then_cut"])
     send()
     clock.now += timedelta(minutes=17)
-    real = carrier.scheduled_sends.cancel
+    real = channel.scheduled_sends.cancel
 
     def slow(batch_id: str) -> tuple[Cancellation, str]:
         clock.now += timedelta(minutes=4)
         return real(batch_id)
 
-    monkeypatch.setattr(carrier.scheduled_sends, "cancel", slow)
+    monkeypatch.setattr(channel.scheduled_sends, "cancel", slow)
     done = call()
     assert (done.cancelled, done.missed, "too late" in done.trouble) == (0, 1, True)
     pass_time(clock, sg, OVER)
@@ -175,7 +175,7 @@ def test_a_call_that_is_answered_too_late_proves_nothing(
 
 @pytest.mark.parametrize("again", [True, False])
 def test_letters_whose_call_back_has_no_known_end_never_count_as_sent(
-    engine, now, sg, clock, carrier, send, call, monkeypatch, again
+    engine, now, sg, clock, channel, send, call, monkeypatch, again
 ) -> None:
     """SendGrid throws them away, but its answer was lost, or the run died before it could write it down."""
     fill(engine, now, 10)
@@ -278,7 +278,7 @@ def test_a_word_before_its_time_proves_only_that_it_is_held(engine, now, sg, clo
     assert hear(engine, clock.now, a_word(attempt, now + timedelta(seconds=2))).surprises == 0
 
 
-def test_the_log_is_asked_about_held_letters_at_the_time_they_left(engine, now, sg, clock, carrier, send, call) -> None:
+def test_the_log_is_asked_about_held_letters_at_the_time_they_left(engine, now, sg, clock, channel, send, call) -> None:
     """It is not in the log of the minute at which it was handed over, and the controls around that minute are."""
     fill(engine, now, 30)
     for fault in ("ok", "accept_then_cut", "ok"):
@@ -289,7 +289,7 @@ def test_the_log_is_asked_about_held_letters_at_the_time_they_left(engine, now, 
     assert states(engine)["unknown"] == 10
     pass_time(clock, sg, timedelta(hours=2))
     call()
-    assert reconcile(engine, clock, "sendgrid", carrier.provider_log).sent == 1
+    assert reconcile(engine, clock, "sendgrid", channel.provider_log).sent == 1
     assert (states(engine), mailed_once(sg, 30)) == ({"accepted": 30}, True)
 
 
@@ -361,7 +361,7 @@ def test_without_a_batch_nothing_is_offered(engine, now, sg, clock, send) -> Non
         assert "scopes" in send_pauses(session).why_of[PauseScope.campaign("test")]
 
 
-def test_a_carrier_that_holds_nothing_sends_at_once(engine: Engine, now: datetime, tmp_path: Path) -> None:
+def test_a_channel_that_keeps_nothing_sends_at_once(engine: Engine, now: datetime, tmp_path: Path) -> None:
     fill(engine, now, 3)
     assert delivery.deliver(engine, lambda: now, outbox.Told(), composer(tmp_path)).accepted == 3
 
@@ -388,10 +388,10 @@ def test_a_lead_that_cannot_be_is_named_with_its_line(lead: str, what: str) -> N
     )
 
 
-def test_no_answer_about_batches_is_an_error(carrier: SendGrid, sg: SendGridDouble) -> None:
-    assert carrier.scheduled_sends is not None
-    assert carrier.scheduled_sends.cancel("never made")[0] is Cancellation.FAILED
+def test_no_answer_about_batches_is_an_error(channel: SendGrid, sg: SendGridDouble) -> None:
+    assert channel.scheduled_sends is not None
+    assert channel.scheduled_sends.cancel("never made")[0] is Cancellation.FAILED
     sg.stop_listening()
-    assert carrier.scheduled_sends.cancelled("x") is None
-    assert carrier.scheduled_sends.cancel("x")[0] is Cancellation.FAILED
-    assert carrier.scheduled_sends.forget("x") is False
+    assert channel.scheduled_sends.cancelled("x") is None
+    assert channel.scheduled_sends.cancel("x")[0] is Cancellation.FAILED
+    assert channel.scheduled_sends.forget("x") is False

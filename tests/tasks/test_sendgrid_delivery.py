@@ -36,7 +36,7 @@ def sg() -> Iterator[SendGridDouble]:
         yield double
 
 
-def carrier(sg: SendGridDouble, **more: Any) -> SendGrid:
+def channel(sg: SendGridDouble, **more: Any) -> SendGrid:
     return SendGrid(Settings(SENDGRID_API_KEY=sg.api_key, SENDGRID_HOST=sg.url, **more), deadline=2)
 
 
@@ -56,7 +56,7 @@ def test_letters_of_two_kinds_leave_in_two_requests_each_with_its_attempt(
     engine: Engine, now: datetime, tmp_path: Path, sg: SendGridDouble
 ) -> None:
     two_languages(engine, now, 90)
-    done = outbox.deliver(engine, lambda: now, carrier(sg), composer(tmp_path))
+    done = outbox.deliver(engine, lambda: now, channel(sg), composer(tmp_path))
     assert (done.accepted, done.requests, states(engine)) == (90, 2, {"accepted": 90})
     assert Counter(letter.text.split()[0] for letter in sg.accepted) == {"Hello": 60, "Hola": 30}
     taken = {attempt["id"]: attempt for attempt in every_attempt(engine)}
@@ -77,7 +77,7 @@ def test_whoever_cannot_share_a_request_gets_one_of_their_own_and_the_attempt_sa
     fill(engine, now, 20)
     with database.writing(engine) as session:
         session.execute(update(Contact).where(col(Contact.address) == "p7@home.example").values(first_name="nt0001"))
-    assert outbox.deliver(engine, lambda: now, carrier(sg), composer(tmp_path)).requests == 2
+    assert outbox.deliver(engine, lambda: now, channel(sg), composer(tmp_path)).requests == 2
     assert sg.to("p7@home.example")[0].text.startswith("Hello nt0001\n")
     with database.reading(engine) as session:
         assert (
@@ -103,7 +103,7 @@ def test_with_every_fault_at_once_nobody_gets_two_and_the_ledger_adds_up(
     two_languages(engine, now, 300)
     office = composer(tmp_path)
     with SendGridDouble(seed=seed, mix=FAULTS) as sg:
-        sender = carrier(sg, sendgrid_batch=20)
+        sender = channel(sg, sendgrid_batch=20)
         for run in range(60):
             outbox.deliver(engine, lambda run=run: now + run * timedelta(minutes=30), sender, office)
         found = states(engine)
@@ -122,7 +122,7 @@ def test_a_bad_key_gives_everything_claimed_back_at_once(
 ) -> None:
     two_languages(engine, now, 300)
     sg.faults.script(["401"] * 4)
-    done = outbox.deliver(engine, lambda: now, carrier(sg, sendgrid_batch=20, sendgrid_requests=4), composer(tmp_path))
+    done = outbox.deliver(engine, lambda: now, channel(sg, sendgrid_batch=20, sendgrid_requests=4), composer(tmp_path))
     assert "SENDGRID_API_KEY" in done.stopped
     assert states(engine) == {"waiting": 300}
     assert done.requests <= 4
@@ -133,7 +133,7 @@ def test_the_sandbox_sends_nothing_and_asks_nobody_twice(
     engine: Engine, now: datetime, tmp_path: Path, sg: SendGridDouble
 ) -> None:
     fill(engine, now, 30)
-    sender = carrier(sg, SENDGRID_SANDBOX=True)
+    sender = channel(sg, SENDGRID_SANDBOX=True)
     for _ in range(2):
         assert outbox.deliver(engine, lambda: now, sender, composer(tmp_path)).accepted == 0
     assert (states(engine), sg.accepted, sg.sandboxed) == ({"skipped": 30}, [], 30)
@@ -146,7 +146,7 @@ def test_a_lease_that_is_over_cannot_be_split_or_renewed(
     fill(engine, now, 30)
     with database.writing(engine) as session:  # whose letter needs a request of its own
         session.execute(update(Contact).where(col(Contact.address) == "p7@home.example").values(first_name="nt0001"))
-    office, sender = composer(tmp_path), carrier(sg)
+    office, sender = composer(tmp_path), channel(sg)
     claimed = claims.claim(DeliveryWorker(engine, lambda: now, sender, office, "slow"))
     assert claimed is not None
     late = now + CLAIM_LEASE + timedelta(seconds=1)
@@ -161,7 +161,7 @@ def test_a_worker_that_is_alive_keeps_what_it_holds(
     engine: Engine, now: datetime, tmp_path: Path, sg: SendGridDouble
 ) -> None:
     two_languages(engine, now, 30)
-    office, sender = composer(tmp_path), carrier(sg)
+    office, sender = composer(tmp_path), channel(sg)
     claimed = claims.claim(DeliveryWorker(engine, lambda: now, sender, office, "alive"))
     assert claimed is not None
     loads, _ = claims.write(DeliveryWorker(engine, lambda: now, sender, office, "alive"), claimed)
@@ -180,7 +180,7 @@ def test_each_part_of_a_split_batch_ends_on_its_own(
 ) -> None:
     two_languages(engine, now, 30)
     sg.faults.script(["accept_then_cut", "ok"])
-    outbox.deliver(engine, lambda: now, carrier(sg, sendgrid_requests=1), composer(tmp_path))
+    outbox.deliver(engine, lambda: now, channel(sg, sendgrid_requests=1), composer(tmp_path))
     assert states(engine) == {"unknown": 20, "accepted": 10}
     with database.reading(engine) as session:
         [(attempt_id, held)] = request_evidence.unknown_attempts(session, "sendgrid").items()
@@ -196,7 +196,7 @@ def test_letters_that_go_one_by_one_leave_together_each_with_its_attempt(
 ) -> None:
     fill(engine, now, 40)
     sg.faults.script(["ok", "accept_then_cut", "429"])
-    done = outbox.deliver(engine, lambda: now, carrier(sg, sendgrid_batch=1, sendgrid_requests=8), composer(tmp_path))
+    done = outbox.deliver(engine, lambda: now, channel(sg, sendgrid_batch=1, sendgrid_requests=8), composer(tmp_path))
     assert (done.unknown, done.put_off) == (1, 1)
     tried = [attempt for attempt in every_attempt(engine) if attempt["armed_at"]]
     assert {attempt["n"] for attempt in tried} == {1}
@@ -208,7 +208,7 @@ def test_whoever_leaves_between_claim_and_arming_drops_out_of_those_that_go_toge
     engine: Engine, now: datetime, tmp_path: Path, sg: SendGridDouble
 ) -> None:
     fill(engine, now, 6)
-    office, sender = composer(tmp_path), carrier(sg, sendgrid_batch=1, sendgrid_requests=8)
+    office, sender = composer(tmp_path), channel(sg, sendgrid_batch=1, sendgrid_requests=8)
     claimed = claims.claim(DeliveryWorker(engine, lambda: now, sender, office, "worker"))
     assert claimed is not None
     loads, _ = claims.write(DeliveryWorker(engine, lambda: now, sender, office, "worker"), claimed)

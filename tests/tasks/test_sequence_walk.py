@@ -115,10 +115,10 @@ class Account:
         n, sent = x.member, [y for y in self.letters if y.state is State.ACCEPTED]
         today = {y.member for y in sent if y.at > self.now - WORKING_DAY} - {n}
         lately = sum(y.member == n and y.at > self.now - timedelta(days=7) for y in sent)
-        resting = self.rest if self.rest and self.rest.until > self.now else None
+        pause = self.rest if self.rest and self.rest.until > self.now else None
         return MessageFacts(
             i, GROUP[n][0], 1, "unsubscribe" if n in self.gone else None, "granted", self.stopped, GROUP[n][2], None,
-            x.not_after, pause=resting, letters_lately=lately, colleagues_today=len(today),
+            x.not_after, pause=pause, letters_lately=lately, colleagues_today=len(today),
         )  # fmt: skip
 
     def zone(self, x: Letter) -> Any:

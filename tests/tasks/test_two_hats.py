@@ -50,9 +50,9 @@ def had_letters(engine: Engine, now: datetime, i: int, n: int, days: float = 1) 
 
 
 def run(engine: Engine, now: datetime, tmp_path: Path) -> list[str]:
-    carrier = Told()
-    outbox.deliver(engine, lambda: now, carrier, composer(tmp_path))
-    return carrier.people
+    channel = Told()
+    outbox.deliver(engine, lambda: now, channel, composer(tmp_path))
+    return channel.people
 
 
 def test_what_is_confirmed_adds_up_and_can_be_taken_back(engine: Engine, now: datetime) -> None:
@@ -102,15 +102,15 @@ def test_two_workers_cannot_both_take_a_persons_last_place(engine: Engine, now: 
         session.execute(update(Message).where(Message.address == at(1)).values(letter="offer", tries=1))
     are_one(engine, (0, 1))
     had_letters(engine, now, 1, 2)
-    office, carriers = composer(tmp_path), [Told(), Told()]
+    office, channels = composer(tmp_path), [Told(), Told()]
     workers = [
-        threading.Thread(target=outbox.deliver, args=(engine, lambda: now, carrier, office)) for carrier in carriers
+        threading.Thread(target=outbox.deliver, args=(engine, lambda: now, channel, office)) for channel in channels
     ]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    assert len(carriers[0].people + carriers[1].people) == 1
+    assert len(channels[0].people + channels[1].people) == 1
     assert states(engine)["accepted"] == 3
 
 

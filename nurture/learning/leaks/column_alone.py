@@ -49,7 +49,7 @@ class AloneLooker:
         self.frame, self.y, self.fold, self.moment = frame, examples.y, fold, examples.moment
         self.base = float(self.y.mean())
 
-    def look(self, column: Column) -> ColumnAlone:
+    def judge(self, column: Column) -> ColumnAlone:
         """How well the column tells the outcome by itself, on leads in other folds."""
         series = self.frame[column.name]
         rates: dict[str, tuple[int, float]] = {}

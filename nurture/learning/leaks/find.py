@@ -62,7 +62,7 @@ class _Search:
         fold = shuffled_folds(examples.y, examples.groups, FOLDS, seed + 17)
         self.frame, self.columns, self.examples = frame, columns, examples
         looker = AloneLooker(frame, examples, fold)
-        self.looker, self.seen = looker, {one.name: looker.look(one) for one in columns}
+        self.looker, self.seen = looker, {one.name: looker.judge(one) for one in columns}
         some = _some(frame.height, MOST_TOGETHER, seed + 1)
         self.trees = Together(frame[some], columns, examples.y[some], fold[some])
         self.found: dict[str, LeakFinding] = {}

@@ -1,4 +1,4 @@
-"""Brakes: how much may be sent at once after a doubt, how much in a day, and when complaints end a campaign."""
+"""Circuit breaker: how much may be sent at once after an unknown request, and in a day; when complaints stop it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

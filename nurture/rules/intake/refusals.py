@@ -1,7 +1,8 @@
 """Who says no in a file: read from every row, also from one that cannot be imported, before anything is imported.
 
 A row that is cut off, has a cell too many or a stray quotation mark has its cells in the wrong places. There a no
-counts wherever the column may have moved to: an address stopped in doubt is better than a letter to somebody who left.
+counts wherever the column may have moved to: an address suppressed for nothing is better than a letter to somebody who
+left.
 """
 
 import re

@@ -11,8 +11,8 @@ from urllib.parse import unquote
 
 import orjson
 
+from . import error_texts as say
 from . import logs
-from . import wording as say
 from .faults import MAIL_SEND
 from .limits import is_address, problem
 from .sending import errors, failing, json_body, mail_send
@@ -34,7 +34,7 @@ class RateLimit:
     window: int = -1
     used: int = 0
 
-    def take(self, now: float) -> tuple[bool, dict[str, str]]:
+    def count_call(self, now: float) -> tuple[bool, dict[str, str]]:
         window = math.floor(now / self.seconds)
         if window != self.window:
             self.window, self.used = window, 0
@@ -60,7 +60,7 @@ def answer(sg: SendGridDouble, request: Request) -> Answer:
         return errors(401)
     limit_headers: dict[str, str] = {}
     if sg.rate_limit is not None:
-        allowed, limit_headers = sg.rate_limit.take(sg.clock().timestamp())
+        allowed, limit_headers = sg.rate_limit.count_call(sg.clock().timestamp())
         if not allowed:
             refused = errors(429)
             refused.headers |= limit_headers

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from . import wording as say
+from . import error_texts as say
 from .accepted import Letter
 from .limits import Json, Problem, problem
 

@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-from . import wording as say
+from . import error_texts as say
 
 Json = dict[str, Any]
 Problem = dict[str, str | None]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Container
 from typing import Any
 
-from . import wording as say
+from . import error_texts as say
 from .limits import (
     LONGEST_CATEGORY,
     MOST_CATEGORIES,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from . import wording as say
+from . import error_texts as say
 from .faults import MAIL_SEND, Fault
 from .limits import Json, Problem, domain, problem
 from .refusals import problems
@@ -58,10 +58,10 @@ def mail_send(sg: SendGridDouble, request: Request) -> Answer:
         return errors(400, found)
     if sg.senders is not None and not any(verified(sg.senders, who) for who in senders_of(mail)):
         return errors(403)
-    parts, doubts = rendered(sg, mail)
-    if doubts:
-        sg.disagreements += doubts
-        return errors(400, [doubted(d) for d in doubts])
+    parts, unsure = rendered(sg, mail)
+    if unsure:
+        sg.disagreements += unsure
+        return errors(400, [doubted(d) for d in unsure])
     if mail.get("mail_settings", {}).get("sandbox_mode", {}).get("enable"):
         sg.sandboxed += len(mail["personalizations"])
         return Answer(200)  # valid, not queued, no message id [documented]
@@ -116,7 +116,7 @@ def rendered(sg: SendGridDouble, mail: Json) -> tuple[dict[int, dict[str, str]],
         chosen = {"all": chosen, "sample": sorted({0, len(people) // 2, len(people) - 1}), "off": ()}[sg.substitute]
         chosen = chosen if tags else ()
     shared = {block["type"]: block["value"] for block in mail.get("content", ())}
-    final, doubts = {}, []
+    final, unsure = {}, []
     for index in chosen:
         person = people[index]
         parts = {
@@ -127,9 +127,9 @@ def rendered(sg: SendGridDouble, mail: Json) -> tuple[dict[int, dict[str, str]],
         }
         if tags:
             parts, more = render(index, parts, person.get("substitutions", {}), tags)
-            doubts += more
+            unsure += more
         final[index] = parts
-    return final, doubts
+    return final, unsure
 
 
 def doubted(doubt: Disagreement) -> Problem:

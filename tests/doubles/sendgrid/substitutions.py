@@ -68,16 +68,16 @@ def render(
     `tags` are the tags of the whole request: one that this recipient lacks would be read as `-nt0007-`.
     """
     final: dict[str, str] = {}
-    doubts: list[Disagreement] = []
+    unsure: list[Disagreement] = []
     missing = tags.difference(words)
     for part, text in parts.items():
         results = every_result(text, words)
         final[part] = results["as given"]
         if len(set(results.values())) > 1:
-            doubts.append(Disagreement(index, part, results))
-        doubts += [
+            unsure.append(Disagreement(index, part, results))
+        unsure += [
             Disagreement(index, part, {f"unreplaced {tag}": final[part]})
             for tag in missing
             if tag and tag in final[part]
         ]
-    return final, doubts
+    return final, unsure
