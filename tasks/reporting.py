@@ -4,10 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
+from models import campaign as campaigns
+from models.contact import Market
 from models.message import SALES
 from models.queries import ledger as ledgers
 from models.queries import lifecycle as lives
+from models.queries.holdout_lift import global_holdout_arms, holdout_arms
+from nurture.rules.reporting.holdout_lift import HoldoutLift, lift, lifts_page
 from nurture.rules.reporting.ledger import CampaignFunnel, LedgerLine, funnels, ledger, ledger_page
 from nurture.rules.segmentation import lifecycle
 from nurture.rules.segmentation.lifecycle import FunnelStage
@@ -17,11 +22,15 @@ from tasks.task import task
 
 @dataclass(frozen=True, slots=True)
 class LedgerReport:
-    """`lines`: the ledger, a line per campaign version and step. `funnel`: one per campaign."""
+    """`lines`: the ledger, a line per campaign version and step. `funnel`: one per campaign.
+
+    `lifts`: what the letters of those campaigns earned that hold somebody out.
+    """
 
     at: datetime
     lines: list[LedgerLine]
     funnel: list[CampaignFunnel]
+    lifts: dict[str, HoldoutLift]  # by what they are of: a campaign, or "all b2b campaigns"
 
     @property
     def adds_up(self) -> bool:
@@ -29,8 +38,8 @@ class LedgerReport:
         return all(line.adds_up for line in self.lines)
 
     def markdown(self) -> str:
-        """The ledger and the funnel as a page."""
-        return ledger_page(self.lines, self.funnel)
+        """The ledger, the funnel and the lifts as a page."""
+        return f"{ledger_page(self.lines, self.funnel)}{lifts_page(self.lifts)}"
 
 
 @task(run_name="report")
@@ -39,8 +48,21 @@ def report(engine: Engine, now: datetime, campaign: str | None = None) -> Ledger
     with database.reading(engine) as session:
         lines = ledger(ledgers.count_messages(session, campaign))
         counts = [*ledgers.count_people(session), *ledgers.count_reactions(session)]
+        lifts = _lifts(session, campaign)
     found = funnels(counts, {line.campaign for line in lines} - {SALES})
-    return LedgerReport(now, lines, [one for one in found if campaign in (None, one.campaign)])
+    return LedgerReport(now, lines, [one for one in found if campaign in (None, one.campaign)], lifts)
+
+
+def _lifts(session: Session, campaign: str | None) -> dict[str, HoldoutLift]:
+    """The lift of each campaign, or of one, that has kept somebody unmailed; and of all campaigns of a market."""
+    arms = {
+        row.slug: (row.market, holdout_arms(session, row.slug, row.market))
+        for row in campaigns.published(session)
+        if campaign in (None, row.slug)
+    }
+    if campaign is None:
+        arms |= {f"all {market} campaigns": (market, global_holdout_arms(session, market)) for market in Market}
+    return {of: lift(counted, market) for of, (market, counted) in arms.items() if counted.held_out}
 
 
 @task(run_name="funnel by stage")

@@ -110,7 +110,7 @@ def summarise(demo: DemoFolder, where: ServiceUrls, now: datetime) -> DemoSummar
     """Ask the demo's database what the days came to. `where`: where the pages are."""
     found = report(demo.engine, now)
     with database.reading(demo.engine) as session:
-        earned = lift(holdout_arms(session, PROMOTION))
+        earned = lift(holdout_arms(session, PROMOTION, Market.B2C))
         best = _handoffs(session)
         answers = list(_answers(session, now))
         in_charge = _in_charge(session)

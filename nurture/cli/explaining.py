@@ -25,6 +25,7 @@ def ledger(
         str | None, typer.Option(help="Name the people of a group: accepted, skipped, refused, unknown or waiting.")
     ] = None,
     reasons: Annotated[bool, typer.Option("--reasons", help="Count the letters not sent by reason instead.")] = False,
+    lift: Annotated[bool, typer.Option("--lift", help="What the letters earned, against who was held out.")] = False,
     json: AsJson = False,
     at: At = None,
 ) -> None:
@@ -50,6 +51,8 @@ def ledger(
     done = report(engine, now, campaign)
     if reasons:
         _reasons(done, json)
+    elif lift:
+        _lifts(done, json)
     elif json:
         print_json(done.lines)
     else:
@@ -95,6 +98,19 @@ def _reasons(done: "LedgerReport", json: bool) -> None:
             for why, where in counted.items()
         ],
     )  # fmt: skip
+
+
+def _lifts(done: "LedgerReport", json: bool) -> None:
+    """What the letters of each campaign with a holdout earned, and those of all campaigns together."""
+    from dataclasses import asdict
+
+    if json:
+        print_json([{"of": of, **asdict(one), "sentence": one.sentence()} for of, one in done.lifts.items()])
+        return
+    for of, one in done.lifts.items():
+        out.print(f"{of}: {one.sentence()}", markup=False)
+    if not done.lifts:
+        out.print("Nobody is held out: write holdout = 0.1 into a campaign, or set NURTURE_GLOBAL_HOLDOUT.")
 
 
 def _place(line: "LedgerLine") -> str:

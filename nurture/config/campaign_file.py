@@ -190,7 +190,7 @@ def _holdout(table: TomlTable) -> float:
     share = table.number("holdout", 0.0)
     if not 0 <= share <= 0.5:
         what = f"holdout {share} is not a share between 0 and 0.5"
-        table.wrong("holdout", what, "0.1 keeps every tenth person unmailed")
+        table.wrong("holdout", what, "0.1 keeps every tenth account (B2B) or person (B2C) unmailed")
         return 0.0
     return float(share)
 

@@ -18,9 +18,11 @@ from models.queries.active_enrolments import WHOLE, Candidate, Deals, PastLetter
 from nurture.config import audience_predicate, campaigns
 from nurture.planning.absences import unnoted_absences, with_absences
 from nurture.planning.content import TemplateSets, with_content
+from nurture.planning.holdouts import UNDRAWN, draws, global_holdout
 from nurture.rules.eligibility.facts import EXIT_WHEN, GOAL_WHEN, EnrolledLead
 from nurture.rules.planning.arbitration import Claim, why_not, winner
 from nurture.rules.planning.campaign import Campaign
+from nurture.rules.planning.holdouts import GlobalHoldout
 from nurture.rules.planning.hours import zone_of
 
 PAUSES_COUNT = timedelta(days=60)  # a pause that ended so long ago still adds to a step's patience
@@ -54,6 +56,7 @@ class PlanningInput:
     pauses: ActivePauses
     rivals: Mapping[str, int] = field(default_factory=dict)  # sequences that may want the same account: slug → priority
     conditions_met: Callable[[int], frozenset[str]] = lambda contact_id: NOTHING  # which are true for this contact
+    kept_unmailed: GlobalHoldout = field(default_factory=global_holdout)
 
 
 def published_terms(session: Session, slug: str, version_id: int) -> Campaign:
@@ -141,11 +144,12 @@ def _leads(given: PlanningInput, candidates: Sequence[Candidate]) -> list[Enroll
     did = _colleagues_did(given, first, last) if last and any(step.after for step in campaign.steps) else {}
     bought = _bought(given, candidates)
     outranked = _outranked(given, candidates, first, last) if given.rivals else {}
+    drawn = draws(session, campaign, given.kept_unmailed, candidates)
     none, nothing, in_force = Deals(), frozenset[tuple[str, str]](), given.pauses
     found = []
     for one in candidates:
         dealt = deals.get(one.account_id, none) if one.account_id is not None else none
-        goal_at = dealt.opened_at if campaign.goal in DEALS else None
+        goal_at, draw = dealt.opened_at if campaign.goal in DEALS else None, drawn.get(one.contact_id, UNDRAWN)
         found.append(
             EnrolledLead(
                 *one,
@@ -157,6 +161,8 @@ def _leads(given: PlanningInput, candidates: Sequence[Candidate]) -> list[Enroll
                 pause=in_force.of(one.account_id, one.address),
                 outranked_by=outranked.get(one.address if one.account_id is None else one.account_id),
                 colleagues_did=did.get(one.account_id or 0, nothing),
+                unit=draw.unit,
+                in_global_holdout=draw.in_global,
             )
         )
     return found

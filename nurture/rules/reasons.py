@@ -150,8 +150,11 @@ class Reason(StrEnum):
         "the step's condition was never met", SKIP, o.condition_not_met, "conditions_met", "colleagues_did", "past",
         "entered_at", "pause", "country", "time_zone",
         follows="it is asked again at the next run; after the step's `patience` this letter is never sent to them")
+    GLOBAL_HOLDOUT = "global_holdout", _of_lead(
+        "is in the global holdout, which no campaign mails", LEAVE, o.in_global_holdout, "in_global_holdout",
+        "account_id", only_with=("in_global_holdout",))
     HOLDOUT = "holdout", _of_lead(
-        "is in the holdout, kept unmailed on purpose", LEAVE, o.in_holdout, "address")
+        "is in the holdout, kept unmailed on purpose", LEAVE, o.in_holdout, "unit", "past", "account_id")
     NO_CONTENT_LEFT = "no_content_left", _of_lead(
         "has had every content asset that this letter could bring", SKIP, o.no_content_left, "content")
     # not at this hour

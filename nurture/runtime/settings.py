@@ -78,6 +78,10 @@ class Settings(BaseSettings):
         description="base64 public key(s) that sign events, comma separated",
     )
 
+    # who is mailed by no campaign, to measure what all of them earn
+    global_holdout: float = Field(0.0, ge=0, le=0.5, description="share of accounts and people kept unmailed by all")
+    global_holdout_key: str = Field("global", description="another word draws others: a new one each year, say")
+
     # handoff
     mql_score: float = 70.0
     sla: timedelta = timedelta(hours=8)  # working hours a salesperson has

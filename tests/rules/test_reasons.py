@@ -69,6 +69,7 @@ LEADS: list[tuple[Reason, dict[str, Any], Campaign]] = [  # what planning says t
     (Reason.OUTRANKED, {"outranked_by": "b has the account"}, PUMPS),
     (Reason.OUTRANKED, {"outranked_by": "b has the account"}, LEAVES),
     (Reason.CONDITION_NOT_MET, {"past": HAD_WHY}, PUMPS),
+    (Reason.GLOBAL_HOLDOUT, {"in_global_holdout": True}, PUMPS),
     (Reason.HOLDOUT, {}, HELD_OUT),
     (Reason.NO_CONTENT_LEFT, {"content": ContentChoice(lacking="case study")}, PUMPS),
 ]
@@ -199,7 +200,8 @@ def test_policies_of_each_time_stand_in_one_order() -> None:
 
 def test_the_sets_beside_the_table_follow_from_it() -> None:
     assert set(SUPPRESSED) == set(SuppressedBy) == set(letter_stops.REASON_OF)
-    assert {*SUPPRESSED.values(), Reason.HOLDOUT, Reason.REFUSED_BY_PROVIDER, Reason.OFFER_OVER} < ENDS_RUN
+    left = {Reason.HOLDOUT, Reason.GLOBAL_HOLDOUT, Reason.REFUSED_BY_PROVIDER, Reason.OFFER_OVER}
+    assert {*SUPPRESSED.values(), *left} < ENDS_RUN
     assert Reason.EXPIRED not in ENDS_RUN
     assert Reason.CONDITION_NOT_MET not in ENDS_RUN
     assert Reason.NO_CONTENT_LEFT not in ENDS_RUN
@@ -207,7 +209,8 @@ def test_the_sets_beside_the_table_follow_from_it() -> None:
         *SUPPRESSED.values(), Reason.NO_CONSENT, Reason.ACCOUNT_STOPPED, Reason.OFFER_OVER, Reason.EXPIRED,
         Reason.NOT_RENDERED, Reason.REFUSED_BY_PROVIDER, Reason.SANDBOX,
     }  # fmt: skip
-    assert {*account_pause.WAIT_REASONS, letter_stops.ACCOUNT_STOPPED, holdout_lift.HOLDOUT} <= set(Reason)
+    held_out = {holdout_lift.HOLDOUT, holdout_lift.GLOBAL_HOLDOUT}
+    assert {*account_pause.WAIT_REASONS, letter_stops.ACCOUNT_STOPPED, *held_out} <= set(Reason)
 
 
 def test_a_resend_asks_what_is_final_and_minds_no_wait() -> None:

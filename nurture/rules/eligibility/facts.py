@@ -71,6 +71,8 @@ class EnrolledLead(NamedTuple):
     outranked_by: str | None = None  # in words: which sequence has the account instead, and why
     colleagues_did: frozenset[tuple[str, str]] = frozenset()  # (role, what its people at the account did here)
     content: ContentChoice = ContentChoice()
+    unit: str = ""  # what a holdout draws: the account's key, else the person's; loaded where there is a holdout
+    in_global_holdout: bool = False
 
 
 class LeadsTurn(NamedTuple):

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from models.account_pause import AUTOMATIC, ActivePause
 from models.address import SuppressedBy
 from models.contact import Consent, Market, Stage
-from models.delivery_states import LEDGER
+from models.delivery_states import LEDGER, State
 from nurture.rules.eligibility.facts import EXIT_WHEN, GOAL_WHEN, EnrolledLead, LeadsTurn, MessageFacts, PersonFacts
 from nurture.rules.planning.campaign import After, Campaign, Hours, Step
+from nurture.rules.planning.holdouts import held_out
 from nurture.rules.planning.hours import next_in_hours, wait_over, zone_of
-from nurture.rules.planning.promotions import held_out, offer_ends_at
+from nurture.rules.planning.promotions import offer_ends_at
 
 ON_ITS_WAY = frozenset(state for state, group in LEDGER.items() if group in ("waiting", "unknown"))
 BUSY_WAIT = timedelta(minutes=1)  # sending is paused, or the provider is busy and did not say until when
@@ -191,9 +192,26 @@ def condition_not_met(turn: LeadsTurn, campaign: Campaign) -> Objection | None:
     return Objection(f"never in {step.patience.days} days: {lacking}")
 
 
+def in_global_holdout(turn: LeadsTurn, campaign: Campaign) -> Objection | None:
+    """The lead's account, or the person, is kept unmailed by every campaign."""
+    return _unit_kept(turn.lead, campaign, "the global holdout") if turn.lead.in_global_holdout else None
+
+
 def in_holdout(turn: LeadsTurn, campaign: Campaign) -> Objection | None:
-    """The lead is kept unmailed on purpose, to measure what the campaign earns."""
-    return NO if campaign.holdout and held_out(turn.lead.address, campaign.slug, campaign.holdout) else None
+    """The lead's account, or the person, is kept unmailed on purpose, to measure what the campaign earns.
+
+    It is drawn before the first letter: who has had one of the campaign's letters stays among the mailed.
+    """
+    lead = turn.lead
+    if not campaign.holdout or any(past.state != State.SKIPPED for past in lead.past):
+        return None
+    return _unit_kept(lead, campaign, "the holdout") if held_out(lead.unit, campaign.slug, campaign.holdout) else None
+
+
+def _unit_kept(lead: EnrolledLead, campaign: Campaign, where: str) -> Objection:
+    """In B2B the words say that it is the account with everybody there."""
+    whole = campaign.market == Market.B2B and lead.account_id is not None
+    return Objection(f"their account is in {where}, kept unmailed on purpose") if whole else NO
 
 
 def no_content_left(turn: LeadsTurn, campaign: Campaign) -> Objection | None:
