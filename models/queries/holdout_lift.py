@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from models.address import Address
-from models.campaign import Campaign
+from models.campaign import PublishedCampaign
 from models.contact import Contact, Market
 from models.delivery_states import State
 from models.message import Message
@@ -50,8 +50,8 @@ def global_holdout_arms(session: Session, market: str) -> HoldoutArms:
     accepted = (col(Message.state) == State.ACCEPTED) & (col(Message.planned_at) >= began)
     units = (
         _units(market)
-        .join(Campaign, col(Campaign.slug) == Message.campaign)
-        .where(col(Campaign.market) == market, accepted | kept)
+        .join(PublishedCampaign, col(PublishedCampaign.slug) == Message.campaign)
+        .where(col(PublishedCampaign.market) == market, accepted | kept)
     )
     return _arms(session, market, units.add_columns((func.max(case((kept, 1), else_=0)) == 1).label("held_out"))
                  .subquery())  # fmt: skip

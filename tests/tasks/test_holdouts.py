@@ -43,7 +43,7 @@ def three_at_each_account(engine: Engine, now: datetime) -> None:
 def sale(engine: Engine, now: datetime, toml: str = SALE) -> int:
     files = {"sale/campaign.toml": toml, "sale/one/body.txt": "one", "sale/two/body.txt": "two"}
     with database.writing(engine) as session:
-        entry = {"slug": "sale", "name": "Sale", "market": "b2c"}
+        entry = kept.CampaignTerms("sale", "Sale", "b2c")
         return kept.publish(session, entry, campaigns.digest(files), files, "test", now)[0]
 
 
