@@ -29,7 +29,7 @@ def bulk_insert(session: Session, model: type[SQLModel], rows: Sequence[TypedRow
     postgresql = connection.dialect.name == "postgresql"
     special = [(i, how) for i, name in enumerate(names) if (how := _written(table.c[name].type, postgresql))]
     if special:
-        tuples = [_converted(row, special) for row in tuples]
+        tuples = _converted(tuples, special)
     columns = ", ".join(f'"{name}"' for name in names)
     if postgresql:
         _copy(connection, f'COPY "{table.name}" ({columns}) FROM STDIN', tuples)
@@ -38,13 +38,18 @@ def bulk_insert(session: Session, model: type[SQLModel], rows: Sequence[TypedRow
         connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({columns}) VALUES ({holes})', list(tuples))  # noqa: S608  our own names
 
 
-def _converted(row: Sequence[ColumnValue], special: Sequence[tuple[int, Written]]) -> tuple[ColumnValue, ...]:
-    """The row with those values written as the driver wants them that it would not write so by itself."""
-    values = list(row)
-    for i, how in special:
-        if values[i] is not None:
-            values[i] = how(values[i])
-    return tuple(values)
+def _converted(
+    rows: Sequence[Sequence[ColumnValue]], special: Sequence[tuple[int, Written]]
+) -> list[tuple[ColumnValue, ...]]:
+    """The rows with those values written as the driver wants them that it would not write so by itself."""
+    converted = []
+    for row in rows:
+        values = list(row)
+        for i, write in special:
+            if values[i] is not None:
+                values[i] = write(values[i])
+        converted.append(tuple(values))
+    return converted
 
 
 def bulk_insert_names(session: Session, model: type[SQLModel], column: str, names: Collection[str]) -> None:

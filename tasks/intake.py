@@ -159,7 +159,7 @@ class _FileImport:
         read = RefusalReader(self.mapping, self.file.header)
         if not read.can_refuse:
             return
-        found = read.refusals((row.line, row.cells, row.tolerant) for row in self.file.rows())
+        found = read.refusals(self.file.every_row())
         while some := list(islice(found, CHUNK)):
             self.refused.update(hash(one.address) for one in some if one.why != SuppressedBy.BOUNCE)
             with database.writing(self.engine) as session:

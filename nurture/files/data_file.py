@@ -27,6 +27,7 @@ class DataFile:
     separator: str
     unit: str  # "line", or "row" where a file has no lines
     rows: Callable[[], Iterator[FileRow]]
+    every_row: Callable[[], Iterator[FileRow]]  # also the notes below the table
     header_line: int = 1  # the line that names the columns
     notes: list[int] = field(default_factory=list)  # lines below the table that were left out, once it is read
     place: list[int] = field(default_factory=lambda: [0])  # bytes read so far

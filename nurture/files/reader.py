@@ -80,13 +80,18 @@ def _csv(path: Path, probe: FileProbe, encoding: str, separator: str | None, hea
         raise FileError(path.name, f"the header: {titles.broken}")
     header = column_titles(titles.cells)
 
-    def rows() -> Iterator[FileRow]:
+    def every_row() -> Iterator[FileRow]:
         below_header = _rows(lines, skip, separator, suspicious)
         next(below_header, None)
-        return without_footer(below_header, len(header), notes)
+        return below_header
+
+    def rows() -> Iterator[FileRow]:
+        return without_footer(every_row(), len(header), notes)
 
     first = titles.line if above else 1
-    return DataFile(path, header, probe.sha256, probe.size, encoding, separator, "line", rows, first, notes, place)
+    return DataFile(
+        path, header, probe.sha256, probe.size, encoding, separator, "line", rows, every_row, first, notes, place
+    )
 
 
 def _decoded(
@@ -237,4 +242,4 @@ def _parquet(path: Path, probe: FileProbe, decimal: str) -> DataFile:
                 yield FileRow(n, [written(value, decimal) for value in row])
             place[0] = probe.size * min(start + BATCH, total) // total
 
-    return DataFile(path, header, probe.sha256, probe.size, "parquet", ",", "row", rows, place=place)
+    return DataFile(path, header, probe.sha256, probe.size, "parquet", ",", "row", rows, rows, place=place)

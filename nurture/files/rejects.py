@@ -102,7 +102,7 @@ def without_our_columns(file: DataFile) -> DataFile:
             kept = [unguard(cells[i]) for i in theirs if i < len(cells)]
             yield FileRow(line, kept + cells[width:], row.broken)
 
-    return replace(file, header=[unguard(file.header[i]) for i in theirs], rows=rows)
+    return replace(file, header=[unguard(file.header[i]) for i in theirs], rows=rows, every_row=rows)
 
 
 def guard(cell: str) -> str:

@@ -1,14 +1,14 @@
 """Where the table stands in a file: titles above its header, notes and totals below it, and what separates cells."""
 
 import re
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from nurture.files.data_file import FileRow
 
 SEPARATORS = (",", ";", "\t", "|")
 TOTAL = re.compile(r"(grand |sub)?totals?\b|summe\b|gesamt\w*|total general|totale\b|suma\b|合计|总计", re.IGNORECASE)
-TAIL = 12  # lines below a table that may be notes
+TOTAL_BEGINS = frozenset("GgSsTt合总")  # most rows are told from a total by their first letter
 
 
 def separator_of(top: Sequence[str]) -> str:
@@ -55,11 +55,16 @@ def without_footer(rows: Iterator[FileRow], width: int, notes: list[int]) -> Ite
     if width < 3:
         yield from rows
         return
-    held: deque[FileRow] = deque()
+    held: list[FileRow] = []
     for row in rows:
-        held.append(row)
-        if len(held) > TAIL:
-            yield held.popleft()
+        cells = row.cells
+        if len(cells) < width or cells[0][:1] in TOTAL_BEGINS:
+            held.append(row)
+            continue
+        if held:
+            yield from held
+            held.clear()
+        yield row
     while held and _is_footer(held[-1], width):
         notes.append(held.pop().line)
     yield from held

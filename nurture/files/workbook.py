@@ -33,11 +33,13 @@ def open_workbook(path: Path, probe: FileProbe, decimal: str, header_line: int |
 
     notes: list[int] = []
 
-    def below() -> Iterator[FileRow]:
-        body = (FileRow(n, row[:width]) for n, row in islice(enumerate(rows, 1), place + 1, None) if any(row))
-        return without_footer(body, width, notes)
+    def every_row() -> Iterator[FileRow]:
+        return (FileRow(n, row[:width]) for n, row in islice(enumerate(rows, 1), place + 1, None) if any(row))
 
-    return DataFile(path, header, probe.sha256, probe.size, "workbook", ",", "row", below, place + 1, notes)
+    def below() -> Iterator[FileRow]:
+        return without_footer(every_row(), width, notes)
+
+    return DataFile(path, header, probe.sha256, probe.size, "workbook", ",", "row", below, every_row, place + 1, notes)
 
 
 def _first_sheet(path: Path) -> polars.DataFrame | None:

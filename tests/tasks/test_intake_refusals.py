@@ -168,8 +168,7 @@ def test_whoever_says_no_in_any_row_of_any_file_is_found(
     )
     file = open_file(path)
     read = RefusalReader(mapping.parse(mapped), file.header)
-    rows_read = ((row.line, row.cells, row.tolerant) for row in file.rows())
-    found = {refusal.address for refusal in read.refusals(rows_read)}
+    found = {refusal.address for refusal in read.refusals(file.every_row())}
     assert refused <= found
     assert not found & agreed  # and nobody else
 

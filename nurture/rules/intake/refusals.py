@@ -7,7 +7,7 @@ left.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from models.address import SuppressedBy
 from models.contact import Consent
@@ -38,6 +38,17 @@ ACTIVITIES = {  # of people's letters elsewhere: kinds that are a no
     **dict.fromkeys(("bounce", "bounced", "hard_bounce", "email_bounce"), SuppressedBy.BOUNCE),
 }
 NoReader = Callable[[str], SuppressedBy | None]
+
+
+class ReadableRow(Protocol):
+    """A row of a file, as far as a no can be read from it."""
+
+    @property
+    def line(self) -> int: ...
+    @property
+    def cells(self) -> list[str]: ...
+    @property
+    def tolerant(self) -> tuple[str, ...]: ...
 
 
 class _Column(NamedTuple):
@@ -83,20 +94,21 @@ class RefusalReader:
         """Whether any row of the file can say no."""
         return bool(self.columns)
 
-    def refusals(self, rows: Iterable[tuple[int, list[str], tuple[str, ...]]]) -> Iterator[Refusal]:
-        """The refusals of many rows: line, cells, and for a broken row the cells as a forgiving reader sees them."""
+    def refusals(self, rows: Iterable[ReadableRow]) -> Iterator[Refusal]:
+        """The refusals of many rows; of a broken one also in its cells as a forgiving reader sees them."""
         width, columns = self.width, self.columns
-        for line, cells, tolerant in rows:
-            if len(cells) == width and not tolerant:  # nearly all rows, and nearly none of them says no
+        for row in rows:
+            cells = row.cells
+            if len(cells) == width and not row.tolerant:  # nearly all rows, and nearly none of them says no
                 for column in columns:
                     cell = cells[column.place]
                     if column.known.get(cell, cell):  # not yet read, or a no
-                        yield from self(line, cells)
+                        yield from self(row.line, cells)
                         break
                 continue
-            yield from self(line, cells)
-            if tolerant:
-                yield from self(line, list(tolerant))
+            yield from self(row.line, cells)
+            if row.tolerant:
+                yield from self(row.line, list(row.tolerant))
 
     def __call__(self, line: int, cells: list[str]) -> list[Refusal]:
         """The refusals of a row, one per readable address and reason."""

@@ -106,7 +106,6 @@ class RowParser:
         self.several_addresses = _share_a_column(mapping, "email", "alias")
         self.finish = FINISH[mapping.kind]
         places = {at[c] for source in mapping.columns.values() for c in source.columns if c in at}
-        self.mapped = frozenset(places)
         self.places = sorted(places | {place for _, place in self.traits})
 
     def _step(self, slot: int, name: str, at: dict[str, int]) -> _Step:
@@ -148,11 +147,11 @@ class RowParser:
         given = ""
         form = self.form
         whole = "".join(cells)
-        if "'" in whole:
-            cells = [_without_apostrophe(cell) if i in self.mapped else cell for i, cell in enumerate(cells)]
         plain = len(whole) <= cell_parsers.LONGEST and "\0" not in whole  # so is every cell of it, as a text
         for slot, place in self.texts:
             if cell := cells[place].strip():
+                if cell[0] == "'":
+                    cell = _without_apostrophe(cell)
                 values[slot] = cell
                 if not plain and isinstance(bad := cell_parsers.text(cell, form), InvalidCell):
                     values[slot] = None
@@ -163,6 +162,8 @@ class RowParser:
                 if needed:
                     errors.append(CellError(line, title, "", f"is empty; {WITHOUT.get(name, 'this row needs it')}"))
                 continue
+            if cell[0] == "'":
+                cell = _without_apostrophe(cell)
             value: CellValue | InvalidCell | None
             if known is None:
                 if read is email and name == "email":
