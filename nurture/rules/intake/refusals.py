@@ -44,11 +44,16 @@ class ReadableRow(Protocol):
     """A row of a file, as far as a no can be read from it."""
 
     @property
-    def line(self) -> int: ...
+    def line(self) -> int:
+        """Where it stands."""
+
     @property
-    def cells(self) -> list[str]: ...
+    def cells(self) -> list[str]:
+        """What stands in it."""
+
     @property
-    def tolerant(self) -> tuple[str, ...]: ...
+    def tolerant(self) -> tuple[str, ...]:
+        """Of a broken row: its cells as a forgiving reader sees them."""
 
 
 class _Column(NamedTuple):

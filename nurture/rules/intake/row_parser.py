@@ -153,9 +153,8 @@ class RowParser:
                 if cell[0] == "'":
                     cell = _without_apostrophe(cell)
                 values[slot] = cell
-                if not plain and isinstance(bad := cell_parsers.text(cell, form), InvalidCell):
-                    values[slot] = None
-                    errors.append(CellError(line, self.header[place], shortened(cell), bad.why, fatal=False))
+                if not plain:
+                    values[slot] = self._text(line, place, cell, errors)
         for slot, place, made, read, strict, needed, default, name, title, known in self.steps:
             cell = (cells[place] if place >= 0 else made(line, cells) if made else "").strip() or default
             if not cell:
@@ -191,6 +190,14 @@ class RowParser:
             why = f"{has}: quote a cell that has a separator inside"
             return CellError(line, "", shortened(cells[self.width]), why)
         return None
+
+    def _text(self, line: int, place: int, cell: str, errors: list[CellError]) -> str | None:
+        """The cell, where a database would take it; else None, and the reason is added to `errors`."""
+        read = cell_parsers.text(cell, self.form)
+        if isinstance(read, InvalidCell):
+            errors.append(CellError(line, self.header[place], shortened(cell), read.why, fatal=False))
+            return None
+        return read
 
     def _traits(self, line: int, cells: list[str], plain: bool, errors: list[CellError]) -> TraitValues:
         """The columns that the mapping did not name; cells that no database would take are added to `errors`."""
