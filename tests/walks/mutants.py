@@ -32,6 +32,7 @@ from nurture.runtime import database
 from tasks.delivery import dispatch, eligibility
 from tasks.delivery import reconciliation as unknown
 from tasks.delivery import scheduled_send as cancelling
+from tasks.delivery.claims import ClaimedBatch
 from tests.walks import resend
 from tests.walks.database import WalkDatabase, scheduling_database, walk_database
 
@@ -78,17 +79,17 @@ def arms_without_fence(patch: Patch) -> None:
     """Whoever wakes up goes on with what it once claimed, whether it is still its own or not."""
     real = dispatch.arm
 
-    def arm(worker: Any, load: Any) -> Any:
+    def arm(worker: Any, batch: ClaimedBatch) -> Any:
         now = worker.clock()
-        armed, done = real(worker, load)
-        mine = col(Attempt.id) == load.attempt_id
+        armed, done = real(worker, batch)
+        mine = col(Attempt.id) == batch.attempt_id
         with database.writing(worker.engine) as session:
             state = session.execute(select(col(Attempt.state)).where(mine)).scalar()
             if state != AttemptState.RELEASED:
                 return armed, done
             values = {"state": AttemptState.ARMED, "armed_at": now, "lease_until": now + rules.ARMED_LEASE}
             session.execute(update(Attempt).where(mine).values(values))
-        return list(load.batch.emails), done
+        return list(batch.request.emails), done
 
     patch.setattr(dispatch, "arm", arm)
 
