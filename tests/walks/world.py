@@ -514,7 +514,7 @@ class World:
         rows = self.store.raw.execute("SELECT scope FROM send_pause ORDER BY scope").fetchall()
         scopes = [PauseScope.parse(scope) for (scope,) in rows]
         for scope in scopes:  # ours, and those that a 401 has set
-            if send_pauses.resume(self.engine, scope, self.stage.composer, self.now):
+            if send_pauses.resume(self.engine, scope, self.store.composer, self.now):
                 self.tell(f"{scope} goes on")
             self.invariants.free(str(scope))
 
