@@ -41,11 +41,12 @@ class ContentAsset:
     languages: frozenset[str] = frozenset({"en"})
 
     def is_for(self, persona: str | None, roles: Collection[str | None]) -> bool:
+        """Whether the asset is meant for this persona or one of these roles; one that names neither is for everybody."""
         return not (self.roles or self.personas) or persona in self.personas or not set(roles).isdisjoint(self.roles)
 
 
 class AssetReader(NamedTuple):
-    """Whom a asset is looked for."""
+    """For whom an asset is looked for."""
 
     stage: str  # of STAGES
     language: str
@@ -64,6 +65,7 @@ class ContentRequest:
 
     @property
     def kinds(self) -> tuple[str, ...]:
+        """Every kind of asset that the letter asks for, the indispensable first."""
         return self.needed + self.wished
 
 
