@@ -41,7 +41,7 @@ class ContentAsset:
     languages: frozenset[str] = frozenset({"en"})
 
     def is_for(self, persona: str | None, roles: Collection[str | None]) -> bool:
-        """Whether the asset is meant for this persona or one of these roles; one that names neither is for everybody."""
+        """Whether the asset is meant for this persona or one of these roles; naming neither, it is for everybody."""
         return not (self.roles or self.personas) or persona in self.personas or not set(roles).isdisjoint(self.roles)
 
 
