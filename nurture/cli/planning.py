@@ -7,7 +7,7 @@ import typer
 from nurture.cli.console import AsJson, At, escaped, here, out, print_json, print_table
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
     from pathlib import Path
 
     from sqlalchemy import Engine
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from models.queries.campaign_entry import Newcomer
     from nurture.config.toml_file import Problem
     from nurture.explain.timeline import Timeline
+    from tasks.planning.forecast import ForeseenLeaver, ForeseenLetter, PlanForecast
 
 MOST_NAMED = 20
+MOST_DAYS = 5
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,8 +38,10 @@ def plan(
 ) -> None:
     """What would `apply` and the next run change, and for whom? Writes nothing.
 
-    Steps and letters that are new, gone or altered, who would enter or leave, and what happens to those inside: they
-    stay with the version they began with. Exit code 1 when a campaign cannot be published.
+    Steps and letters that are new, gone or altered, who would enter or leave, which letter each would get on which day
+    and why others get none, and what happens to those inside: they stay with the version they began with.
+
+    Exit code 1 when a campaign cannot be published.
     """
     from nurture.config import campaigns
 
@@ -53,13 +57,6 @@ def plan(
     raise typer.Exit(1 if any(each.status == "broken" for each in found) else 0)
 
 
-class WouldEnter(NamedTuple):
-    """How many would enter a campaign, and the first of them."""
-
-    n: int
-    first: "list[Newcomer]"
-
-
 class SkipForecast(NamedTuple):
     """How many would never get a letter, and why."""
 
@@ -68,28 +65,39 @@ class SkipForecast(NamedTuple):
     n: int
 
 
-class Leaver(NamedTuple):
-    """Somebody who would leave a campaign."""
-
-    address: str
-    why: str
-
-
 class WouldLeave(NamedTuple):
     """How many would leave, by reason, and the first of them."""
 
     n: int
     reasons: dict[str, int]
-    first: list[Leaver]
+    first: "list[ForeseenLeaver]"
+
+
+class LetterDay(NamedTuple):
+    """How many letters may leave on a day, where their readers live."""
+
+    letter: str
+    day: "date"
+    n: int
 
 
 class NextRun(NamedTuple):
-    """What the next planning run would do with those inside."""
+    """What the next planning run would do with those inside, or with those who would enter."""
 
     sends: dict[str, int]
+    days: list[LetterDay]
+    letters: "list[ForeseenLetter]"  # the first of them: who gets which, not before when
     skips: list[SkipForecast]
     waits: dict[str, int]
     leave: WouldLeave
+
+
+class WouldEnter(NamedTuple):
+    """How many would enter a campaign, the first of them, and what their first run would do."""
+
+    n: int
+    first: "list[Newcomer]"
+    run: NextRun
 
 
 class CampaignForecast(NamedTuple):
@@ -112,39 +120,34 @@ def foresee_campaign(engine: "Engine", now: "datetime", templates: "Path", slug:
     """Compare a campaign's files with its published version, and ask what the next run would do."""
     from models import campaign as kept
     from models import enrolment as enrolments
-    from models.queries import campaign_entry
     from nurture.config import campaigns
     from nurture.config.version_diff import changes
     from nurture.runtime import database
-    from tasks.planning.enrolments import entry_of, may_return
+    from tasks.planning.forecast import CampaignFiles, foresee, foresee_entry
 
-    enter = None
+    enter, run = None, None
     with database.reading(engine) as session:
         runs = next((row for row in kept.published(session) if row.slug == slug), None)
-        old = kept.version(session, runs.version_id).files if runs else None
-        what, terms = changes(old, campaigns.files(templates, slug), slug)
+        old, files = kept.version(session, runs.version_id).files if runs else None, campaigns.files(templates, slug)
+        what, terms = changes(old, files, slug)
         inside = enrolments.counts(session, slug)
         if terms:
-            version = (runs.version_id if runs else 0) + (what.status == "changed") * 1_000_000_000  # not yet there
-            again = may_return(terms, version, now)
-            enter = WouldEnter(
-                *campaign_entry.newcomers(session, entry_of(session, terms, version), again, now, MOST_NAMED)
-            )
+            run = foresee(session, now, slug, MOST_NAMED) if runs else None
+            same = runs.version_id if runs and what.status == "unchanged" else None
+            found = foresee_entry(session, now, CampaignFiles(terms, files, same), MOST_NAMED, run)
+            enter = WouldEnter(found.n, found.first, _next_run(found.run))
     return CampaignForecast(
         slug, what.status, runs.number if runs else None, what.steps, what.letters, what.terms, what.warnings,
-        what.problems, inside, enter, _next_run(engine, now, slug) if terms and runs else None,
+        what.problems, inside, enter, _next_run(run) if run else None,
     )  # fmt: skip
 
 
-def _next_run(engine: "Engine", now: "datetime", slug: str) -> NextRun:
-    """What the next run would do with those inside. Writes nothing."""
-    from tasks.planning.enrolments import foresee
-
-    found = foresee(engine, now, slug, MOST_NAMED)
+def _next_run(found: "PlanForecast") -> NextRun:
+    """The forecast as the command's document has it."""
     skips = [SkipForecast(letter, why, n) for (letter, why), n in found.skips.items()]
-    leavers = [Leaver(address, why) for address, why in found.leaving]
-    leave = WouldLeave(found.ends.total(), dict(found.ends), leavers)
-    return NextRun(dict(found.sends), skips, dict(found.waits), leave)
+    days = [LetterDay(of.letter, of.day, n) for of, n in sorted(found.days.items())]
+    leave = WouldLeave(found.ends.total(), dict(found.ends), found.leaving)
+    return NextRun(dict(found.sends), days, found.letters, skips, dict(found.waits), leave)
 
 
 def _show(forecast: CampaignForecast) -> None:
@@ -161,17 +164,22 @@ def _show(forecast: CampaignForecast) -> None:
     if inside:
         stay = "; they stay with it, steps and words" if forecast.status == "changed" else ""
         out.print(f"  Inside: {', '.join(inside)}{stay}")
+    if forecast.next_run:
+        _show_run("The next run", forecast.next_run)
     if forecast.enter is not None:
         _show_newcomers(forecast.enter)
-    if forecast.next_run:
-        _show_next_run(forecast.next_run)
 
 
-def _show_next_run(run: NextRun) -> None:
+def _show_run(head: str, run: NextRun) -> None:
+    """Which letters leave when, and why the others do not."""
     from nurture.rules.reporting.ledger import describe_reasons
 
     sends = ", ".join(f"{n:,} × {letter}" for letter, n in run.sends.items()) or "nobody gets a letter"
-    out.print(f"  The next run: {sends}")
+    out.print(f"  {head}: {sends}")
+    for letter in run.sends:
+        days = [one for one in run.days if one.letter == letter]
+        told = ", ".join(f"{one.n:,} on {one.day:%a %-d %B}" for one in days[:MOST_DAYS])
+        out.print(f"    {letter}: {told}{', …' if len(days) > MOST_DAYS else ''}", markup=False)
     if run.waits:
         out.print(f"    wait: {describe_reasons(run.waits)}", markup=False)
     for skip in run.skips:
@@ -188,6 +196,8 @@ def _show_newcomers(enter: WouldEnter) -> None:
     names = [full_name(one.first_name, one.last_name) or one.address for one in enter.first[:3]]
     more = ["…"] if enter.n > len(names) else []
     out.print(f"  {enter.n:,} would enter{': ' if names else ''}{', '.join([*names, *more])}", markup=False)
+    if enter.n:
+        _show_run("Their first run", enter.run)
 
 
 def funnel(json: AsJson = False, at: At = None) -> None:

@@ -18,15 +18,20 @@ from nurture.rules.planning.sequences import letter_wanted
 ASKS = "best["  # a letter that asks the library says this; one that does not costs nothing here
 
 
-class TemplateSets:
-    """The template sets of published versions, opened once each."""
+UNPUBLISHED = 0  # in the place of the id that a version will have when it is published
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+
+class TemplateSets:
+    """The template sets of published versions, opened once each. `unpublished`: the files of a version to come."""
+
+    def __init__(self, session: Session, unpublished: Mapping[str, str] | None = None) -> None:
+        self.session, self.unpublished = session, unpublished
         self.open = lru_cache(64)(self._open)
         self.asking = lru_cache(64)(self._asking)
 
     def _open(self, version_id: int) -> TemplateSet:
+        if version_id == UNPUBLISHED and self.unpublished is not None:
+            return TemplateSet(self.unpublished)
         return TemplateSet(campaigns_kept.version(self.session, version_id).files)
 
     def _asking(self, version_id: int, slug: str) -> frozenset[str]:

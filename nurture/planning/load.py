@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from sqlalchemy import Select
 from sqlmodel import Session
 
 from models import account_pause as pauses
@@ -13,8 +14,9 @@ from models import campaign as campaigns_kept
 from models import order as orders
 from models.account_pause import ActivePauses
 from models.contact import Market
-from models.queries import active_enrolments
+from models.queries import active_enrolments, campaign_entry
 from models.queries.active_enrolments import WHOLE, Candidate, Deals, PastLetter, Shard
+from models.queries.campaign_entry import Entrant
 from nurture.config import audience_predicate, campaigns
 from nurture.planning.absences import unnoted_absences, with_absences
 from nurture.planning.content import TemplateSets, with_content
@@ -72,11 +74,15 @@ def predicates(campaign: Campaign) -> dict[str, str]:
 
 
 def input_of_version(
-    session: Session, campaign: Campaign, version_id: int, now: datetime, most: int, sets: TemplateSets | None = None
-) -> PlanningInput:
-    """The input for everybody with an active enrolment in a version. `most`: the highest contact id."""
+    session: Session, campaign: Campaign, version_id: int, now: datetime, most: int, sets: TemplateSets | None = None,
+    whom: Select[tuple[int]] | None = None,
+) -> PlanningInput:  # fmt: skip
+    """The input for everybody with an active enrolment in a version, or for these contacts who would enter it.
+
+    `most`: the highest contact id.
+    """
     asked = predicates(campaign)
-    whom = active_enrolments.enrolled(campaign.slug, version_id)
+    whom = active_enrolments.enrolled(campaign.slug, version_id) if whom is None else whom
     found = {name: audience_predicate.marks(session, now, text, whom, most) for name, text in asked.items()}
 
     def conditions_met(contact_id: int) -> frozenset[str]:
@@ -118,6 +124,31 @@ def batches(given: PlanningInput, part: Shard = WHOLE) -> Iterator[Batch]:
     """All active leads of the version, or a shard of them, some thousands at a time."""
     groups = active_enrolments.groups(given.session, given.campaign.slug, given.version_id, part)
     return (batch_of(given, candidates) for candidates in groups)
+
+
+def entering_batches(given: PlanningInput, whom: Select[tuple[int]], many: int = 5_000) -> Iterator[Batch]:
+    """Contacts who would enter, as if they had; whole accounts at a time, some thousands."""
+    some: list[Entrant] = []
+    for one in campaign_entry.entrants(given.session, whom):
+        if len(some) >= many and (one.account_id is None or one.account_id != some[-1].account_id):
+            yield _entering_batch(given, some)
+            some = []
+        some.append(one)
+    if some:
+        yield _entering_batch(given, some)
+
+
+def _entering_batch(given: PlanningInput, some: Sequence[Entrant]) -> Batch:
+    ids = [one.contact_id for one in some]
+    return batch_of(given, campaign_entry.entering_candidates(given.session, ids, given.now))
+
+
+def foresee_absences(given: PlanningInput) -> PlanningInput:
+    """The same input with the automatic replies that the next run of a sequence will note before it plans."""
+    if given.campaign.market != Market.B2B:
+        return given
+    absences = unnoted_absences(given.session, given.now)
+    return replace(given, pauses=with_absences(given.pauses, absences)) if absences else given
 
 
 def batch_of(given: PlanningInput, candidates: Sequence[Candidate]) -> Batch:
@@ -212,6 +243,9 @@ def _outranked(given: PlanningInput, candidates: Sequence[Candidate], first: int
         wanted.update(active_enrolments.rivals(session, slugs, first, last))
     if alone:
         wanted.update(active_enrolments.personal_rivals(session, slugs, alone))
+    for one in candidates:  # who would enter wants the account as well as who is inside
+        key: Contender = one.address if one.account_id is None else one.account_id
+        wanted.setdefault(key, {}).setdefault(mine.slug, one.entered_at)
     contested = {key: since for key, since in wanted.items() if mine.slug in since and len(since) > 1}
     if not contested:
         return {}

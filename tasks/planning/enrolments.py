@@ -1,8 +1,7 @@
 """Who enters a campaign, and what happens to each lead now: shared by sequences and promotions."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -20,7 +19,7 @@ from models.queries.active_enrolments import WHOLE, Shard
 from models.queries.campaign_entry import CampaignEntry
 from nurture.config import audience_predicate
 from nurture.planning.content import TemplateSets
-from nurture.planning.load import batches, input_of_version, published_terms
+from nurture.planning.load import batches, foresee_absences, input_of_version, published_terms
 from nurture.rules.planning.campaign import Campaign
 from nurture.rules.planning.sequences import Decided, decide
 from nurture.rules.reasons import Exit, Reason, Send, Skip, Wait
@@ -42,17 +41,6 @@ class Planned:
     def __add__(self, other: "Planned") -> "Planned":
         return Planned(self.entered + other.entered, self.planned + other.planned, self.skipped + other.skipped,
                        self.waiting + other.waiting, self.ended + other.ended)  # fmt: skip
-
-
-@dataclass(slots=True)
-class PlanForecast:
-    """What the next run would do to the leads inside, in leads; the reasons are codes of nurture.rules.reasons."""
-
-    sends: Counter[str] = field(default_factory=Counter)  # by letter
-    skips: Counter[tuple[str, str]] = field(default_factory=Counter)  # by letter and reason
-    waits: Counter[str] = field(default_factory=Counter)
-    ends: Counter[str] = field(default_factory=Counter)
-    leaving: list[tuple[str, str]] = field(default_factory=list)  # the first who would leave: address, why
 
 
 class DecidedBatch(NamedTuple):
@@ -92,41 +80,29 @@ def decide_all(engine: Engine, now: datetime, slug: str, part: Shard = WHOLE) ->
     """Decide about every lead with an active enrolment, in whatever version, and write down what was decided."""
     done = Planned()
     with database.reading(engine) as session:
-        for version_id, decided in _decided(session, now, slug, part):
+        for version_id, decided in decided_batches(session, now, slug, part):
             session.rollback()  # the next part sees what is written now
             done += _save(engine, slug, version_id, decided, now)
     return done
 
 
-def foresee(engine: Engine, now: datetime, slug: str, most: int = 20) -> PlanForecast:
-    """What `decide_all` would do at `now`. Writes nothing."""
-    found = PlanForecast()
-    with database.reading(engine) as session:
-        for _, decided in _decided(session, now, slug, WHOLE):
-            for lead, said in decided:
-                match said:
-                    case Send():
-                        found.sends[said.letter] += 1
-                    case Skip():
-                        found.skips[said.letter or "", said.reason] += 1
-                    case Wait():
-                        found.waits[said.reason] += 1
-                    case Exit():
-                        found.ends[said.reason] += 1
-                        if len(found.leaving) < most:
-                            found.leaving.append((lead.address, said.sentence()))
-    return found
-
-
-def _decided(session: Session, now: datetime, slug: str, part: Shard) -> Iterator[DecidedBatch]:
-    """Load, then decide: version by version and part by part."""
-    top = session.execute(select(func.max(col(Contact.id)))).scalar() or 0
+def decided_batches(
+    session: Session, now: datetime, slug: str, part: Shard = WHOLE, *, foreseen: bool = False
+) -> Iterator[DecidedBatch]:
+    """Load, then decide: version by version and part by part. `foreseen`: a run to come, which notes absences first."""
+    top = highest_contact(session)
     sets = TemplateSets(session)
     for version_id in enrolments.versions(session, slug):
         campaign = published_terms(session, slug, version_id)
         given = input_of_version(session, campaign, version_id, now, top, sets)
+        given = foresee_absences(given) if foreseen else given
         for batch in batches(given, part):
             yield DecidedBatch(version_id, decide(batch.leads, batch.booked, campaign, now))
+
+
+def highest_contact(session: Session) -> int:
+    """The highest contact id there is."""
+    return session.execute(select(func.max(col(Contact.id)))).scalar() or 0
 
 
 def _save(engine: Engine, slug: str, version_id: int, decided: Sequence[Decided], now: datetime) -> Planned:
