@@ -314,7 +314,7 @@ def test_a_request_in_doubt_is_listed_and_settled_by_a_person(tmp_path: Path, no
     [request] = json.loads(listed.stdout)
     assert (listed.returncode, request["n"], request["detail"]) == (1, 3, "504 after the body")
     with database.writing(engine) as session:
-        reconciliation.asked(session, {request["id"]: "the log has no note"}, now)
+        reconciliation.note_log_answers(session, {request["id"]: "the log has no note"}, now)
     assert json.loads(nurture(tmp_path, "unknown", "list", "--json").stdout)[0]["evidence"] == "the log has no note"
     assert "asked at" in nurture(tmp_path, "unknown", "list").stdout
     assert (
@@ -323,5 +323,5 @@ def test_a_request_in_doubt_is_listed_and_settled_by_a_person(tmp_path: Path, no
     assert states(engine) == {"accepted": 3}
     assert nurture(tmp_path, "unknown", "list").returncode == 0
     twice = nurture(tmp_path, "unknown", "settle", request["id"], "not-sent")
-    assert (twice.returncode, "is not in doubt" in twice.stderr) == (2, True)
+    assert (twice.returncode, "is not unknown" in twice.stderr) == (2, True)
     engine.dispose()

@@ -1,7 +1,7 @@
 """`nurture plan` counts letters: its forecast for those who would enter is exactly what their first run then does."""
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from nurture.runtime import database
 from tasks.planning.forecast import CampaignFiles, PlanForecast, foresee, foresee_entry
 from tests.planning.history import NOBODY, TERMS, History, Standing
 from tests.planning.test_why_agrees import engine as engine  # SQLite without fsync
-from tests.support.plain_campaigns import morning, publish, settle
+from tests.support.plain_campaigns import morning, post, publish, settle
 
 
 def foretell(history: History, slug: str, published: bool) -> tuple[int, PlanForecast]:
@@ -108,3 +108,21 @@ def test_an_account_that_another_sequence_has_waits_in_the_forecast(
     told = foresee_campaign(engine, now, folder(tmp_path, toml, "one"), "p")
     assert told.enter
     assert (told.enter.run.sends, told.enter.run.waits) == ({"one": 1}, {"outranked": 1})
+
+
+def test_letters_to_those_inside_fill_the_days_of_their_account_first(
+    engine: Engine, now: datetime, tmp_path: Path
+) -> None:
+    settle(engine, now, {"ann": 1, "bo": 1})
+    terms = {"account": "max_contacts_per_day = 1"}
+    version = publish(engine, now, "p", "one", "two", audience="contact_id = 1", **terms)
+    morning(engine, now, "p", version)
+    post(engine, now)
+    toml = 'name = "P"\nmarket = "b2b"\ngoal = "a word"\naudience = "1 = 1"\n[account]\nmax_contacts_per_day = 1\n'
+    toml += '[[steps]]\nletter = "one"\n'
+    later = now + timedelta(days=2)  # a Wednesday: Ann gets her second letter, so Bo has to wait for Thursday
+    told = foresee_campaign(engine, later, folder(tmp_path, toml, "one"), "p")
+    assert told.next_run
+    assert told.enter
+    assert [(one.letter, f"{one.day:%A}") for one in told.next_run.days] == [("two", "Wednesday")]
+    assert [(one.letter, f"{one.day:%A}") for one in told.enter.run.days] == [("one", "Thursday")]
