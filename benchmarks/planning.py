@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -60,7 +61,9 @@ def fill(url: str, leads: int) -> None:
         people = range(start + 1, min(start + PART, leads) + 1)
         with db.writing(engine) as session:
             for table, rows in _part(people, chance).items():
-                bulk_insert(session, table, rows)
+                if rows:
+                    row = namedtuple(f"{table.__name__}Row", rows[0])  # type: ignore[misc]
+                    bulk_insert(session, table, [row(**values) for values in rows])
     with engine.connect() as connection:
         connection.exec_driver_sql("ANALYZE")
         connection.commit()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import sqlglot
@@ -55,6 +56,13 @@ def spoken(predicate: str, target: Target) -> str:
     return written_for(predicate, target)
 
 
+@lru_cache(1024)
+def columns_of(predicate: str) -> frozenset[str]:
+    """The columns of the audience view that a predicate speaks of, and the contact's id."""
+    tree = sqlglot.parse_one(f"SELECT 1 WHERE {predicate}")
+    return frozenset(column.name.lower() for column in tree.find_all(exp.Column)) | {"contact_id"}
+
+
 def target_of(session: Session) -> Target:
     """The database of a session, as a predicate needs to know it."""
     dialect = session.get_bind().dialect
@@ -88,7 +96,6 @@ def answers(session: Session, now: datetime, predicates: Mapping[str, str], whom
 
     `whom`: a subquery of contact ids, or a list of them.
     """
-    view = audience(now).subquery("audience")
     return {
         name: set(
             session.execute(
@@ -96,6 +103,7 @@ def answers(session: Session, now: datetime, predicates: Mapping[str, str], whom
             ).scalars()
         )
         for name, predicate in predicates.items()
+        for view in [audience(now, columns_of(predicate)).subquery("audience")]
     }
 
 
@@ -105,7 +113,7 @@ def marks(session: Session, now: datetime, predicate: str, whom: Contacts, most:
     `whom`: a subquery of contact ids up to `most`. One question however many leads, read in passing: a million leads
     take a megabyte, where a set of their ids would take eighty.
     """
-    view = audience(now).subquery("audience")
+    view = audience(now, columns_of(predicate)).subquery("audience")
     found = bytearray(most + 1)
     question = select(view.c.contact_id).where(condition(predicate, session), view.c.contact_id.in_(whom))
     for part in session.execute(question.execution_options(yield_per=10_000)).partitions():

@@ -8,6 +8,7 @@ from typing import Literal
 
 from models.segment import ROLES
 from nurture.config import audience_predicate
+from nurture.config.staying import ALWAYS
 from nurture.config.toml_file import ConfigFileError, Problem, TomlTable, duration, parse_toml
 from nurture.rules.delivery.scheduled_send import LONGEST, SHORTEST
 from nurture.rules.planning.campaign import (
@@ -40,7 +41,7 @@ class CampaignError(ConfigFileError):
         self.file, self.line, self.what, self.mend = first.file, first.line, first.what, first.mend
 
 
-TOP = ("name", "market", "goal", "goal_when", "audience", "exit_when", "reentry", "priority", "holdout",
+TOP = ("name", "market", "goal", "goal_when", "audience", "stays_if", "exit_when", "reentry", "priority", "holdout",
        "max_per_person", "per_days", "expires_after", "account", "hours", "offer", "sender", "send", "words",
        "steps")  # fmt: skip
 RENAMED = {"send": {"lead": "hold_for"}}  # table → key until 0.1 → its name now
@@ -71,6 +72,7 @@ def parse(
         offer=_offer(table.table("offer")) if "offer" in table else None,
         hold_for=_hold_for(table.table("send"), stored),
         priority=_priority(table),
+        stays_if=_stays_if(table),
         exit_when=_predicate(table, "exit_when"),
         goal_when=_predicate(table, "goal_when"),
         reentry=_reentry(table),
@@ -174,6 +176,11 @@ def predicate_problems(predicate: str) -> list[str]:
     if not predicate.strip():
         return ["the condition is empty"]
     return list(audience_predicate.problems(predicate))
+
+
+def _stays_if(table: TomlTable) -> str | None:
+    """What keeps a lead inside: a condition, or "always"; None: the audience itself."""
+    return ALWAYS if table.values.get("stays_if") == ALWAYS else _predicate(table, "stays_if")
 
 
 def _plain_time(table: TomlTable, key: str, default: timedelta) -> timedelta:

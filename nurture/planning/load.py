@@ -17,11 +17,14 @@ from models.contact import Market
 from models.queries import active_enrolments, campaign_entry
 from models.queries.active_enrolments import WHOLE, Candidate, Deals, PastLetter, Shard
 from models.queries.campaign_entry import Entrant
+from models.queries.sales_answers import SalesNos, sales_nos
 from nurture.config import audience_predicate, campaigns
+from nurture.config.staying import stays_condition
 from nurture.planning.absences import unnoted_absences, with_absences
 from nurture.planning.content import TemplateSets, with_content
 from nurture.planning.holdouts import UNDRAWN, draws, global_holdout
 from nurture.rules.eligibility.facts import EXIT_WHEN, GOAL_WHEN, EnrolledLead
+from nurture.rules.handoff.qualification import ABOUT_THE_COMPANY
 from nurture.rules.planning.arbitration import Claim, why_not, winner
 from nurture.rules.planning.campaign import Campaign
 from nurture.rules.planning.holdouts import GlobalHoldout
@@ -33,6 +36,7 @@ REACHES = {  # an outcome → what a step's `after` may wait for
     "opened": ("sent", "opened"), "clicked": ("sent", "opened", "clicked"),
     "replied": ("sent", "opened", "clicked", "replied"),
 }  # fmt: skip
+STAYS = ":stays"  # the name under which it is asked what keeps leads in the campaign
 NOTHING: frozenset[str] = frozenset()
 
 Booked = Mapping[tuple[int, date], int]  # letters planned already, by account and local day
@@ -59,6 +63,8 @@ class PlanningInput:
     rivals: Mapping[str, int] = field(default_factory=dict)  # sequences that may want the same account: slug → priority
     conditions_met: Callable[[int], frozenset[str]] = lambda contact_id: NOTHING  # which are true for this contact
     kept_unmailed: GlobalHoldout = field(default_factory=global_holdout)
+    sales_nos: SalesNos = field(default_factory=SalesNos)
+    has_left: Callable[[int], bool] = lambda contact_id: False  # is what keeps leads inside untrue of this contact?
 
 
 def published_terms(session: Session, slug: str, version_id: int) -> Campaign:
@@ -89,10 +95,14 @@ def input_of_version(
         known = contact_id <= most
         return frozenset([name for name, marks in found.items() if known and marks[contact_id]]) or NOTHING
 
+    stays = stays_condition(campaign)
+    fits = audience_predicate.marks(session, now, stays, whom, most) if stays else None
     return PlanningInput(
         session, campaign, version_id, now, sets or TemplateSets(session),
         pauses.active_pauses(session, now, PAUSES_COUNT),
         rivals(session, campaign), conditions_met,
+        sales_nos=sales_nos_of(session, campaign, now),
+        has_left=lambda contact_id: fits is not None and contact_id <= most and not fits[contact_id],
     )  # fmt: skip
 
 
@@ -101,14 +111,22 @@ def input_of_one(
 ) -> PlanningInput:
     """The input for one lead."""
     asked = predicates(campaign)
-    found = audience_predicate.answers(session, now, asked, [contact_id])
+    stays = stays_condition(campaign)
+    found = audience_predicate.answers(session, now, asked | ({STAYS: stays} if stays else {}), [contact_id])
+    fits = found.pop(STAYS, {contact_id})
     in_force = pauses.active_pauses(session, now, PAUSES_COUNT)
     if campaign.market == Market.B2B:
         in_force = with_absences(in_force, unnoted_absences(session, now, contact_id))  # a run notes them first
     return PlanningInput(
         session, campaign, version_id, now, TemplateSets(session), in_force,
         rivals(session, campaign), lambda of: frozenset([name for name, whom in found.items() if of in whom]),
+        sales_nos=sales_nos_of(session, campaign, now), has_left=lambda of: of not in fits,
     )  # fmt: skip
+
+
+def sales_nos_of(session: Session, campaign: Campaign, now: datetime) -> SalesNos:
+    """What sales have said no to, as far as the campaign's market has to do with sales."""
+    return sales_nos(session, ABOUT_THE_COMPANY, now) if campaign.market == Market.B2B else SalesNos()
 
 
 def rivals(session: Session, campaign: Campaign) -> dict[str, int]:
@@ -176,6 +194,7 @@ def _leads(given: PlanningInput, candidates: Sequence[Candidate]) -> list[Enroll
     bought = _bought(given, candidates)
     outranked = _outranked(given, candidates, first, last) if given.rivals else {}
     drawn = draws(session, campaign, given.kept_unmailed, candidates)
+    nos = given.sales_nos
     none, nothing, in_force = Deals(), frozenset[tuple[str, str]](), given.pauses
     found = []
     for one in candidates:
@@ -190,6 +209,8 @@ def _leads(given: PlanningInput, candidates: Sequence[Candidate]) -> list[Enroll
                 past=tuple(had.get(one.address, ())),
                 conditions_met=given.conditions_met(one.contact_id),
                 pause=in_force.of(one.account_id, one.address),
+                sales_said_no=nos.of(one.contact_id, one.account_id),
+                left_audience=given.has_left(one.contact_id),
                 outranked_by=outranked.get(one.address if one.account_id is None else one.account_id),
                 colleagues_did=did.get(one.account_id or 0, nothing),
                 unit=draw.unit,

@@ -99,6 +99,9 @@ class Reason(StrEnum):
         only_with=("account_stopped_why", "open_opportunities", "contract_at"))
     ALREADY_CUSTOMER = "already_customer", _of_lead(
         "is a customer already", EXIT, o.already_customer, "stage")
+    REJECTED_BY_SALES = "rejected_by_sales", _of_lead(
+        "was rejected by sales", EXIT, o.rejected_by_sales, "sales_said_no", "entered_at", only_with=("sales_said_no",),
+        follows="the lead leaves the campaign, what waited is skipped; who enters later waits until the no is over")
     # the person said no, or never said yes
     UNSUBSCRIBED = "unsubscribed", _of_person(
         "unsubscribed", LEAVE, o.suppressed(SuppressedBy.UNSUBSCRIBE), "suppressed_why",
@@ -143,6 +146,10 @@ class Reason(StrEnum):
         only_with=("pause",),
         follows="it waits until the pause is over")
     # the campaign's own terms
+    NOT_IN_AUDIENCE = "not_in_audience", _of_lead(
+        "is no longer in the campaign's audience", EXIT, o.no_longer_fits, "left_audience",
+        only_with=("left_audience",),
+        follows="the lead leaves the campaign, unless `stays_if` says otherwise")
     OUTRANKED = "outranked", _of_lead(
         "another sequence has the account", EXIT, o.outranked, "outranked_by", only_with=("outranked_by",),
         follows="it is asked again at the next run, or the lead leaves (`outranked`)")
@@ -181,7 +188,6 @@ class Reason(StrEnum):
 
 
 RETIRED = {  # reasons that older versions wrote, and that stored rows may still have
-    "not_in_audience": "is not in the campaign's audience",
     "no_step_for_role": "no letter is meant for this role",
     "no_piece_left": "has had every content asset that this letter could bring",
 }

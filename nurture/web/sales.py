@@ -12,10 +12,11 @@ from sqlmodel import Session
 from models import activity, handoff
 from models.activity import ContactActivity
 from models.handoff import Decision, HandoffLead
-from models.queries import call_list
+from models.queries import call_list, sales_answers
 from models.queries.call_list import Colleague
 from nurture.rendering.links import HANDOFF, SALES
 from nurture.rules.feedback.reactions import NOT_A_FIT, NOT_NOW
+from nurture.rules.handoff.qualification import ABOUT_THE_COMPANY
 from nurture.rules.intake.names import full_name
 from nurture.web.dependencies import Dependencies
 from nurture.web.request_body import form_of, read_body
@@ -171,7 +172,7 @@ def _decide(web: Dependencies, token: str, body: bytes) -> Response:
         return _show(web, handoff_id, token, decision, "Please say why: it teaches the score.", 422)
     note = _CONTROLS.sub(" ", form.get("note", "")).strip()[:LONGEST_NOTE]
     why = ": ".join(part for part in (reason, note) if part) or None
-    web.write(lambda session: handoff.decide(session, handoff_id, decision, why, web.now()))
+    web.write(lambda session: sales_answers.answer(session, handoff_id, decision, why, web.now(), ABOUT_THE_COMPANY))
     return RedirectResponse(f"/h/{token}", 303)  # shows what stands, which may be an earlier answer
 
 

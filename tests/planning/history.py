@@ -6,15 +6,17 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, insert, select, update
 from sqlmodel import Session
 
 from models import Account, Activity, Address, Contact, Enrolment, Message, Opportunity, Segment
 from models import account_pause as pauses
 from models import campaign as kept
 from models.delivery_states import State
+from models.handoff import Handoff
 from models.order import Order
 from models.queries.account_stop import AccountStop, stop_accounts
+from models.queries.sales_answers import answer
 from models.queries.suppression import suppress
 from nurture.config import campaigns
 from nurture.explain.why import Explanation, why
@@ -34,7 +36,7 @@ CASES = """
 name = "Cases"
 market = "b2b"
 goal = "reply"
-audience = "stage IN ('lead', 'mql')"
+audience = "stage IN ('lead', 'mql') AND (time_zone IS NULL OR time_zone = 'Europe/Berlin')"
 reentry = "P6D"
 [[steps]]
 letter = "needs"
@@ -154,6 +156,7 @@ class History:
             self.somebody_clicks, self.somebody_downloads, self.somebody_visits, self.somebody_leaves,
             self.somebody_is_away, self.consent_changes, self.stage_changes, self.a_deal_opens, self.an_account_pauses,
             self.an_account_answers, self.somebody_buys, self.a_version_is_published,
+            self.somebody_moves, self.sales_say_no,
         ]  # fmt: skip
 
     def letters_leave(self) -> None:
@@ -196,6 +199,23 @@ class History:
 
     def stage_changes(self) -> None:
         self._change(stage=self.chance.choice(["lead", "mql", "customer"]))
+
+    def somebody_moves(self) -> None:
+        self._change(time_zone=self.chance.choice([None, "America/New_York", "Europe/Berlin"]))
+
+    def sales_say_no(self) -> None:
+        with database.writing(self.engine) as session:
+            free = select(Contact.id).where(Contact.market == "b2b", Contact.id.not_in(select(Handoff.contact_id)))  # type: ignore[union-attr]
+            chosen = session.execute(free.order_by(Contact.id)).scalars().first()  # type: ignore[arg-type]
+            if chosen is None:
+                return
+            offer = {"contact_id": chosen, "account_id": chosen % 3 or None, "owner_email": "sam@x.example",
+                     "score": 80, "grade": "A1", "score_version": "v", "offered_at": self.now,
+                     "due_at": self.now + DAY}  # fmt: skip
+            session.execute(insert(Handoff).values(offer))
+            [id] = session.execute(select(Handoff.id).order_by(Handoff.id.desc()).limit(1)).scalars()  # type: ignore[union-attr]
+            code = self.chance.choice(["no_need", "no_need", "competitor"])
+            answer(session, id or 0, "rejected", code, self.now, ["competitor"])
 
     def a_deal_opens(self) -> None:
         n = self._next()

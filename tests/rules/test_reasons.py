@@ -15,6 +15,7 @@ from models.address import SuppressedBy
 from models.delivery_states import State
 from models.queries import active_enrolments, eligibility, holdout_lift, letter_stops
 from models.queries.active_enrolments import PastLetter
+from models.queries.sales_answers import REJECTED_BY_SALES, SalesNo
 from nurture.rules.eligibility.facts import ContentChoice, EnrolledLead, LeadsTurn, MessageFacts
 from nurture.rules.eligibility.messages import may_leave_until, objection
 from nurture.rules.planning.campaign import AccountPolicy, After, Campaign, Hours, Offer, Span, Step
@@ -57,6 +58,8 @@ LEADS: list[tuple[Reason, dict[str, Any], Campaign]] = [  # what planning says t
     (Reason.EXIT_CONDITION, {"conditions_met": frozenset({":exit"})}, PUMPS),
     (Reason.ACCOUNT_STOPPED, {"open_opportunities": 1}, PUMPS),
     (Reason.ALREADY_CUSTOMER, {"stage": "customer"}, PUMPS),
+    (Reason.REJECTED_BY_SALES, {"sales_said_no": SalesNo(NOW - DAY, "no_need")}, PUMPS),
+    (Reason.REJECTED_BY_SALES, {"sales_said_no": SalesNo(NOW - 99 * DAY, "competitor", of_company=True)}, PUMPS),
     *((Reason(by.skip_reason), {"suppressed_why": by}, PUMPS) for by in SuppressedBy),
     (Reason.NO_CONSENT, {"consent": "unknown"}, PUMPS),
     (Reason.OFFER_OVER, {}, OVER),
@@ -66,6 +69,7 @@ LEADS: list[tuple[Reason, dict[str, Any], Campaign]] = [  # what planning says t
     (Reason.WAIT_NOT_OVER, {"entered_at": NOW}, PUMPS),
     (Reason.AWAY, {"pause": ABSENT}, PUMPS),
     (Reason.ACCOUNT_PAUSED, {"pause": TENDER}, PUMPS),
+    (Reason.NOT_IN_AUDIENCE, {"left_audience": True}, PUMPS),
     (Reason.OUTRANKED, {"outranked_by": "b has the account"}, PUMPS),
     (Reason.OUTRANKED, {"outranked_by": "b has the account"}, LEAVES),
     (Reason.CONDITION_NOT_MET, {"past": HAD_WHY}, PUMPS),
@@ -210,7 +214,7 @@ def test_the_sets_beside_the_table_follow_from_it() -> None:
         Reason.NOT_RENDERED, Reason.REFUSED_BY_PROVIDER, Reason.SANDBOX,
     }  # fmt: skip
     held_out = {holdout_lift.HOLDOUT, holdout_lift.GLOBAL_HOLDOUT}
-    assert {*account_pause.WAIT_REASONS, letter_stops.ACCOUNT_STOPPED, *held_out} <= set(Reason)
+    assert {*account_pause.WAIT_REASONS, letter_stops.ACCOUNT_STOPPED, REJECTED_BY_SALES, *held_out} <= set(Reason)
 
 
 def test_a_resend_asks_what_is_final_and_minds_no_wait() -> None:

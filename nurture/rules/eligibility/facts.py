@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from models.account_pause import ActivePause
 from models.queries.active_enrolments import PastLetter
+from models.queries.sales_answers import SalesNo
 from nurture.rules.planning.campaign import Step
 
 
@@ -68,6 +69,8 @@ class EnrolledLead(NamedTuple):
     past: tuple[PastLetter, ...] = ()
     conditions_met: frozenset[str] = frozenset()  # letters whose `when` is true now; and EXIT_WHEN, GOAL_WHEN
     pause: ActivePause | None = None
+    sales_said_no: SalesNo | None = None  # to the person, or to their company
+    left_audience: bool = False  # what keeps leads in the campaign is no longer true of them
     outranked_by: str | None = None  # in words: which sequence has the account instead, and why
     colleagues_did: frozenset[tuple[str, str]] = frozenset()  # (role, what its people at the account did here)
     content: ContentChoice = ContentChoice()

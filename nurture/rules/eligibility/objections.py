@@ -12,6 +12,8 @@ from models.address import SuppressedBy
 from models.contact import Consent, Market, Stage
 from models.delivery_states import LEDGER, State
 from nurture.rules.eligibility.facts import EXIT_WHEN, GOAL_WHEN, EnrolledLead, LeadsTurn, MessageFacts, PersonFacts
+from nurture.rules.feedback.reactions import NOT_A_FIT
+from nurture.rules.handoff.qualification import HandoffTerms
 from nurture.rules.planning.campaign import After, Campaign, Hours, Step
 from nurture.rules.planning.holdouts import held_out
 from nurture.rules.planning.hours import next_in_hours, wait_over, zone_of
@@ -20,6 +22,8 @@ from nurture.rules.planning.promotions import offer_ends_at
 ON_ITS_WAY = frozenset(state for state, group in LEDGER.items() if group in ("waiting", "unknown"))
 BUSY_WAIT = timedelta(minutes=1)  # sending is paused, or the provider is busy and did not say until when
 WITH_SALES = frozenset({Stage.MQL, Stage.SAL, Stage.SQL})
+COMPETITOR = "competitor"  # the code of the reason for a no that never ends
+AFTER_REJECTION = HandoffTerms().after_rejection
 BY_OWNER = "owner"  # what an account's `stopped_why` says where its salesperson stopped it: obeyed by every campaign
 
 
@@ -134,6 +138,20 @@ def already_customer(turn: LeadsTurn, campaign: Campaign) -> Objection | None:
     return NO if turn.lead.stage == Stage.CUSTOMER and wins else None
 
 
+def rejected_by_sales(turn: LeadsTurn, campaign: Campaign) -> Objection | None:
+    """Sales said no to the lead, or to their company: who was inside leaves; who entered afterwards waits until the no
+    is over. A competitor never gets a letter."""
+    no = turn.lead.sales_said_no
+    if no is None or campaign.market != Market.B2B:
+        return None
+    whom = " to the company" if no.of_company else ""
+    said = f"sales said no{whom} on {no.at:%-d %B} ({NOT_A_FIT.get(no.code, 'without a reason').lower()})"
+    if no.code == COMPETITOR or no.at >= turn.lead.entered_at:
+        return Objection(said)
+    over = no.at + AFTER_REJECTION
+    return Objection(said, over, Then.WAIT) if turn.now < over else None
+
+
 def offer_is_over(turn: LeadsTurn, campaign: Campaign) -> Objection | None:
     """The letter could leave only after the offer's last day where the lead lives."""
     if campaign.offer is None:
@@ -169,6 +187,13 @@ def wait_not_over(turn: LeadsTurn, campaign: Campaign) -> Objection | None:
         return None
     day = due.astimezone(zone_of(turn.lead.country, turn.lead.time_zone))
     return Objection(f"the letter {turn.step.letter} is due on {day:%-d %B}", due)
+
+
+def no_longer_fits(turn: LeadsTurn, campaign: Campaign) -> Objection | None:
+    """What keeps leads in the campaign, its audience or its `stays_if`, is no longer true of the lead."""
+    if not turn.lead.left_audience:
+        return None
+    return Objection(f"what keeps them in the campaign is not true: {campaign.stays_if}") if campaign.stays_if else NO
 
 
 def outranked(turn: LeadsTurn, campaign: Campaign) -> Objection | None:

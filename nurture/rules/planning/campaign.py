@@ -97,6 +97,7 @@ class Campaign:
     hours: Hours = Hours()
     offer: Offer | None = None
     priority: int = 50  # 0–100: which of two sequences has the account
+    stays_if: str | None = None  # a predicate that keeps a lead inside; "always"; None: the audience
     exit_when: str | None = None  # a predicate: who it becomes true for leaves
     goal_when: str | None = None  # a predicate: for them the goal is reached
     reentry: Reentry = Reentry()
