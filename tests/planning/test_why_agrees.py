@@ -10,7 +10,7 @@ from nurture.planning import content
 from nurture.rules.reasons import Exit, Reason, Send, Skip, Wait
 from tests.planning.history import NOBODY, TERMS, History, disagreement
 
-MORNINGS = 4
+MORNINGS = 3
 
 
 def live(engine: Engine, seed: int, mornings: int = MORNINGS) -> Iterator[str | Reason]:
