@@ -49,7 +49,7 @@ def deliver(
     done = tidy(engine, clock(), channel)
     watch(engine, clock())
     guard = RestoreCheck(engine, outside) if outside else None
-    if guard and (why := guard.look(clock())):
+    if guard and (why := guard.reason_to_stop(clock())):
         return done + Delivered(stopped=why)
     composer.database_name = guard.name if guard else ""
     with seldom_collected(), Senders[Delivered](channel.limits.at_once) as senders:

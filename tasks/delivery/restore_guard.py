@@ -27,7 +27,7 @@ class RestoreCheck:
     moved_at: datetime | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def look(self, now: datetime) -> str:
+    def reason_to_stop(self, now: datetime) -> str:
         """Before anything is sent: why nothing may be; "" if it may. A new database begins here."""
         with database.reading(self.engine) as session:
             inside = restore_guard.guard_state(session)
@@ -40,7 +40,7 @@ class RestoreCheck:
 
     def move(self, now: datetime, *, at_once: bool = False) -> str:
         """Letters are about to leave: first the database moves on, then the mark outside. Never the other way round,
-        or a power cut between the two would look like a restore. Returns why nothing may leave, as `look` does."""
+        or a power cut between the two would look like a restore. Returns why nothing may leave, or ""."""
         if not at_once and self.moved_at and abs(now - self.moved_at) < EVERY:
             return ""
         with database.writing(self.engine) as session:

@@ -80,8 +80,8 @@ def _to_cancel(session: Session, rows: list[OpenBatch], composer: Composer, now:
     for attempt_id, row in by_id.items():
         if why := pauses_in_force.why(row.campaign, row.domain):
             found[attempt_id] = f"sending is paused: {why}"
-    resting = by_id.keys() - found.keys() if by_id and pauses.any_paused(session, list(by_id), now) else ()
-    for attempt_id in resting:
+    paused = by_id.keys() - found.keys() if by_id and pauses.any_paused(session, list(by_id), now) else ()
+    for attempt_id in paused:
         if pauses.any_paused(session, [attempt_id], now):
             found[attempt_id] = "somebody in it is away, or their account is paused"
     for letter in scheduled_send.stopped_letters(session, list(by_id)) if by_id else ():

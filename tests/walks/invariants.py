@@ -100,7 +100,7 @@ class Invariants:
 
     # --- what we see
 
-    def look(self, story: Iterable[str]) -> None:
+    def check(self, story: Iterable[str]) -> None:
         self.commits += 1
         messages = {i: (s, a) for i, s, a in self.raw.execute("SELECT id, state, attempt_id FROM message")}
         if len(messages) > len(self.carries):
@@ -200,7 +200,7 @@ class Invariants:
 
     def end(self, story: Iterable[str]) -> None:
         """Everything has come to rest, and no letter is unknown that the provider told us of."""
-        self.look(story)
+        self.check(story)
         for i, (state, _) in self.messages.items():
             if state not in ENDS:
                 self.broken("unsettled", f"message {i} is {state}", story)

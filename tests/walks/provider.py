@@ -82,7 +82,7 @@ class Provider:
             if any(address == POISON for address, _ in people):
                 return reply(400, errors=[{"message": "something here is wrong", "field": None}])
         if takes and "send_at" in mail:
-            self.kept_sends.take(mail, people)
+            self.kept_sends.accept(mail, people)
         elif takes:
             self._carry(people, self.clock(), self.clock())
         return self._says(status)

@@ -43,7 +43,7 @@ class KeptSends:
         self.names += 1
         return f"b{self.names:04d}"
 
-    def take(self, mail: dict[str, Any], letters: Letters) -> None:
+    def accept(self, mail: dict[str, Any], letters: Letters) -> None:
         send_at = datetime.fromtimestamp(mail["send_at"], self.clock().tzinfo)
         self.requests.append(KeptRequest(self.clock(), send_at, mail["batch_id"], letters))
 

@@ -9,8 +9,8 @@ from itertools import chain
 import pytest
 
 from models.delivery_states import ATTEMPT_NEXT, MESSAGE_NEXT, AttemptState, Trigger
+from tests.walks.outbox_model import CANCEL_WEIGHTS
 from tests.walks.walk import Walk, walk
-from tests.walks.world import CANCEL_WEIGHTS
 
 TOGETHER = True  # one worker: what the file makes once is costly
 

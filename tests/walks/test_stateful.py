@@ -1,4 +1,4 @@
-"""The same world, explored by hypothesis: fewer steps than the random walk, but what it finds it makes short.
+"""The same model, explored by hypothesis: fewer steps than the random walk, but what it finds it makes short.
 
 The walk finds more (tests/walks/test_random_walk.py); this is where a failure is told in the fewest steps.
 """
@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from tests.walks.world import World
+from tests.walks.outbox_model import OutboxModel
 
 
 class Outbox(RuleBasedStateMachine):
@@ -18,36 +18,36 @@ class Outbox(RuleBasedStateMachine):
 
     @initialize(chance=st.randoms(use_true_random=False), workers=st.integers(1, 3))
     def begin(self, chance: Random, workers: int) -> None:
-        self.world = World(chance, workers=workers)
-        self.playing = self.world.playing()
+        self.model = OutboxModel(chance, workers=workers)
+        self.playing = self.model.playing()
         self.playing.__enter__()
 
     @rule(steps=st.integers(1, 12))
     def work(self, steps: int) -> None:
         for _ in range(steps):
-            self.world.move("work")
+            self.model.move("work")
 
     @rule(move=st.sampled_from(["freeze", "wake", "crash", "database fails"]))
     def a_worker_suffers(self, move: str) -> None:
-        self.world.move(move)
+        self.model.move(move)
 
     @rule(seconds=st.sampled_from([1, 30, 61, 91, 200, 3600, 90_000]))
     def time_passes(self, seconds: int) -> None:
-        self.world.pass_time(timedelta(seconds=seconds))
+        self.model.pass_time(timedelta(seconds=seconds))
 
     @rule()
     def events_come(self) -> None:
-        self.world.move("hear")
-        self.world.move("apply")
+        self.model.move("hear")
+        self.model.move("apply")
 
     @rule(move=st.sampled_from(["leave", "return", "withdraw", "answer", "pause", "go on", "plan", "look up"]))
     def people_act(self, move: str) -> None:
-        self.world.move(move)
+        self.model.move(move)
 
     def teardown(self) -> None:
         if hasattr(self, "playing"):
             try:
-                self.world.settle()
+                self.model.settle()
             finally:
                 self.playing.__exit__(None, None, None)
 

@@ -1,4 +1,4 @@
-"""A walk: a few hundred random steps through one world, and what it saw. A seed tells the same story again."""
+"""A walk: a few hundred random steps through one model, and what it saw. A seed tells the same story again."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -8,8 +8,8 @@ from random import Random
 from tests.walks.database import WalkDatabase
 from tests.walks.invariants import KINDS, Violation
 from tests.walks.mutants import MUTANTS, Mutant
+from tests.walks.outbox_model import OutboxModel
 from tests.walks.provider import Taken
-from tests.walks.world import World
 
 STEPS = 200
 
@@ -29,7 +29,7 @@ def walk(
     watch: Collection[str] = KINDS, *, scenario: Mapping[str, float] | None = None, settle: bool = True,
 ) -> Walk:  # fmt: skip
     """Raises Violation, with a note that says how to see it again."""
-    world = World(
+    model = OutboxModel(
         Random(seed),
         policy=policy,
         watch=watch,
@@ -38,18 +38,18 @@ def walk(
     )
     moves: Counter[str] = Counter()
     try:
-        with world.playing():
+        with model.playing():
             for _ in range(steps):
-                moves[world.any_move()] += 1
+                moves[model.any_move()] += 1
             if settle:
-                world.settle()
+                model.settle()
     except Violation as violation:
         violation.step = moves.total() + 1
         violation.add_note(
             f"again: python -m tests.walks --seed {seed} --walks 1 --steps {steps} {_how(scenario, policy)}"
         )
         raise
-    return Walk(moves, world.invariants.commits, frozenset(world.invariants.seen), tuple(world.provider.log))
+    return Walk(moves, model.invariants.commits, frozenset(model.invariants.seen), tuple(model.provider.log))
 
 
 def _how(scenario: Mapping[str, float] | None, policy: str) -> str:

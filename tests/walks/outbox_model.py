@@ -1,4 +1,4 @@
-"""One walk's world: workers run the real outbox and stop anywhere; everything else happens between their steps."""
+"""One walk's model: workers run the real outbox and stop anywhere; everything else happens between their steps."""
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -82,7 +82,7 @@ class Worker:
 
 
 @dataclass
-class World:
+class OutboxModel:
     """`chance` decides everything; `scenario` lays down how likely some of it is: the weights of moves (WEIGHTS) and of
     the provider's answers (ANSWERS), the probability that a worker freezes at a place (PLACES), those of AGAIN, FAILS
     and LOSES, and how many requests a worker makes at once (AT_ONCE)."""
@@ -149,7 +149,7 @@ class World:
             self.hub.switch(where)
 
     @contextmanager
-    def playing(self) -> Iterator["World"]:
+    def playing(self) -> Iterator["OutboxModel"]:
         """The real code with our scheduling under it. At the end every worker that still stands is forgotten."""
         real_writing, real_reading = database.writing, database.reading
 
@@ -262,12 +262,12 @@ class World:
 
     def move(self, name: str) -> None:
         getattr(self, f"move_{name.replace(' ', '_')}")()
-        self._look()
+        self._check_invariants()
 
-    def _look(self) -> None:
+    def _check_invariants(self) -> None:
         if self.committed or self.invariants.unread:
             self.committed = False
-            self.invariants.look(self.story)
+            self.invariants.check(self.story)
 
     def any_move(self) -> str:
         name = self.chance.choices(list(self.scenario), list(self.scenario.values()))[0]
@@ -289,7 +289,7 @@ class World:
     def _go_on(self, worker: Worker, steps: int) -> None:
         for _ in range(steps):
             self._step(worker)
-            self._look()
+            self._check_invariants()
             if worker not in self.active:
                 break
 
@@ -558,7 +558,7 @@ class World:
 class Pool:
     """A worker's threads, as the walk schedules them."""
 
-    world: World
+    model: OutboxModel
     futures: list["Future[Any]"] = field(default_factory=list)
 
     def submit(self, work: Callable[[], Any]) -> "Future[Any]":
@@ -570,25 +570,25 @@ class Pool:
             except Exception as error:  # as a real pool does: whoever asks for the result gets it
                 future.set_exception(error)
 
-        self.world._current().threads.append(greenlet(run))
+        self.model._current().threads.append(greenlet(run))
         self.futures.append(future)
         return future
 
     def shutdown(self) -> None:
-        while not self.world.over and not all(future.done() for future in self.futures):
-            self.world.pause("waiting for its threads")
+        while not self.model.over and not all(future.done() for future in self.futures):
+            self.model.pause("waiting for its threads")
 
 
 @dataclass
 class Log:
     """The provider's own log, asked by reconcile. It may lag behind by twenty minutes, and be blind for some."""
 
-    world: World
+    model: OutboxModel
     blind: bool
 
     def has(self, email: str, attempt_id: str, at: datetime) -> bool:
-        self.world.pause("asking the log")
-        provider, behind = self.world.provider, self.world.now - timedelta(minutes=20)
+        self.model.pause("asking the log")
+        provider, behind = self.model.provider, self.model.now - timedelta(minutes=20)
         for taken in provider.log:
             near = abs(taken.at - at) <= AROUND
             if (taken.address, taken.attempt) == (email, attempt_id) and near and taken.at < behind and not self.blind:
