@@ -42,7 +42,7 @@ def feedback(most_late: Minutes = 60, at: At = None) -> State[None]:
 
     artifacts.create_table("feedback", [asdict(applied)], "Events that took effect")
     if settled:
-        artifacts.create_table("unknown", [asdict(settled)], "Requests in doubt, and what the provider's log says")
+        artifacts.create_table("unknown", [asdict(settled)], "Unknown requests, and what the provider's log says")
     if applied.surprises:
         raise Trouble(f"The provider took {applied.surprises:,} messages that we had ruled out as sent. The events are "
                       "applied and nothing is sent twice, but the ledger was wrong: please report it.")  # fmt: skip

@@ -42,7 +42,7 @@ def list_(json: AsJson = False) -> None:
             ],
         )
     else:
-        out.print("nothing is in doubt")
+        out.print("nothing is unknown")
     raise typer.Exit(1 if rows else 0)
 
 

@@ -109,7 +109,7 @@ def _cells(opened: "DataFile", place: int) -> "Iterator[str]":
     """The column's cells; in a file of one column, a line left blank between others is an empty cell."""
     with opened.path.open("rb") as file:
         below = 3 if file.read(7).lower().lstrip(b"\xef\xbb\xbf").startswith(b"sep=") else 2  # Excel's own first line
-    for row in opened.rows():
+    for row in opened.every_row():
         if opened.unit == "line" and len(opened.header) == 1:
             yield from [""] * (row.line - below)
             below = row.line + 1 + sum(cell.count("\n") for cell in row.cells)

@@ -297,7 +297,7 @@ def test_who_agrees_later_is_sent_what_they_missed_and_nobody_else_again(home: P
     assert nurture(home, "send", "spring-sale", "--missing", "nope").returncode == 2
 
 
-def test_a_request_in_doubt_is_listed_and_settled_by_a_person(tmp_path: Path, now: datetime) -> None:
+def test_an_unknown_request_is_listed_and_settled_by_a_person(tmp_path: Path, now: datetime) -> None:
     from models.queries import reconciliation
     from nurture.rules.delivery.states import Answer, Verdict
     from nurture.runtime import database

@@ -244,7 +244,7 @@ def test_the_providers_log_is_asked_about_what_nobody_knows(
         assert run("feedback").message == "0 events, 0 outcomes, 0 suppressed, 0 stopped"  # too early to ask
         (tmp_path / "clock").write_text((AT + timedelta(hours=1)).isoformat())
         state = run("feedback")
-        assert "of 1 requests in doubt the log shows 1, surely not 0, leaves 0" in (state.message or "")
+        assert "of 1 unknown requests the log shows 1, surely not 0, leaves 0" in (state.message or "")
         assert newest_artifact("unknown")[0]["sent"] == 1
         assert outbox.states(engine) == {"accepted": 3}
 

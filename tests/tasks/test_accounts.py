@@ -39,7 +39,7 @@ def accounts(engine: Engine) -> dict[int, dict[str, Any]]:
 def learned_parameters(engine: Engine) -> dict[str, dict[str, Any]]:
     with database.reading(engine) as session:
         rows = session.execute(select(*LearnedParameter.__table__.c).order_by(LearnedParameter.id)).mappings()  # type: ignore[attr-defined]
-        return {row["about"]: dict(row) for row in rows}
+        return {row["subject"]: dict(row) for row in rows}
 
 
 def test_warm_accounts_get_a_high_chance_and_the_missing_role_its_reason(engine: Engine) -> None:
