@@ -90,10 +90,12 @@ def input_of_version(
     asked = predicates(campaign)
     whom = active_enrolments.enrolled(campaign.slug, version_id) if whom is None else whom
     found = {name: audience_predicate.marks(session, now, text, whom, most) for name, text in asked.items()}
+    marked = tuple(found.items())
 
     def conditions_met(contact_id: int) -> frozenset[str]:
-        known = contact_id <= most
-        return frozenset([name for name, marks in found.items() if known and marks[contact_id]]) or NOTHING
+        if contact_id > most:
+            return NOTHING
+        return frozenset([name for name, marks in marked if marks[contact_id]]) or NOTHING
 
     stays = stays_condition(campaign)
     fits = audience_predicate.marks(session, now, stays, whom, most) if stays else None

@@ -49,6 +49,7 @@ def is_business_day(day: date, country: str | None) -> bool:
     return bool(_calendar(country).is_working_day(day))
 
 
+@lru_cache(65536)
 def add_business_days(day: date, n: int, country: str | None) -> date:
     """The n-th business day after `day`."""
     while n > 0:
