@@ -106,6 +106,7 @@ def _empty(url: str) -> None:
             text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
                  "AND pid <> pg_backend_pid()")
         )  # fmt: skip
+        connection.execute(text("DROP TABLE IF EXISTS alembic_version"))  # of a test that prepared the database itself
         connection.execute(text(f"SET session_replication_role = replica; {tables}"))
         connection.execute(
             text("SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false) "

@@ -119,7 +119,7 @@ def test_every_noun_does_its_work_and_shows_it_as_an_artifact(
         assert state.is_completed(), (noun, state.message)
         assert state.name == "Completed", (noun, state.message)
         said[noun] = state.message
-    assert said["intake"] == "3 files, 7 rows, 6 good, 1 rejected, 0 unchanged"
+    assert said["intake"] == "3 files, 7 rows, 6 good, 1 rejected, 0 incomplete, 0 unchanged"
     assert said["scoring"] == "1 leads, 1 best, 1 accounts"
     assert said["drift"] == "nothing moved"
     assert said["sequences"].startswith("1 entered, 1 planned")

@@ -16,6 +16,7 @@ PROJECT = Path(__file__).parents[2]
 DATA = PROJECT.parent / "shared" / "data"
 
 pytestmark = [
+    pytest.mark.hunt,  # tens of thousands of rows, on both databases: a minute and a half
     pytest.mark.slow,
     pytest.mark.skipif(not DATA.is_dir(), reason=f"the real data sets are not here: no folder {DATA}"),
 ]

@@ -30,6 +30,7 @@ def test_never_twice_never_after_a_stop_never_lost(walks: list[Walk]) -> None:
     assert sum(len(w.log) for w in walks) > 100  # letters that the provider took
 
 
+@pytest.mark.hunt  # until all was seen: half a minute and more
 def test_a_walk_goes_everywhere(walks: list[Walk]) -> None:
     """What a walk never does it cannot find fault with: all of the table is walked, but for what our provider takes no
     part in (a sandbox's look, an event for a request that it had refused, a step sent again by a person) and what no
